@@ -1,0 +1,24 @@
+//! Bodies of one size, so that a length tells nothing.
+
+use serde::Serialize;
+
+/// The size of every reply of a phone-facing route, in bytes.
+pub const REPLY_BYTES: usize = 4_096;
+
+/// A message with a `padding` field.
+pub trait Padded: Serialize {
+    /// The field that may hold anything.
+    fn padding_mut(&mut self) -> &mut String;
+}
+
+/// Serialises `message` to exactly `size` bytes by filling its padding, or to its own length if that is larger.
+///
+/// # Panics
+/// Never: the shapes of this crate always serialise.
+pub fn to_padded_json<M: Padded>(mut message: M, size: usize) -> Vec<u8> {
+    message.padding_mut().clear();
+    let bare = serde_json::to_vec(&message).expect("a struct of strings and numbers serialises");
+    let missing = size.saturating_sub(bare.len());
+    message.padding_mut().extend(std::iter::repeat_n('A', missing));
+    serde_json::to_vec(&message).expect("a struct of strings and numbers serialises")
+}

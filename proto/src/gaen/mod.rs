@@ -1,0 +1,9 @@
+//! Google/Apple exposure notification, cryptography v1.2: keys, identifiers, matching.
+
+mod identifier;
+mod key;
+mod matching;
+
+pub use identifier::{AssociatedMetadata, RollingProximityIdentifier};
+pub use key::TemporaryExposureKey;
+pub use matching::{Match, Observation, Observations};

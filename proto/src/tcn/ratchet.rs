@@ -1,0 +1,66 @@
+//! From a report authorization key to the numbers that a phone broadcasts.
+
+/// A report authorization key (`rak`): the Ed25519 seed from which all of a phone's numbers follow until it is rotated.
+pub struct ReportAuthorizationKey(ed25519_dalek::SigningKey);
+
+impl ReportAuthorizationKey {
+    /// The key with this seed; draw the 32 bytes from a CSPRNG.
+    pub fn from_seed(seed: [u8; 32]) -> Self {
+        Self(ed25519_dalek::SigningKey::from_bytes(&seed))
+    }
+
+    /// The report verification key (`rvk`).
+    pub fn verification_key(&self) -> [u8; 32] {
+        todo!()
+    }
+
+    /// `tck_0`, which has no number of its own.
+    pub fn initial_contact_key(&self) -> TemporaryContactKey {
+        todo!()
+    }
+
+    /// The Ed25519 key that signs reports.
+    pub(crate) fn signing_key(&self) -> &ed25519_dalek::SigningKey {
+        &self.0
+    }
+}
+
+/// A temporary contact key (`tck_i`), which gives number `i` and the next key.
+#[derive(Clone)]
+pub struct TemporaryContactKey {
+    index: u16,
+    verification_key: [u8; 32],
+    bytes: [u8; 32],
+}
+
+impl TemporaryContactKey {
+    /// The key `tck_index` as it stands in a report.
+    pub fn from_parts(index: u16, verification_key: [u8; 32], bytes: [u8; 32]) -> Self {
+        Self { index, verification_key, bytes }
+    }
+
+    /// `i`.
+    pub const fn index(&self) -> u16 {
+        self.index
+    }
+
+    /// The 32 key bytes.
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.bytes
+    }
+
+    /// `tck_{i+1}`, or none after 65,535: the phone must rotate its `rak`.
+    pub fn ratchet(&self) -> Option<Self> {
+        let _ = self.verification_key;
+        todo!()
+    }
+
+    /// `tcn_i`; none for `i` = 0, which is never used.
+    pub fn number(&self) -> Option<TemporaryContactNumber> {
+        todo!()
+    }
+}
+
+/// A temporary contact number (TCN): 16 bytes that a phone broadcasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TemporaryContactNumber(pub [u8; 16]);

@@ -1,0 +1,176 @@
+//! Sealing waiting publications into bundles, and what is known of each bundle.
+//!
+//! A bundle's life: **sealed** (membership claimed, row frozen), **derived** (hashes and `export.sig` stored, first writer wins), **put** (in a
+//! bucket), **listed** (in a bucket's index and manifest). Each step may be repeated.
+
+use async_trait::async_trait;
+use proto::bundle::{GaenEntry, SigningKeyId, TcnEntry};
+use proto::manifest::AnnouncedKey;
+use proto::{Feed, Timestamp};
+
+use crate::error::StoreError;
+
+/// How a feed is sealed.
+#[derive(Debug, Clone)]
+pub struct SealPolicy {
+    /// Fewer publications than this are held.
+    pub minimum: u32,
+    /// Fewer revised publications than this are held, in their own right.
+    pub revised_minimum: u32,
+    /// At most this many publications a bundle.
+    pub max_entries: usize,
+    /// At most this many bytes a bundle, by an upper bound on each entry's size (30 bytes a key, the report's length + 10).
+    pub max_bytes: usize,
+    /// The container's version.
+    pub format: u32,
+    /// Who will sign, the active key first.
+    pub signing: Vec<SigningKeyId>,
+}
+
+/// What is waiting in a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Publications that may be released now.
+    pub releasable: u64,
+    /// Revised publications that may be released now.
+    pub revised: u64,
+    /// Publications whose `release_at` lies ahead.
+    pub unripe: u64,
+    /// The smallest `release_at` among the releasable.
+    pub oldest: Option<Timestamp>,
+}
+
+/// What a seal did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SealOutcome {
+    /// Nothing may be released.
+    Nothing,
+    /// Fewer than the minimum: held.
+    Held(Waiting),
+    /// These bundles were made; their sequences, ascending.
+    Sealed(Vec<u64>),
+}
+
+/// A bundle's row. Up to `format` it is frozen by the seal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleRow {
+    /// The feed.
+    pub feed: Feed,
+    /// Gapless from 1.
+    pub sequence: u64,
+    /// The first sequence whose content it carries.
+    pub from_sequence: u64,
+    /// The end of the bundle before.
+    pub start: Timestamp,
+    /// `max(now, start + 1)` at the seal.
+    pub end: Timestamp,
+    /// Ordinary publications.
+    pub count: u64,
+    /// Revised publications.
+    pub revised: u64,
+    /// SHA-256 over the members in bundle order, see [`Members`].
+    pub member_digest: [u8; 32],
+    /// Who signs.
+    pub signing: Vec<SigningKeyId>,
+    /// The container's version.
+    pub format: u32,
+    /// What was derived, once it was.
+    pub derived: Option<Derived>,
+}
+
+/// The result of deriving a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derived {
+    /// SHA-256 of `export.bin`.
+    pub export_sha256: [u8; 32],
+    /// SHA-256 of the zip.
+    pub zip_sha256: [u8; 32],
+    /// The length of the zip.
+    pub zip_bytes: u64,
+    /// The signatures, in the order of `signing`.
+    pub signatures: Vec<Vec<u8>>,
+}
+
+/// A member of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Member {
+    /// A key.
+    Gaen(GaenEntry),
+    /// A report.
+    Tcn(TcnEntry),
+}
+
+/// A page of members in bundle order: ordinary ones by class and bytes, then revised ones.
+#[derive(Debug, Clone)]
+pub struct Members {
+    /// The members, with whether each is a revised one.
+    pub members: Vec<(bool, Member)>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<MemberCursor>,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberCursor {
+    /// Among the revised ones.
+    pub revised: bool,
+    /// After this class
+    pub class: i64,
+    /// and these bytes (the member's identity).
+    pub identity: Vec<u8>,
+}
+
+/// What a manifest and index say at one number: a pure function of (number, rows).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The number.
+    pub number: u64,
+    /// When it was taken.
+    pub time: Timestamp,
+    /// The keys announced at this number.
+    pub keys: Vec<AnnouncedKey>,
+    /// The bundles listed at this number, oldest first; some may not be derived yet.
+    pub bundles: Vec<BundleRow>,
+}
+
+/// Seals, and remembers what became of each bundle.
+#[async_trait]
+pub trait Bundles: Send + Sync {
+    /// What waits in a feed, by the store's clock.
+    async fn waiting(&self, feed: &Feed) -> Result<Waiting, StoreError>;
+
+    /// Takes all publications of the feed whose `release_at` has come and makes bundles of them, in one transaction under the feed's lock.
+    /// The time is the store's, read after the lock. Rows of sealed keys are rewritten in byte order, so that a dump does not tell who
+    /// uploaded together; the number rises by one, however many bundles were made.
+    async fn seal(&self, feed: &Feed, policy: &SealPolicy) -> Result<SealOutcome, StoreError>;
+
+    /// One bundle's row.
+    async fn bundle(&self, feed: &Feed, sequence: u64) -> Result<Option<BundleRow>, StoreError>;
+
+    /// A page of at most `limit` members, from the beginning or from `from` on.
+    async fn members(
+        &self,
+        feed: &Feed,
+        sequence: u64,
+        from: Option<&MemberCursor>,
+        limit: usize,
+    ) -> Result<Members, StoreError>;
+
+    /// Stores what was derived, unless somebody did before: answers with what is stored, so that the first writer wins.
+    async fn record_derived(&self, feed: &Feed, sequence: u64, derived: &Derived) -> Result<Derived, StoreError>;
+
+    /// Notes that a bundle was put into a bucket and read back; repeating it changes nothing.
+    async fn record_put(&self, feed: &Feed, sequence: u64, bucket: &str) -> Result<(), StoreError>;
+
+    /// Notes that a bucket's index and manifest stand at `number`; the listed bundles get their listed time if they have none.
+    async fn record_listed(&self, feed: &Feed, number: u64, bucket: &str) -> Result<(), StoreError>;
+
+    /// Replaces the keys that the feed's manifest announces; takes the next number if that changes anything.
+    async fn announce(&self, feed: &Feed, keys: &[AnnouncedKey]) -> Result<(), StoreError>;
+
+    /// The feed's current number; 0 before the first seal or announcement.
+    async fn number(&self, feed: &Feed) -> Result<u64, StoreError>;
+
+    /// What is listed at `number`, which must not be above the current one; for number 0 nothing.
+    async fn listing(&self, feed: &Feed, number: u64) -> Result<Listing, StoreError>;
+}

@@ -1,0 +1,114 @@
+//! Accepting keys and reports: each written once, with one waiting publication per feed.
+
+use async_trait::async_trait;
+use proto::bundle::{GaenEntry, TcnEntry};
+use proto::{Feed, Interval, ReportType, Timestamp};
+
+use crate::error::StoreError;
+
+/// Where a key came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// The authority that certified it.
+    pub authority: String,
+    /// The key that signed the certificate.
+    pub kid: String,
+    /// Ours or a peer's.
+    pub origin: Origin,
+    /// When it was received; stored to the hour.
+    pub received: Timestamp,
+    /// The authority's policy that named the feeds.
+    pub policy_version: u32,
+}
+
+/// Whose server received a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// This one.
+    Ours,
+    /// A federated peer.
+    Peer,
+}
+
+/// Where the onset came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnsetSource {
+    /// The phone's `symptomOnsetInterval`.
+    Request,
+    /// The certificate's `symptomOnsetInterval`.
+    Certificate,
+    /// Nobody said: four days before the upload.
+    Assumed,
+}
+
+/// What was said about a key, before the rules of publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawKey {
+    /// `transmissionRisk` as sent.
+    pub transmission_risk: u8,
+    /// The certificate's report type.
+    pub report_type: ReportType,
+    /// The onset that counts.
+    pub onset: Interval,
+    /// Who said so.
+    pub onset_source: OnsetSource,
+}
+
+/// A key that the rules let through.
+#[derive(Debug, Clone)]
+pub struct AcceptedKey {
+    /// What was said.
+    pub raw: RawKey,
+    /// What will be published.
+    pub published: GaenEntry,
+    /// Not to be published before: `max(received, validity end + 2 h)`; see [`release_at`].
+    pub release_at: Timestamp,
+}
+
+/// A report that the rules let through.
+#[derive(Debug, Clone)]
+pub struct AcceptedReport {
+    /// What will be published.
+    pub published: TcnEntry,
+    /// Not to be published before.
+    pub release_at: Timestamp,
+}
+
+/// A quarter of an hour, in seconds: the grain of `release_at`.
+pub const RELEASE_GRAIN: i64 = 900;
+/// How long after its validity a GAEN key is held, in seconds: until then it could be replayed.
+pub const REPLAY_GUARD: i64 = 2 * 3_600;
+
+/// When a key with this validity end, received now, may be published: the later of validity end + 2 h, rounded up to a quarter of an
+/// hour, and the receipt, rounded down to one (so that a key that need not wait does not).
+pub fn release_at(validity_end: Interval, received: Timestamp) -> Timestamp {
+    validity_end.start().plus(REPLAY_GUARD).ceil(RELEASE_GRAIN).max(received.floor(RELEASE_GRAIN))
+}
+
+/// Writes what was accepted.
+#[async_trait]
+pub trait Keys: Send + Sync {
+    /// Writes each key once, with one waiting publication in each of `feeds`, in one transaction. A key that is known already (same 16
+    /// bytes) is left as it is, whatever is said of it now: first values win. The caller is not told which keys were new, so no answer
+    /// can tell either.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for an unknown feed.
+    async fn accept_keys(
+        &self,
+        keys: &[AcceptedKey],
+        feeds: &[Feed],
+        provenance: &Provenance,
+    ) -> Result<(), StoreError>;
+
+    /// The same for reports, whose identity is their `rvk`: one report a verification key, ever.
+    ///
+    /// # Errors
+    /// As [`accept_keys`](Self::accept_keys).
+    async fn accept_reports(
+        &self,
+        reports: &[AcceptedReport],
+        feeds: &[Feed],
+        provenance: &Provenance,
+    ) -> Result<(), StoreError>;
+}

@@ -1,0 +1,30 @@
+//! Every SQL statement of Pratique, behind two contracts: [`CodeStore`] for verification, [`KeyStore`] for server and exporter.
+//!
+//! One method is one business operation and one whole transaction. Inputs are drawn outside, so that a transaction may be retried.
+//! SQLite is the embedded engine; PostgreSQL fits behind the same traits.
+
+pub mod chance;
+pub mod clock;
+mod error;
+
+mod authorities;
+mod bundles;
+mod codes;
+mod keys;
+
+mod sqlite;
+
+pub use authorities::{Authorities, Authority, AuthorityKey};
+pub use bundles::{
+    BundleRow, Bundles, Derived, Listing, Member, MemberCursor, Members, SealOutcome, SealPolicy, Waiting,
+};
+pub use clock::Clock;
+pub use codes::CodeStore;
+pub use error::StoreError;
+pub use keys::{AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RawKey};
+pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
+
+/// The key database, as server and exporter use it.
+pub trait KeyStore: Authorities + Keys + Bundles {}
+
+impl<S: Authorities + Keys + Bundles> KeyStore for S {}

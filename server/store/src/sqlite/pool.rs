@@ -1,0 +1,123 @@
+//! Connections to one SQLite file: one that writes, behind a lock, and some that read.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::error::StoreError;
+
+/// How long a connection waits for another program's write, in seconds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many connections read beside the one that writes.
+const READERS: usize = 4;
+
+/// An open database file.
+#[derive(Clone)]
+pub(super) struct Pool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Guards the only connection that writes: SQLite has one writer at a time anyway.
+    writer: Mutex<Connection>,
+    /// Each guards one reading connection; a reader takes the first free one.
+    readers: Vec<Mutex<Connection>>,
+}
+
+impl Pool {
+    /// Opens `path`, creates it if it does not exist, and brings it to the newest version with `migrate`.
+    pub(super) fn open(
+        path: &Path,
+        migrate: impl FnOnce(&mut Connection) -> Result<(), StoreError>,
+    ) -> Result<Self, StoreError> {
+        let mut writer = Connection::open(path)?;
+        configure(&writer)?;
+        migrate(&mut writer)?;
+        let readers = (0..READERS).map(|_| open_reader(path).map(Mutex::new)).collect::<Result<_, _>>()?;
+        Ok(Self { inner: Arc::new(Inner { writer: Mutex::new(writer), readers }) })
+    }
+
+    /// Runs one named write transaction on a blocking thread. It begins IMMEDIATE, so it never has to be upgraded and never deadlocks.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        operation: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(name, move || {
+            let mut connection = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let result = operation(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        })
+        .await
+    }
+
+    /// Runs one named read transaction: all its statements see the same state.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        operation: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(name, move || {
+            let free = inner.readers.iter().find_map(|reader| reader.try_lock().ok());
+            let mut connection =
+                free.unwrap_or_else(|| inner.readers[0].lock().unwrap_or_else(PoisonError::into_inner));
+            let transaction = connection.transaction()?;
+            operation(&transaction)
+        })
+        .await
+    }
+
+    /// Moves the write-ahead log into the database file and empties it: the log keeps the order of writes, which nobody should find later.
+    pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
+        let inner = Arc::clone(&self.inner);
+        blocking("checkpoint", move || {
+            let connection = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    name: &'static str,
+    operation: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let finished = tokio::task::spawn_blocking(operation).await;
+    finished.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("{name} was interrupted"))))
+}
+
+fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let reader =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    configure(&reader)?;
+    reader.pragma_update(None, "query_only", true)?;
+    Ok(reader)
+}
+
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Deleted rows are overwritten: what was claimed or sealed is not to be found in free pages.
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(())
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match error.sqlite_error_code() {
+            Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
