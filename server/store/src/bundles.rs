@@ -162,6 +162,9 @@ pub trait Bundles: Send + Sync {
     /// Notes that a bundle was put into a bucket and read back; repeating it changes nothing.
     async fn record_put(&self, feed: &Feed, sequence: u64, bucket: &str) -> Result<(), StoreError>;
 
+    /// The sequences of the feed's live bundles that [`record_put`](Self::record_put) noted for a bucket, ascending.
+    async fn puts(&self, feed: &Feed, bucket: &str) -> Result<Vec<u64>, StoreError>;
+
     /// Notes that a bucket's index and manifest stand at `number`; the listed bundles get their listed time if they have none.
     async fn record_listed(&self, feed: &Feed, number: u64, bucket: &str) -> Result<(), StoreError>;
 
