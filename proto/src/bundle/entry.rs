@@ -33,8 +33,8 @@ pub struct GaenEntry {
     pub key: TemporaryExposureKey,
     /// `transmission_risk_level`, 0 to 8.
     pub transmission_risk: u8,
-    /// `report_type`.
-    pub report_type: ReportType,
+    /// `report_type`. Ours always have one; bundles of others may leave it out, or hold one that we do not publish (UNKNOWN, RECURSIVE).
+    pub report_type: Option<ReportType>,
     /// `days_since_onset_of_symptoms`, -14 to 14; bundles of others may leave it out.
     pub days_since_onset: Option<i8>,
 }

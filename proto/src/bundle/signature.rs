@@ -6,9 +6,9 @@ use crate::feed::Kind;
 /// Which key signed: what phones look up in their configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SigningKeyId {
-    /// `verification_key_id`: for GAEN a country's MCC, for instance `310`. `[A-Za-z0-9._]{1,32}`, so that `ID-VERSION` splits at its last hyphen.
+    /// `verification_key_id`: for GAEN a country's MCC, for instance `310`. `[A-Za-z0-9._-]{1,32}`.
     pub id: String,
-    /// `verification_key_version`, for instance `v1`. `[A-Za-z0-9._]{1,16}`.
+    /// `verification_key_version`, for instance `v1`. `[A-Za-z0-9._]{1,16}`: no hyphen, so that `ID-VERSION` splits at its last one.
     pub version: String,
 }
 
