@@ -21,7 +21,9 @@ pub use bundles::{
 pub use clock::Clock;
 pub use codes::CodeStore;
 pub use error::StoreError;
-pub use keys::{AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RawKey};
+pub use keys::{
+    AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RELEASE_GRAIN, REPLAY_GUARD, RawKey, release_at,
+};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 
 /// The key database, as server and exporter use it.

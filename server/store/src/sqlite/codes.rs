@@ -4,6 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+use super::migrations::{self, VERIFICATION};
 use super::pool::Pool;
 use crate::codes::CodeStore;
 use crate::error::StoreError;
@@ -20,7 +21,7 @@ impl SqliteCodeStore {
     /// # Errors
     /// [`StoreError::Unavailable`] if the file cannot be opened, [`StoreError::Corrupt`] if it is no database.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { pool: Pool::open(path, |_| todo!())? })
+        Ok(Self { pool: Pool::open(path, |connection| migrations::run(connection, VERIFICATION))? })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::migrations::{self, KEYS};
 use super::pool::Pool;
 use crate::clock::Clock;
 use crate::error::StoreError;
@@ -19,6 +20,6 @@ impl SqliteKeyStore {
     /// # Errors
     /// [`StoreError::Unavailable`] if the file cannot be opened, [`StoreError::Corrupt`] if it is no database.
     pub fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
-        Ok(Self { _pool: Pool::open(path, |_| todo!())?, _clock: clock })
+        Ok(Self { _pool: Pool::open(path, |connection| migrations::run(connection, KEYS))?, _clock: clock })
     }
 }

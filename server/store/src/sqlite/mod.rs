@@ -1,8 +1,10 @@
 //! The embedded engine.
 
+mod migrations;
+mod pool;
+
 mod codes;
 mod keys;
-mod pool;
 
 pub use codes::SqliteCodeStore;
 pub use keys::SqliteKeyStore;

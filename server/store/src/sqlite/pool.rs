@@ -108,6 +108,8 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "foreign_keys", true)?;
     // Deleted rows are overwritten: what was claimed or sealed is not to be found in free pages.
     connection.pragma_update(None, "secure_delete", true)?;
+    // Sorters and temporary tables hold people's rows, which belong into no file beside the database.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
 }

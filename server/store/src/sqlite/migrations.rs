@@ -1,0 +1,44 @@
+//! Bringing a database file to the newest version.
+//!
+//! Migrations are append-only: what has landed never changes, a change is a new file with the next number. They are listed here by hand, so
+//! that a file cannot be embedded without being looked at, and the list is compared with the directories by a test.
+
+use refinery::error::Kind;
+use refinery::{Migration, Runner};
+use rusqlite::Connection;
+
+use crate::error::StoreError;
+
+/// A migration: its name, `V{number}__{what}`, and its SQL.
+pub(super) type Embedded = (&'static str, &'static str);
+
+/// The migrations of the key database.
+pub(super) const KEYS: &[Embedded] = &[];
+
+/// The migrations of the verification database.
+pub(super) const VERIFICATION: &[Embedded] = &[];
+
+/// How often the migrations are tried when several programs open a new file at once. The runner takes no lock between looking and applying,
+/// so that one of two fails on tables that the other has just made; when it looks again, there is nothing left to do.
+const ATTEMPTS: u32 = 3;
+
+/// Runs the migrations that the file lacks, all of them in one transaction.
+///
+/// # Errors
+/// [`StoreError::NotReady`] if the file knows migrations that this program does not, or others under the same name.
+pub(super) fn run(connection: &mut Connection, embedded: &[Embedded]) -> Result<(), StoreError> {
+    let migrations: Result<Vec<_>, _> = embedded.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
+    let runner = Runner::new(&migrations.map_err(not_ready)?).set_grouped(true);
+    let mut attempt = 1;
+    loop {
+        match runner.run(connection) {
+            Ok(_) => return Ok(()),
+            Err(error) if attempt < ATTEMPTS && matches!(error.kind(), Kind::Connection(..)) => attempt += 1,
+            Err(error) => return Err(not_ready(error)),
+        }
+    }
+}
+
+fn not_ready(error: refinery::Error) -> StoreError {
+    StoreError::NotReady(error.to_string())
+}
