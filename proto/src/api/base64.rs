@@ -1,7 +1,10 @@
-//! Base64 as apps in the field send it: standard or URL alphabet, padded or not.
+//! Base64 as apps in the field send it: standard or URL alphabet, padded or not, broken into lines or not.
+
+use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::alphabet;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::error::Malformed;
@@ -11,16 +14,29 @@ const FORGIVING: GeneralPurposeConfig =
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, FORGIVING);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, FORGIVING);
 
-/// Decodes base64 in any of the alphabets.
+/// Decodes base64 in any of the alphabets. Line breaks are skipped, because Android's default encoder ends with one and the servers
+/// that apps were written against skip them too.
 ///
 /// # Errors
 /// `field` if `text` is none.
 pub fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, Malformed> {
+    let line_break = ['\r', '\n'];
+    let text = if text.contains(line_break) { Cow::Owned(text.replace(line_break, "")) } else { text.into() };
     let engine = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
-    engine.decode(text).map_err(|_| Malformed::new(field, "must be base64"))
+    engine.decode(text.as_ref()).map_err(|_| Malformed::new(field, "must be base64"))
 }
 
 /// Encodes in the standard alphabet, padded.
 pub fn encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
+}
+
+/// Decodes the one form that JWTs use (RFC 7515, section 2): URL alphabet, no padding, nothing forgiven.
+pub(crate) fn decode_url(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Encodes in the URL alphabet, without padding.
+pub(crate) fn encode_url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -1,6 +1,11 @@
 //! What a phone broadcasts: rolling proximity identifiers and associated encrypted metadata (GAEN cryptography v1.2).
 
-use crate::gaen::TemporaryExposureKey;
+use aes::Aes128Enc;
+use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+
+use super::derivation;
+use super::key::TemporaryExposureKey;
+use crate::interval::INTERVALS_PER_DAY;
 
 /// A rolling proximity identifier (RPI): 16 bytes, broadcast for ten minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -9,18 +14,39 @@ pub struct RollingProximityIdentifier(pub [u8; 16]);
 /// Four bytes of metadata, in clear or encrypted (AEM).
 pub type AssociatedMetadata = [u8; 4];
 
+/// The most identifiers that a key has.
+const MOST: usize = INTERVALS_PER_DAY as usize;
+
 impl TemporaryExposureKey {
     /// All identifiers of the key in order, one an interval from `rolling_start` on.
-    pub fn identifiers(&self) -> impl Iterator<Item = RollingProximityIdentifier> {
-        todo!() as std::vec::IntoIter<RollingProximityIdentifier>
+    pub fn identifiers(&self) -> impl Iterator<Item = RollingProximityIdentifier> + use<> {
+        let count = usize::from(self.rolling_period());
+        let cipher = Aes128Enc::new(&derivation::identifier_key(self.data()).into());
+        // All blocks in one call: the cipher then works on as many at a time as the processor can.
+        let mut blocks = [[0; 16]; MOST];
+        let first = self.rolling_start().number();
+        for (offset, block) in (0..).zip(&mut blocks[..count]) {
+            // PaddedData: "EN-RPI", six zero bytes, the interval number in little-endian order.
+            block[..6].copy_from_slice(b"EN-RPI");
+            block[12..].copy_from_slice(&first.wrapping_add(offset).to_le_bytes());
+        }
+        cipher.encrypt_blocks(Array::cast_slice_from_core_mut(&mut blocks[..count]));
+        blocks.into_iter().take(count).map(RollingProximityIdentifier)
     }
 
     /// Encrypts, or decrypts, the metadata that travels with `identifier` (AES-CTR is its own inverse).
     pub fn crypt_metadata(
         &self,
-        _identifier: &RollingProximityIdentifier,
-        _metadata: AssociatedMetadata,
+        identifier: &RollingProximityIdentifier,
+        mut metadata: AssociatedMetadata,
     ) -> AssociatedMetadata {
-        todo!()
+        let cipher = Aes128Enc::new(&derivation::metadata_key(self.data()).into());
+        // Four bytes need only the first block of the key stream: the encrypted counter, which begins at the identifier.
+        let mut stream = identifier.0.into();
+        cipher.encrypt_block(&mut stream);
+        for (byte, key) in metadata.iter_mut().zip(stream) {
+            *byte ^= key;
+        }
+        metadata
     }
 }

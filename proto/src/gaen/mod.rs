@@ -1,5 +1,6 @@
 //! Google/Apple exposure notification, cryptography v1.2: keys, identifiers, matching.
 
+mod derivation;
 mod identifier;
 mod key;
 mod matching;

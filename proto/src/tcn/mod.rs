@@ -3,7 +3,9 @@
 mod memo;
 mod ratchet;
 mod report;
+mod upload;
 
 pub use memo::{Memo, MemoType};
 pub use ratchet::{ReportAuthorizationKey, TemporaryContactKey, TemporaryContactNumber};
-pub use report::{BadSignature, MAX_SPAN, MAX_UPLOAD_SPAN, SignedReport};
+pub use report::{BadSignature, MAX_SPAN, SignedReport};
+pub use upload::{MAX_UPLOAD_SPAN, check_upload};

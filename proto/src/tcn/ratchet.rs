@@ -1,5 +1,11 @@
 //! From a report authorization key to the numbers that a phone broadcasts.
 
+use sha2::{Digest, Sha256};
+
+/// Domain separators of TCN v0.4: five raw ASCII bytes.
+const H_TCK: &[u8; 5] = b"H_TCK";
+const H_TCN: &[u8; 5] = b"H_TCN";
+
 /// A report authorization key (`rak`): the Ed25519 seed from which all of a phone's numbers follow until it is rotated.
 pub struct ReportAuthorizationKey(ed25519_dalek::SigningKey);
 
@@ -11,12 +17,13 @@ impl ReportAuthorizationKey {
 
     /// The report verification key (`rvk`).
     pub fn verification_key(&self) -> [u8; 32] {
-        todo!()
+        self.0.verifying_key().to_bytes()
     }
 
     /// `tck_0`, which has no number of its own.
     pub fn initial_contact_key(&self) -> TemporaryContactKey {
-        todo!()
+        let bytes = Sha256::new_with_prefix(H_TCK).chain_update(self.0.as_bytes()).finalize();
+        TemporaryContactKey::from_parts(0, self.verification_key(), bytes.into())
     }
 
     /// The Ed25519 key that signs reports.
@@ -50,14 +57,21 @@ impl TemporaryContactKey {
     }
 
     /// `tck_{i+1}`, or none after 65,535: the phone must rotate its `rak`.
+    #[must_use]
     pub fn ratchet(&self) -> Option<Self> {
-        let _ = self.verification_key;
-        todo!()
+        let index = self.index.checked_add(1)?;
+        let hash = Sha256::new_with_prefix(H_TCK).chain_update(self.verification_key).chain_update(self.bytes);
+        Some(Self { index, verification_key: self.verification_key, bytes: hash.finalize().into() })
     }
 
     /// `tcn_i`; none for `i` = 0, which is never used.
     pub fn number(&self) -> Option<TemporaryContactNumber> {
-        todo!()
+        if self.index == 0 {
+            return None;
+        }
+        let hash = Sha256::new_with_prefix(H_TCN).chain_update(self.index.to_le_bytes()).chain_update(self.bytes);
+        let [number @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _]: [u8; 32] = hash.finalize().into();
+        Some(TemporaryContactNumber(number))
     }
 }
 

@@ -1,12 +1,24 @@
 //! Signed reports: bytes, signature, expansion into numbers.
+//!
+//! The bytes of TCN v0.4, section "Reporting": `rvk[32] || tck_{j1-1}[32] || le_u16(j1) || le_u16(j2) || memo type || memo length ||
+//! memo || signature[64]`. The signature covers everything before it.
+
+use std::ops::Range;
+
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
 
 use crate::error::Malformed;
-use crate::tcn::{Memo, MemoType, ReportAuthorizationKey, TemporaryContactNumber};
+use crate::tcn::{Memo, MemoType, ReportAuthorizationKey, TemporaryContactKey, TemporaryContactNumber};
 
 /// The longest span of one report, in numbers: 14 days at 15 minutes.
 pub const MAX_SPAN: u32 = 1_345;
-/// The longest span of all reports of one upload together.
-pub const MAX_UPLOAD_SPAN: u32 = 1_400;
+
+/// Where `tck_{j1-1}` stands.
+const CONTACT_KEY: Range<usize> = 32..64;
+/// Where the memo begins.
+const MEMO: usize = 70;
+/// Length of the signature.
+const SIGNATURE: usize = 64;
 
 /// The signature of a report does not hold under `verify_strict`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +28,11 @@ pub struct BadSignature;
 /// A well-formed signed report, 134 to 389 bytes. That it is well formed does not say that its signature holds: see [`verify`](Self::verify).
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedReport {
+    /// Invariant: at least 134 bytes, and exactly as many as the memo length in them says.
     bytes: Vec<u8>,
+    first: u16,
+    last: u16,
+    memo_type: MemoType,
 }
 
 impl SignedReport {
@@ -24,24 +40,52 @@ impl SignedReport {
     ///
     /// # Errors
     /// Names the first field that does not hold.
-    pub fn decode(_bytes: &[u8]) -> Result<Self, Malformed> {
-        todo!()
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let too_short = || Malformed::new("signed_report", "must be 134 to 389 bytes");
+        let [j1_low, j1_high, j2_low, j2_high, memo_type, memo_len] =
+            *bytes.get(CONTACT_KEY.end..).and_then(<[u8]>::first_chunk::<6>).ok_or_else(too_short)?;
+        let (first, last) = (u16::from_le_bytes([j1_low, j1_high]), u16::from_le_bytes([j2_low, j2_high]));
+        // The length is one unsigned byte, and nothing may follow the signature: trailing bytes would give one report many names.
+        if bytes.len() != MEMO + usize::from(memo_len) + SIGNATURE {
+            return Err(Malformed::new("memo_len", "must agree with the length of the report, 134 bytes without memo"));
+        }
+        check_span(first, last)?;
+        Ok(Self { bytes: bytes.to_vec(), first, last, memo_type: MemoType::try_from(memo_type)? })
     }
 
     /// Reports the numbers `first..=last` of `key`, signed.
     ///
     /// # Errors
     /// `j1`, `j2` as for [`decode`](Self::decode).
-    pub fn create(_key: &ReportAuthorizationKey, _memo: &Memo, _first: u16, _last: u16) -> Result<Self, Malformed> {
-        todo!()
+    pub fn create(key: &ReportAuthorizationKey, memo: &Memo, first: u16, last: u16) -> Result<Self, Malformed> {
+        check_span(first, last)?;
+        let mut before_first = key.initial_contact_key();
+        for _ in 1..first {
+            before_first = before_first.ratchet().expect("at most 65,534 steps from tck_0");
+        }
+        let memo_len = u8::try_from(memo.data().len()).expect("a memo has at most 255 bytes");
+
+        let mut bytes = Vec::with_capacity(MEMO + memo.data().len() + SIGNATURE);
+        bytes.extend_from_slice(&key.verification_key());
+        bytes.extend_from_slice(before_first.bytes());
+        bytes.extend_from_slice(&first.to_le_bytes());
+        bytes.extend_from_slice(&last.to_le_bytes());
+        bytes.extend_from_slice(&[memo.kind() as u8, memo_len]);
+        bytes.extend_from_slice(memo.data());
+        let signature = key.signing_key().sign(&bytes);
+        bytes.extend_from_slice(&signature.to_bytes());
+        Ok(Self { bytes, first, last, memo_type: memo.kind() })
     }
 
-    /// Checks the signature strictly (RFC 8032, no small-order keys, canonical encodings).
+    /// Checks the signature strictly: RFC 8032, with `s` in range and neither `rvk` nor `R` of small order.
     ///
     /// # Errors
     /// [`BadSignature`], without a reason.
     pub fn verify(&self) -> Result<(), BadSignature> {
-        todo!()
+        let (report, signature) = self.bytes.split_at(self.bytes.len() - SIGNATURE);
+        let key = VerifyingKey::from_bytes(self.verification_key()).map_err(|_| BadSignature)?;
+        let signature = Signature::from_slice(signature).map_err(|_| BadSignature)?;
+        key.verify_strict(report, &signature).map_err(|_| BadSignature)
     }
 
     /// The bytes as received: report and signature.
@@ -51,37 +95,43 @@ impl SignedReport {
 
     /// The report verification key: the report's identity.
     pub fn verification_key(&self) -> &[u8; 32] {
-        todo!()
+        self.bytes.first_chunk().expect("a signed report has at least 134 bytes")
     }
 
     /// `j1`: the first number that the report covers.
     pub fn first(&self) -> u16 {
-        todo!()
+        self.first
     }
 
     /// `j2`: the last number that the report covers.
     pub fn last(&self) -> u16 {
-        todo!()
+        self.last
     }
 
     /// How many numbers the report covers, `j2 - j1 + 1`.
     pub fn span(&self) -> u32 {
-        todo!()
+        span(self.first, self.last)
     }
 
     /// The memo's type.
     pub fn memo_type(&self) -> MemoType {
-        todo!()
+        self.memo_type
     }
 
     /// The memo's data.
     pub fn memo_data(&self) -> &[u8] {
-        todo!()
+        &self.bytes[MEMO..self.bytes.len() - SIGNATURE]
     }
 
     /// The numbers `j1..=j2`, both ends included, in order.
-    pub fn numbers(&self) -> impl Iterator<Item = TemporaryContactNumber> {
-        todo!() as std::vec::IntoIter<TemporaryContactNumber>
+    pub fn numbers(&self) -> impl Iterator<Item = TemporaryContactNumber> + use<> {
+        let bytes = self.bytes[CONTACT_KEY].try_into().expect("the range is 32 bytes long");
+        let mut key = TemporaryContactKey::from_parts(self.first - 1, *self.verification_key(), bytes);
+        // Ratcheting comes before the number, so the key after j2, which need not exist, is never asked for.
+        (0..self.span()).map_while(move |_| {
+            key = key.ratchet()?;
+            key.number()
+        })
     }
 }
 
@@ -90,4 +140,23 @@ impl std::fmt::Debug for SignedReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SignedReport({} bytes)", self.bytes.len())
     }
+}
+
+/// How many numbers `first..=last` are; saturates at none if they are the wrong way round.
+fn span(first: u16, last: u16) -> u32 {
+    (u32::from(last) + 1).saturating_sub(u32::from(first))
+}
+
+/// An unbounded span would turn 389 bytes into 65,535 numbers on every phone.
+fn check_span(first: u16, last: u16) -> Result<(), Malformed> {
+    if first == 0 {
+        return Err(Malformed::new("j1", "must be 1 to 65535"));
+    }
+    if last < first {
+        return Err(Malformed::new("j2", "must be at least j1"));
+    }
+    if span(first, last) > MAX_SPAN {
+        return Err(Malformed::new("j2", "must be at most 1,344 more than j1"));
+    }
+    Ok(())
 }

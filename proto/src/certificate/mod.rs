@@ -1,0 +1,14 @@
+//! Certificates: an authority's signed word that a commitment may be published. JWTs (RFC 7519) with two algorithms, EdDSA and ES256.
+//!
+//! The algorithm is a property of the key. A header that names another one is refused, so that nobody can talk a verifier into `none`,
+//! into a symmetric algorithm with a public key as its secret, or into the other curve.
+
+mod check;
+mod claims;
+mod key;
+mod signer;
+
+pub use check::{Disbelief, Expected, MAX_CERTIFICATE, UnverifiedCertificate};
+pub use claims::Claims;
+pub use key::CertificateKey;
+pub use signer::CertificateSigner;
