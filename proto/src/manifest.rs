@@ -90,11 +90,12 @@ impl Manifest {
         todo!()
     }
 
-    /// Opens a signed manifest: at most 4 MiB, the right feed, sequences and paths consistent with each other.
+    /// Opens the signed manifest of `feed`: at most 4 MiB, this feed and no other (a region signs all its feeds with one key), sequences
+    /// and paths consistent with each other.
     ///
     /// # Errors
     /// `manifest` or the line's kind, and why.
-    pub fn open(_note: &[u8], _verifier: &NoteVerifier) -> Result<Self, Malformed> {
+    pub fn open(_note: &[u8], _verifier: &NoteVerifier, _feed: &Feed) -> Result<Self, Malformed> {
         todo!()
     }
 
