@@ -1,2 +1,129 @@
-//! Placeholder.
-fn main() {}
+//! The program `server`: parse, dispatch, say what happened.
+
+mod cli;
+
+use std::fs;
+use std::io::IsTerminal;
+use std::net::TcpListener;
+use std::path::Path;
+
+use anyhow::Context;
+use clap::Parser;
+use cli::{Add, AuthorityCommand, Cli, Command, Serve};
+use proto::certificate::CertificateKey;
+use serde_json::{Value, json};
+use server::admin::{self, AuthoritySpec};
+use server::{Settings, State};
+use store::{Authority, Clock};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+#[actix_web::main]
+async fn main() -> anyhow::Result<()> {
+    let Cli { json, command } = Cli::parse();
+    log_to_stderr();
+    match command {
+        Command::Serve(flags) => serve(flags, json).await,
+        Command::Migrate { settings } => {
+            open(&settings)?;
+            say(json, json!({ "migrated": true }), "The database is at the newest version.");
+            Ok(())
+        }
+        Command::Authority(AuthorityCommand::Add(flags)) => add(flags, json).await,
+        Command::Authority(AuthorityCommand::List { settings }) => list(&settings, json).await,
+    }
+}
+
+/// Logs go to stderr, so that stdout holds results alone.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+}
+
+fn open(settings: &Settings) -> anyhow::Result<State> {
+    State::open(settings, Clock::system())
+        .context("cannot open the key database; check --database-url or SERVER_DATABASE_URL")
+}
+
+async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
+    let state = open(&flags.settings)?;
+    let listener = TcpListener::bind(flags.listen).with_context(|| {
+        format!("cannot listen on {}; choose another address with --listen, port 0 takes any free one", flags.listen)
+    })?;
+    let address = listener.local_addr()?;
+    let server = server::listen(listener, state)?;
+    let handle = server.handle();
+    // Both are caught before anybody is told that the server listens.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    actix_web::rt::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("stopping: requests that are under way are finished first");
+        handle.stop(true).await;
+    });
+    say(json, json!({ "listening": format!("http://{address}") }), &format!("Listening on http://{address}"));
+    server.await?;
+    Ok(())
+}
+
+async fn add(flags: Add, json: bool) -> anyhow::Result<()> {
+    let keys = flags.public_key.iter().map(|path| read_public_key(path)).collect::<Result<_, _>>()?;
+    let state = open(&flags.settings)?;
+    let Add { id, issuer, audience, region: regions, .. } = flags;
+    let spec = AuthoritySpec { id, issuer, audience: Some(audience), regions, keys };
+    let authority = admin::register_authority(&state, spec).await.context("the authority was not added")?;
+    say(json, to_json(&authority), &format!("Certificates of this authority are believed:\n{}", to_text(&authority)));
+    Ok(())
+}
+
+fn read_public_key(path: &Path) -> anyhow::Result<CertificateKey> {
+    let pem = fs::read_to_string(path).with_context(|| format!("cannot read the public key {}", path.display()))?;
+    CertificateKey::from_pem(&pem).with_context(|| {
+        let path = path.display();
+        format!("{path} holds no public key: give a PEM file that begins with BEGIN PUBLIC KEY, Ed25519 or P-256")
+    })
+}
+
+async fn list(settings: &Settings, json: bool) -> anyhow::Result<()> {
+    let authorities = admin::authorities(&open(settings)?).await?;
+    let text = if authorities.is_empty() {
+        "No certificates are believed yet; see server authority add --help.".to_owned()
+    } else {
+        authorities.iter().map(to_text).collect::<Vec<_>>().join("\n")
+    };
+    say(json, Value::Array(authorities.iter().map(to_json).collect()), &text);
+    Ok(())
+}
+
+fn to_json(authority: &Authority) -> Value {
+    let regions: Vec<_> = authority.regions.iter().map(proto::Region::as_str).collect();
+    let keys: Vec<_> =
+        authority.keys.iter().map(|key| json!({ "kid": key.kid, "algorithm": key.key.algorithm() })).collect();
+    json!({
+        "id": authority.id,
+        "issuer": authority.issuer,
+        "audience": authority.audience,
+        "regions": regions,
+        "policy_version": authority.policy_version,
+        "keys": keys,
+    })
+}
+
+fn to_text(authority: &Authority) -> String {
+    let regions: Vec<_> = authority.regions.iter().map(proto::Region::as_str).collect();
+    let mut text = format!("{}  regions {}", authority.id, regions.join(", "));
+    text += &format!("\n  issuer {}, audience {}", authority.issuer, authority.audience);
+    for key in &authority.keys {
+        text += &format!("\n  key {} ({})", key.kid, key.key.algorithm());
+    }
+    text
+}
+
+/// Results go to stdout, in one of two forms.
+fn say(json: bool, value: Value, text: &str) {
+    if json {
+        println!("{value}");
+    } else {
+        println!("{text}");
+    }
+}

@@ -4,7 +4,6 @@ mod migrations;
 mod pool;
 
 mod codes;
-mod issuers;
 mod keys;
 
 pub use codes::SqliteCodeStore;

@@ -1,0 +1,48 @@
+//! Answers of one size: whatever is said, 4,096 bytes of JSON with the same header names.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ContentType};
+use proto::api::padding::{REPLY_BYTES, to_padded_json};
+use proto::api::publish::PublishReply;
+
+use crate::rules::Verdict;
+
+/// What stands where a text was cut.
+const CUT: &str = "...";
+
+/// The answer to an upload that was believed. `insertedExposures` counts the good entries of the body, whether or not they were known
+/// before, and whether or not their report type has them stored: that is all that a repeat may be told as well.
+pub(crate) fn verdict<T>(verdict: Verdict<T>) -> HttpResponse {
+    let error = verdict.complaint();
+    let reply = PublishReply {
+        inserted_exposures: Some(verdict.accepted.len()),
+        code: error.as_ref().map(|_| "partial_failure".to_owned()),
+        error,
+        warnings: verdict.warnings,
+        ..PublishReply::default()
+    };
+    padded(StatusCode::OK, reply)
+}
+
+/// A reply of [`REPLY_BYTES`] bytes.
+pub(crate) fn padded(status: StatusCode, mut reply: PublishReply) -> HttpResponse {
+    fit(&mut reply);
+    let body = to_padded_json(reply, REPLY_BYTES);
+    HttpResponse::build(status).content_type(ContentType::json()).insert_header((CACHE_CONTROL, "no-store")).body(body)
+}
+
+/// Drops warnings from the end and then cuts the error, until the reply fits.
+fn fit(reply: &mut PublishReply) {
+    loop {
+        let excess = to_padded_json(reply.clone(), 0).len().saturating_sub(REPLY_BYTES);
+        if excess == 0 {
+            return;
+        }
+        if reply.warnings.pop().is_none() {
+            let error = reply.error.take().unwrap_or_default();
+            let keep = error.len().saturating_sub(excess + CUT.len());
+            reply.error = (keep > 0).then(|| error[..error.floor_char_boundary(keep)].to_owned() + CUT);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! `POST /v1/reports`, called by phones: a person's TCN reports, with the certificate of a health authority.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use proto::api::publish::ReportsRequest;
+use proto::{Kind, ReportType};
+
+use crate::answer;
+use crate::belief;
+use crate::body::Body;
+use crate::problem::Problem;
+use crate::rules;
+use crate::state::State;
+
+/// Stores the good reports of an upload. A negative report is accepted and not stored, as with keys.
+pub(crate) async fn reports(state: Data<State>, body: Body<ReportsRequest>) -> Result<HttpResponse, Problem> {
+    let (Body(request), now) = (body, state.now());
+    let believed = belief::believe(state.store(), &request, now).await?;
+    let feeds = believed.feeds(Kind::Tcn)?;
+    let verdict = rules::judge_reports(&request, &believed.claims, now)?;
+    if believed.claims.report_type != ReportType::Negative {
+        state.store().accept_reports(&verdict.accepted, &feeds, &believed.provenance(now)).await?;
+    }
+    Ok(answer::verdict(verdict))
+}

@@ -1,0 +1,131 @@
+//! From refusals and failures to HTTP: the one place that knows which code has which status.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
+use proto::Malformed;
+use proto::api::publish::PublishReply;
+use proto::certificate::Disbelief;
+use store::StoreError;
+
+use crate::answer;
+use crate::rules::Refusal;
+
+/// Why a request is not answered with 200. Its text is for the sender: it names fields, never repeats their content, and gives an
+/// attacker nothing to work with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    /// The request is not what it must be.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The upload wants to revise an earlier one. No revision tokens are given out, so every one is foreign.
+    #[error("revisionToken: was not given out by this server")]
+    InvalidRevisionToken,
+    /// Nobody registered an authority of this name.
+    #[error("healthAuthorityID: is not known here")]
+    UnknownAuthority,
+    /// The certificate is not true, or not for this upload. The sender is not told which; the reason is ours.
+    #[error("verificationPayload: is not a valid certificate for this upload")]
+    NotBelieved(Unbelieved),
+    /// No such path.
+    #[error("no such path")]
+    NotFound,
+    /// The path exists, for another method.
+    #[error("use POST")]
+    MethodNotAllowed,
+    /// The body is longer than the routes read.
+    #[error("the body must be at most 64000 bytes")]
+    TooLarge,
+    /// The body is not JSON by its own account.
+    #[error("Content-Type: must be application/json")]
+    UnsupportedMediaType,
+    /// The authority has no region in which to publish: for the operator to mend.
+    #[error("healthAuthorityID: has no region")]
+    MissingRegion,
+    /// The store failed; nothing was stored, and the same request may be sent again.
+    #[error("try again later")]
+    Internal(StoreError),
+}
+
+/// Why a certificate is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unbelieved {
+    /// It is not true.
+    Certificate(Disbelief),
+    /// It is true, but for other keys or reports.
+    Commitment,
+}
+
+impl Problem {
+    /// For programs: the codes of the Exposure Notifications API, and three of ours for what never reaches a handler.
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad_request",
+            Self::InvalidRevisionToken => "invalid_revision_token",
+            Self::UnknownAuthority => "unknown_health_authority_id",
+            Self::NotBelieved(_) => "health_authority_verification_certificate_invalid",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::TooLarge => "body_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::MissingRegion => "health_authority_missing_region_config",
+            Self::Internal(_) => "internal_error",
+        }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) | Self::InvalidRevisionToken => StatusCode::BAD_REQUEST,
+            Self::UnknownAuthority | Self::NotBelieved(_) => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MissingRegion | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            // Somebody must act, so these two are logged; who uploaded what is not part of it.
+            Self::Internal(error) => tracing::error!(%error, "an upload could not be stored"),
+            Self::MissingRegion => tracing::error!("an authority has no region: add it again with --region"),
+            _ => {}
+        }
+        let (error, code) = (Some(self.to_string()), Some(self.code().to_owned()));
+        answer::padded(self.status_code(), PublishReply { error, code, ..PublishReply::default() })
+    }
+}
+
+impl Responder for Problem {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, _request: &HttpRequest) -> HttpResponse {
+        self.error_response()
+    }
+}
+
+impl From<Malformed> for Problem {
+    fn from(malformed: Malformed) -> Self {
+        Self::BadRequest(malformed.to_string())
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(Refusal(sentence): Refusal) -> Self {
+        Self::BadRequest(sentence)
+    }
+}
+
+impl From<Unbelieved> for Problem {
+    fn from(reason: Unbelieved) -> Self {
+        Self::NotBelieved(reason)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::Internal(error)
+    }
+}
