@@ -6,6 +6,7 @@ use std::pin::Pin;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use proto::Malformed;
+use proto::api::parse_body;
 use proto::api::publish::{MAX_BODY, MAX_KEYS, MAX_REPORTS, PublishRequest, ReportsRequest};
 use serde::de::DeserializeOwned;
 
@@ -52,10 +53,7 @@ impl<T: Request> FromRequest for Body<T> {
             if !json {
                 return Err(Problem::UnsupportedMediaType);
             }
-            let request: T = {
-                let _ = &bytes;
-                todo!()
-            };
+            let request: T = parse_body(&bytes)?;
             request.check_count()?;
             Ok(Self(request))
         })

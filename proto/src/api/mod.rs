@@ -1,8 +1,14 @@
 //! The JSON that travels between authority, phone and services: names, shapes and codes of the Exposure Notifications API.
 //!
-//! Requests refuse unknown fields; replies tolerate them. Base64 comes in any of the standard, raw or URL alphabets, see [`base64`].
+//! Requests are read by [`parse_body`] and refuse unknown fields; replies tolerate them. A field that is absent or `null` is read as
+//! empty, 0 or false, as apps in the field expect, and refused by the rule that needs it. Base64 comes in any of the standard, raw or
+//! URL alphabets, see [`base64`].
 
+mod absent;
 pub mod base64;
+mod body;
 pub mod padding;
 pub mod publish;
 pub mod verification;
+
+pub use body::parse_body;

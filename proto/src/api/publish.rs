@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::absent::or_default;
 use super::padding::Padded;
 
 /// The largest body that either route reads, in bytes.
@@ -16,13 +17,16 @@ pub const MAX_REPORTS: usize = 56;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExposureKey {
     /// 16 bytes in base64.
+    #[serde(default, deserialize_with = "or_default")]
     pub key: String,
     /// An interval number.
+    #[serde(default, deserialize_with = "or_default")]
     pub rolling_start_number: i64,
     /// 1 to 144 intervals.
+    #[serde(default, deserialize_with = "or_default")]
     pub rolling_period: i64,
     /// 0 to 8; 0 is "not set".
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub transmission_risk: i64,
 }
 
@@ -31,25 +35,28 @@ pub struct ExposureKey {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PublishRequest {
     /// 1 to 30 keys.
+    #[serde(default, deserialize_with = "or_default")]
     pub temporary_exposure_keys: Vec<ExposureKey>,
     /// The authority's id, case-folded.
-    #[serde(rename = "healthAuthorityID")]
+    #[serde(default, deserialize_with = "or_default", rename = "healthAuthorityID")]
     pub health_authority_id: String,
     /// The certificate.
+    #[serde(default, deserialize_with = "or_default")]
     pub verification_payload: String,
     /// At least 16 bytes in base64.
+    #[serde(default, deserialize_with = "or_default")]
     pub hmac_key: String,
     /// The phone's own word on the onset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symptom_onset_interval: Option<i64>,
     /// The person travelled.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub traveler: bool,
     /// From the reply to the first upload, when revising.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision_token: Option<String>,
     /// Anything.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub padding: String,
 }
 
@@ -58,16 +65,19 @@ pub struct PublishRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReportsRequest {
     /// 1 to 56 signed reports in base64.
+    #[serde(default, deserialize_with = "or_default")]
     pub reports: Vec<String>,
     /// The authority's id, case-folded.
-    #[serde(rename = "healthAuthorityID")]
+    #[serde(default, deserialize_with = "or_default", rename = "healthAuthorityID")]
     pub health_authority_id: String,
     /// The certificate.
+    #[serde(default, deserialize_with = "or_default")]
     pub verification_payload: String,
     /// At least 16 bytes in base64.
+    #[serde(default, deserialize_with = "or_default")]
     pub hmac_key: String,
     /// Anything.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub padding: String,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::absent::or_default;
 use super::padding::Padded;
 
 /// The header that carries an API key.
@@ -14,34 +15,44 @@ pub const MAX_BODY: usize = 64_000;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IssueRequest {
     /// `confirmed`, `likely`, `negative` or `user-report`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub test_type: String,
     /// ISO 8601 date.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub symptom_date: String,
     /// ISO 8601 date.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub test_date: String,
     /// Minutes east of UTC.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub tz_offset: i32,
     /// Where to send the code, E.164.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub phone: String,
     /// Which text to send.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub sms_template_label: String,
     /// The caller's name for this request: the same again answers with the same code.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub uuid: String,
     /// The caller's name for who issues, at most 255 characters.
-    #[serde(default, rename = "externalIssuerID", skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        rename = "externalIssuerID",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub external_issuer_id: String,
     /// Compose the text but do not send it.
-    #[serde(default, rename = "onlyGenerateSMS", skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        rename = "onlyGenerateSMS",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub only_generate_sms: bool,
     /// Anything.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub padding: String,
 }
 
@@ -74,16 +85,16 @@ pub struct IssueReply {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VerifyRequest {
     /// The code as typed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub code: String,
     /// Which report types the app can handle: confirmed < likely < negative; user-report by name; empty = all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub accept: Vec<String>,
     /// At least 16 random bytes in base64: binds the token to this phone, so that a retry is answered like the first time.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub nonce: String,
     /// Anything.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub padding: String,
 }
 
@@ -111,13 +122,13 @@ pub struct VerifyReply {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CertificateRequest {
     /// From `POST /api/verify`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub token: String,
     /// The commitment: 32 bytes in base64.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub ekeyhmac: String,
     /// Anything.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub padding: String,
 }
 

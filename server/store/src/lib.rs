@@ -9,8 +9,10 @@ mod error;
 
 mod authorities;
 mod bundles;
-mod codes;
 mod keys;
+
+mod codes;
+mod issuers;
 
 mod sqlite;
 
@@ -19,8 +21,12 @@ pub use bundles::{
     BundleRow, Bundles, Derived, Listing, Member, MemberCursor, Members, SealOutcome, SealPolicy, Waiting,
 };
 pub use clock::Clock;
-pub use codes::CodeStore;
+pub use codes::{
+    Certify, CertifyOutcome, Claim, ClaimOutcome, CodeForm, CodeId, Codes, FoundCode, IssueOutcome, NewCode, NewForm,
+    Peppered, StandingCode, StandingForm, Terms,
+};
 pub use error::StoreError;
+pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers};
 pub use keys::{
     AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RELEASE_GRAIN, REPLAY_GUARD, RawKey, release_at,
 };
@@ -30,3 +36,8 @@ pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 pub trait KeyStore: Authorities + Keys + Bundles {}
 
 impl<S: Authorities + Keys + Bundles> KeyStore for S {}
+
+/// The verification database.
+pub trait CodeStore: Codes + Issuers {}
+
+impl<S: Codes + Issuers> CodeStore for S {}

@@ -1,18 +1,25 @@
-//! `CodeStore` on SQLite.
+//! `Codes` on SQLite: one file a transaction.
+
+mod certify;
+mod claim;
+mod issue;
+mod purge;
+mod row;
 
 use std::path::Path;
 
 use async_trait::async_trait;
+use proto::Timestamp;
 
 use super::migrations::{self, VERIFICATION};
 use super::pool::Pool;
-use crate::codes::CodeStore;
+use crate::codes::{Certify, CertifyOutcome, Claim, ClaimOutcome, Codes, FoundCode, IssueOutcome, NewCode, Peppered};
 use crate::error::StoreError;
 
 /// The verification database in one file.
 #[derive(Clone)]
 pub struct SqliteCodeStore {
-    pool: Pool,
+    pub(super) pool: Pool,
 }
 
 impl SqliteCodeStore {
@@ -26,8 +33,33 @@ impl SqliteCodeStore {
 }
 
 #[async_trait]
-impl CodeStore for SqliteCodeStore {
+impl Codes for SqliteCodeStore {
+    async fn issue(&self, code: &NewCode, now: Timestamp) -> Result<IssueOutcome, StoreError> {
+        let code = code.clone();
+        self.pool.write("codes::issue", move |transaction| issue::run(transaction, &code, now)).await
+    }
+
+    async fn find(&self, authority: &str, digests: &[Peppered]) -> Result<Option<FoundCode>, StoreError> {
+        let (authority, digests) = (authority.to_owned(), digests.to_owned());
+        self.pool.read("codes::find", move |transaction| claim::find(transaction, &authority, &digests)).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+        let claim = claim.clone();
+        self.pool.write("codes::claim", move |transaction| claim::run(transaction, &claim)).await
+    }
+
+    async fn certify(&self, certify: &Certify) -> Result<CertifyOutcome, StoreError> {
+        let certify = certify.clone();
+        self.pool.write("codes::certify", move |transaction| certify::run(transaction, &certify)).await
+    }
+
+    async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.pool.write("codes::purge", move |transaction| purge::run(transaction, now, limit)).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
-        self.pool.read("ping", |_| Ok(())).await
+        let one = |transaction: &rusqlite::Transaction<'_>| Ok(transaction.query_row("SELECT 1", [], |_| Ok(()))?);
+        self.pool.read("codes::ping", one).await
     }
 }

@@ -4,6 +4,7 @@ mod migrations;
 mod pool;
 
 mod codes;
+mod issuers;
 mod keys;
 
 pub use codes::SqliteCodeStore;

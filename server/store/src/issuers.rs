@@ -1,0 +1,117 @@
+//! Authorities as verification knows them: who issues codes, with which API keys, and whose key signs their certificates.
+
+use async_trait::async_trait;
+use proto::certificate::CertificateKey;
+use proto::{Malformed, Timestamp};
+
+use crate::error::StoreError;
+
+/// A health authority that issues codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// Its slug, lower case.
+    pub id: String,
+    /// `iss` of its certificates; the id unless set otherwise.
+    pub issuer: String,
+    /// `aud` of its certificates; `pratique` unless set otherwise.
+    pub audience: String,
+    /// Whether an issue request must carry the date of onset or test.
+    pub date_required: bool,
+}
+
+/// The public half of a certificate signing key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerKey {
+    /// `kid`: the RFC 7638 thumbprint.
+    pub kid: String,
+    /// The key, which knows its algorithm.
+    pub key: CertificateKey,
+    /// Published at once, used for signing from then on.
+    pub signs_from: Timestamp,
+}
+
+/// What an API key may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiKeyKind {
+    /// By apps: verify, certificate.
+    Device,
+    /// By the authority's staff and tools: issue.
+    Admin,
+    /// By dashboards: counters.
+    Stats,
+}
+
+/// Whose API key it is, and for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKeyGrant {
+    /// The authority.
+    pub issuer: Issuer,
+    /// What it may be used for.
+    pub kind: ApiKeyKind,
+}
+
+/// Reads and writes authorities and their keys.
+#[async_trait]
+pub trait Issuers: Send + Sync {
+    /// Registers an authority; registering the same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if the id or the issuer is taken by another.
+    async fn create_issuer(&self, issuer: &Issuer, now: Timestamp) -> Result<(), StoreError>;
+
+    /// All authorities, by id.
+    async fn issuers(&self) -> Result<Vec<Issuer>, StoreError>;
+
+    /// Adds a certificate key; adding the same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for an unknown authority, [`StoreError::Exists`] if another authority has this key.
+    async fn add_issuer_key(&self, authority: &str, key: &IssuerKey) -> Result<(), StoreError>;
+
+    /// The live certificate keys of an authority, the one that signs from the latest time on first; none if it is unknown.
+    async fn issuer_keys(&self, authority: &str, now: Timestamp) -> Result<Option<Vec<IssuerKey>>, StoreError>;
+
+    /// Adds an API key by its SHA-256.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for an unknown authority, [`StoreError::Exists`] if the key exists.
+    async fn add_api_key(
+        &self,
+        authority: &str,
+        kind: ApiKeyKind,
+        digest: [u8; 32],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Whose the API key with this SHA-256 is; none if it is unknown or revoked, or its authority disabled.
+    async fn api_key(&self, digest: [u8; 32], now: Timestamp) -> Result<Option<ApiKeyGrant>, StoreError>;
+}
+
+impl ApiKeyKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Device, Self::Admin, Self::Stats];
+
+    /// The name as it stands in the key: `device`, `admin`, `stats`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Admin => "admin",
+            Self::Stats => "stats",
+        }
+    }
+}
+
+impl std::fmt::Display for ApiKeyKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for ApiKeyKind {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let found = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        found.ok_or_else(|| Malformed::new("kind", "must be device, admin or stats"))
+    }
+}

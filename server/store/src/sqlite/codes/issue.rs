@@ -1,0 +1,130 @@
+//! Issuing a code, or finding that the same request was answered already.
+
+use proto::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::row;
+use crate::codes::{CodeId, IssueOutcome, NewCode, NewForm, Peppered, StandingCode, StandingForm};
+use crate::error::StoreError;
+
+/// Stores `code` unless its uuid or one of its forms is taken.
+pub(super) fn run(transaction: &Transaction<'_>, code: &NewCode, now: Timestamp) -> Result<IssueOutcome, StoreError> {
+    if let Some(before) = earlier(transaction, code)? {
+        return repeat(transaction, code, before, now);
+    }
+    for form in &code.forms {
+        if taken(transaction, form)? {
+            return Ok(IssueOutcome::Collision);
+        }
+    }
+    insert(transaction, code)?;
+    for form in &code.forms {
+        insert_form(transaction, code.id, form)?;
+    }
+    Ok(IssueOutcome::Issued)
+}
+
+/// What an earlier request with the same uuid left.
+struct Earlier {
+    id: CodeId,
+    pepper: String,
+    /// None once the code was claimed.
+    request: Option<[u8; 32]>,
+}
+
+fn earlier(transaction: &Transaction<'_>, code: &NewCode) -> Result<Option<Earlier>, StoreError> {
+    const SQL: &str = "-- codes::issue, earlier
+        SELECT id, pepper, request_digest FROM code WHERE authority = ?1 AND uuid = ?2";
+    let mut statement = transaction.prepare_cached(SQL)?;
+    let found = statement
+        .query_row(params![code.authority, code.uuid], |row| {
+            Ok(Earlier { id: CodeId(row.get(0)?), pepper: row.get(1)?, request: row.get(2)? })
+        })
+        .optional()?;
+    Ok(found)
+}
+
+/// The same request is answered with the code that stands; anything else finds the uuid taken.
+fn repeat(
+    transaction: &Transaction<'_>,
+    code: &NewCode,
+    before: Earlier,
+    now: Timestamp,
+) -> Result<IssueOutcome, StoreError> {
+    let same =
+        code.request.iter().any(|request| request.pepper == before.pepper && Some(request.digest) == before.request);
+    if !same {
+        return Ok(IssueOutcome::UuidTaken);
+    }
+    let forms = standing_forms(transaction, before.id, now)?;
+    if forms.is_empty() {
+        return Ok(IssueOutcome::UuidTaken);
+    }
+    Ok(IssueOutcome::Repeated(StandingCode { id: before.id, pepper: before.pepper, forms }))
+}
+
+fn standing_forms(transaction: &Transaction<'_>, id: CodeId, now: Timestamp) -> Result<Vec<StandingForm>, StoreError> {
+    const SQL: &str = "-- codes::issue, standing
+        SELECT form, sealed, expires_at FROM code_digest
+        WHERE code = ?1 AND sealed IS NOT NULL AND expires_at > ?2 ORDER BY form DESC";
+    let mut statement = transaction.prepare_cached(SQL)?;
+    let mut rows = statement.query(params![id.0, now.unix()])?;
+    let mut forms = Vec::new();
+    while let Some(row) = rows.next()? {
+        let form: String = row.get(0)?;
+        let expires_at = Timestamp::from_unix(row.get(2)?);
+        forms.push(StandingForm { form: row::form(&form)?, sealed: row.get(1)?, expires_at });
+    }
+    Ok(forms)
+}
+
+/// Whether any code, live or spent, has this form under any live secret: a spent one could still be claimed again by its person.
+fn taken(transaction: &Transaction<'_>, form: &NewForm) -> Result<bool, StoreError> {
+    const SQL: &str = "-- codes::issue, taken
+        SELECT 1 FROM code_digest WHERE digest = ?1";
+    let mut statement = transaction.prepare_cached(SQL)?;
+    for Peppered { digest, .. } in &form.digests {
+        if statement.exists([digest])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn insert(transaction: &Transaction<'_>, code: &NewCode) -> Result<(), StoreError> {
+    const SQL: &str = "-- codes::issue, code
+        INSERT INTO code (id, authority, uuid, pepper, request_digest, report_type, symptom_interval, test_interval, forget_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let request = current(&code.request)?;
+    let written = transaction.prepare_cached(SQL)?.execute(params![
+        code.id.0,
+        code.authority,
+        code.uuid,
+        request.pepper,
+        request.digest,
+        code.terms.report_type.as_str(),
+        code.terms.symptom.map(|interval| interval.number()),
+        code.terms.test.map(|interval| interval.number()),
+        code.forget_at.unix(),
+    ])?;
+    row::exactly_one(written, "codes::issue")
+}
+
+fn insert_form(transaction: &Transaction<'_>, id: CodeId, form: &NewForm) -> Result<(), StoreError> {
+    const SQL: &str = "-- codes::issue, form
+        INSERT INTO code_digest (digest, code, form, expires_at, sealed) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let digest = current(&form.digests)?.digest;
+    let written = transaction.prepare_cached(SQL)?.execute(params![
+        digest,
+        id.0,
+        form.form.as_str(),
+        form.expires_at.unix(),
+        form.sealed,
+    ])?;
+    row::exactly_one(written, "codes::issue")
+}
+
+/// The digest under the current secret.
+fn current(digests: &[Peppered]) -> Result<&Peppered, StoreError> {
+    digests.first().ok_or_else(|| StoreError::Corrupt("a new code without a digest".to_owned()))
+}
