@@ -1,1 +1,35 @@
-//! Placeholder.
+//! The phone's half of Pratique over HTTP: turn a code into a certificate, upload, poll bundles, check them, and find out who was near.
+//!
+//! What a phone must remember is plain data ([`Secret`], [`Token`], [`KeyUpload`], [`FeedState`]): it is handed out to be stored before it
+//! is used, so that every call may be repeated after a crash or a lost reply. Clock and chance belong to the caller. Nothing that a phone
+//! heard ever leaves it: matching is local.
+//!
+//! The order of a report: draw a nonce and store it, [`Verification::verify`], choose the keys and store the [`KeyUpload`],
+//! [`Verification::certificate`], [`KeyServer::publish`]. The order of a poll: [`Subscription::sync`], then [`KeyExposures::take_in`] or
+//! [`ReportExposures::take_in`] for each bundle.
+
+mod error;
+mod secret;
+
+mod base_url;
+mod http;
+
+mod claim;
+mod upload;
+
+mod check;
+mod state;
+mod sync;
+
+mod matching;
+
+pub use base_url::BaseUrl;
+pub use check::Trust;
+pub use claim::{Certificate, Token, Verification, Verified};
+pub use error::ClientError;
+pub use http::{Http, REQUEST_BYTES, Traffic};
+pub use matching::{KeyExposure, KeyExposures, ReportExposure, ReportExposures};
+pub use secret::Secret;
+pub use state::{FeedState, SeenManifest};
+pub use sync::{Failed, Fetched, Subscription, Synced};
+pub use upload::{KeyServer, KeyUpload, Receipt, ReportUpload};

@@ -1,0 +1,230 @@
+//! HTTP/1.1 as a phone should speak it: padded requests, bounded replies, no redirects, no proxy, nothing read from the environment.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use proto::Malformed;
+use proto::api::padding::{Padded, to_padded_json};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
+use reqwest::{Method, Request, Response, StatusCode, Url, redirect};
+use serde::Deserialize;
+
+use crate::error::ClientError;
+
+/// The size of every request that carries a body, header and body together: 16 KiB, or the next multiple if the content needs more.
+pub const REQUEST_BYTES: usize = 16 * 1_024;
+/// The longest reply to a request with a body that is read; the services answer with 4,096 bytes.
+const MAX_REPLY: u64 = 64 * 1_024;
+/// How long a connection may take to come up.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the other side may be silent.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much has travelled through an [`Http`], headers included (in their HTTP/1.1 form; TLS and TCP come on top).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Bytes of these requests.
+    pub sent: u64,
+    /// Bytes of the answers.
+    pub received: u64,
+}
+
+#[derive(Default)]
+struct Meter {
+    requests: AtomicU64,
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+/// A connection pool. Clones share it and its meter.
+#[derive(Clone)]
+pub struct Http {
+    client: reqwest::Client,
+    meter: Arc<Meter>,
+}
+
+/// What a conditional GET brings.
+pub(crate) enum Answer {
+    /// 304: what the phone has is current.
+    Unchanged,
+    /// 200.
+    Body { etag: Option<String>, bytes: Vec<u8> },
+}
+
+/// What is to be read, and how much of it at most.
+pub(crate) struct Get<'a> {
+    pub(crate) url: Url,
+    /// The entity tag of what the phone has.
+    pub(crate) etag: Option<&'a str>,
+    /// What the errors call it.
+    pub(crate) what: &'static str,
+    /// In bytes.
+    pub(crate) limit: u64,
+}
+
+impl Http {
+    /// Opens a pool. TLS is rustls over ring with the Mozilla roots, chosen here and not by a process-wide default.
+    ///
+    /// # Errors
+    /// [`ClientError::Setting`] if TLS cannot be set up.
+    pub fn new() -> Result<Self, ClientError> {
+        let failed = || ClientError::Setting(Malformed::new("TLS", "cannot be set up"));
+        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|_| failed())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        // A redirect would carry an API key or a certificate to another host, so none is followed.
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .http1_only()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .build()
+            .map_err(|_| failed())?;
+        Ok(Self { client, meter: Arc::default() })
+    }
+
+    /// What has travelled so far.
+    pub fn traffic(&self) -> Traffic {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Traffic {
+            requests: read(&self.meter.requests),
+            sent: read(&self.meter.sent),
+            received: read(&self.meter.received),
+        }
+    }
+
+    /// Posts a message, padded to [`REQUEST_BYTES`] header included, and reads the answer if it is a good one.
+    pub(crate) async fn post<M: Padded + Clone>(
+        &self,
+        url: Url,
+        api_key: Option<&HeaderValue>,
+        message: M,
+    ) -> Result<Vec<u8>, ClientError> {
+        let mut request = Request::new(Method::POST, url);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(key) = api_key {
+            request.headers_mut().insert(HeaderName::from_static("x-api-key"), key.clone());
+        }
+        // `content-length` is added later, by the HTTP stack: five digits, since bodies lie between 10,000 and 99,999 bytes.
+        let header = header_bytes(&request) + "content-length: 12345\r\n".len();
+        let bare = to_padded_json(message.clone(), 0).len();
+        let total = (header + bare).next_multiple_of(REQUEST_BYTES);
+        let body = to_padded_json(message, total - header);
+        request.body_mut().replace(body.into());
+        let response = self.send(request, total).await?;
+        match response.status() {
+            StatusCode::OK => self.read(response, "the reply", MAX_REPLY).await,
+            _ => Err(self.refusal(response).await),
+        }
+    }
+
+    /// Reads an object, unless it is still the one with `etag`.
+    pub(crate) async fn get(&self, get: Get<'_>) -> Result<Answer, ClientError> {
+        let mut request = Request::new(Method::GET, get.url);
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("*/*"));
+        if let Some(etag) = get.etag.and_then(|tag| HeaderValue::from_str(tag).ok()) {
+            request.headers_mut().insert(IF_NONE_MATCH, etag);
+        }
+        let total = header_bytes(&request);
+        let response = self.send(request, total).await?;
+        match response.status() {
+            StatusCode::NOT_MODIFIED if get.etag.is_some() => Ok(Answer::Unchanged),
+            StatusCode::OK => {
+                let etag = text_of(response.headers(), &ETAG);
+                let bytes = self.read(response, get.what, get.limit).await?;
+                Ok(Answer::Body { etag, bytes })
+            }
+            _ => Err(self.refusal(response).await),
+        }
+    }
+
+    async fn send(&self, request: Request, total: usize) -> Result<Response, ClientError> {
+        let response = self.client.execute(request).await.map_err(unreachable)?;
+        self.meter.requests.fetch_add(1, Ordering::Relaxed);
+        self.meter.sent.fetch_add(total as u64, Ordering::Relaxed);
+        self.meter.received.fetch_add(answer_header_bytes(&response) as u64, Ordering::Relaxed);
+        Ok(response)
+    }
+
+    /// Reads a body on the stream, so that no more than `limit` bytes are ever held, whatever `content-length` says.
+    async fn read(&self, mut response: Response, what: &'static str, limit: u64) -> Result<Vec<u8>, ClientError> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            self.meter.received.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            if bytes.len() as u64 + chunk.len() as u64 > limit {
+                return Err(ClientError::TooLarge { what, limit });
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    /// What any other status means for the caller.
+    async fn refusal(&self, response: Response) -> ClientError {
+        let status = response.status();
+        let retry_after = text_of(response.headers(), &RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+        let body = self.read(response, "the reply", MAX_REPLY).await.unwrap_or_default();
+        let said: Said = serde_json::from_slice(&body).unwrap_or_default();
+        let code = shortened(if said.code.is_empty() { &said.error_code } else { &said.code });
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            let retry_after = retry_after.map(Duration::from_secs);
+            return ClientError::Busy { status: status.as_u16(), code, retry_after };
+        }
+        ClientError::Refused { status: status.as_u16(), code, message: shortened(&said.error) }
+    }
+}
+
+/// A refusal of either service: verification says `errorCode` and `error_code`, the key server `code`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Said {
+    error: String,
+    error_code: String,
+    code: String,
+}
+
+/// A foreign text as it may be shown and logged: one line, at most 200 characters.
+fn shortened(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn text_of(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+fn unreachable(error: reqwest::Error) -> ClientError {
+    let reason = match () {
+        () if error.is_timeout() => "timed out",
+        () if error.is_connect() => "cannot connect",
+        () => "the connection broke off",
+    };
+    ClientError::Unreachable(reason.to_owned())
+}
+
+/// The length of a request's header on the wire (RFC 9112): request line, `host`, the headers given, an empty line.
+fn header_bytes(request: &Request) -> usize {
+    let url = request.url();
+    let port = url.port().map_or(0, |port| 1 + port.to_string().len());
+    let host = url.host_str().map_or(0, str::len) + port;
+    let line = request.method().as_str().len() + 1 + url.path().len() + " HTTP/1.1\r\n".len();
+    line + "host: \r\n".len() + host + fields_bytes(request.headers()) + 2
+}
+
+/// The same for an answer.
+fn answer_header_bytes(response: &Response) -> usize {
+    let reason = response.status().canonical_reason().map_or(0, str::len);
+    "HTTP/1.1 200 \r\n".len() + reason + fields_bytes(response.headers()) + 2
+}
+
+fn fields_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
+}
