@@ -46,3 +46,35 @@ fn fit(reply: &mut PublishReply) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fitted(mut reply: PublishReply) -> (PublishReply, usize) {
+        fit(&mut reply);
+        let length = to_padded_json(reply.clone(), REPLY_BYTES).len();
+        (reply, length)
+    }
+
+    #[test]
+    fn an_answer_that_fits_is_left_as_it_is() {
+        let warnings = vec!["w".repeat(1_000)];
+        let reply = PublishReply { error: Some("e".repeat(2_900)), warnings, ..PublishReply::default() };
+        let (fitted, length) = fitted(reply.clone());
+        assert_eq!((fitted.error, fitted.warnings, length), (reply.error, reply.warnings, REPLY_BYTES));
+    }
+
+    #[test]
+    fn an_answer_that_is_too_long_loses_warnings_first_and_then_the_end_of_its_error() {
+        let warnings = vec!["w".repeat(900), "x".repeat(900)];
+        let (short, length) =
+            fitted(PublishReply { error: Some("e".repeat(2_900)), warnings, ..PublishReply::default() });
+        assert_eq!((short.warnings.len(), length), (1, REPLY_BYTES));
+        for letter in ["e", "\u{fc}", "\"", "\u{1}", "\u{1f600}"] {
+            let (cut, length) = fitted(PublishReply { error: Some(letter.repeat(5_000)), ..PublishReply::default() });
+            assert_eq!(length, REPLY_BYTES, "{letter}");
+            assert!(cut.error.is_none_or(|error| error.ends_with(CUT)), "{letter}");
+        }
+    }
+}

@@ -128,3 +128,157 @@ const fn published_risk(risk: u8, report_type: ReportType) -> u8 {
         _ => risk,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::commitment::Commitment;
+    use store::OnsetSource;
+
+    use super::*;
+
+    /// 2026-11-21, at half past ten; intervals of that day begin at `TODAY`.
+    const NOW: Timestamp = Timestamp::from_unix(20_778 * 86_400 + 37_800);
+    const TODAY: i64 = 20_778 * 144;
+
+    fn claims(report_type: ReportType) -> Claims {
+        Claims {
+            issuer: "example".to_owned(),
+            audience: "pratique".to_owned(),
+            issued_at: NOW,
+            expires_at: NOW.plus(900),
+            report_type,
+            symptom_onset: None,
+            commitment: Commitment::new(&[0; 32]).expect("32 bytes"),
+        }
+    }
+
+    /// A key of the day that began at `start`.
+    fn key(byte: u8, start: i64) -> ExposureKey {
+        let key = base64::encode(&[byte; 16]);
+        ExposureKey { key, rolling_start_number: start, rolling_period: 144, transmission_risk: 3 }
+    }
+
+    fn judge(keys: Vec<ExposureKey>, onset: Option<i64>) -> Result<Verdict<AcceptedKey>, Refusal> {
+        let request = PublishRequest {
+            temporary_exposure_keys: keys,
+            symptom_onset_interval: onset,
+            ..PublishRequest::default()
+        };
+        judge_keys(&request, &claims(ReportType::Confirmed), NOW)
+    }
+
+    /// Why a key is refused that is sent between two good ones, which are not.
+    fn complaint(bad: ExposureKey) -> Option<String> {
+        let keys = vec![key(1, TODAY - 288), bad, key(2, TODAY - 144)];
+        let verdict = judge(keys, None).expect("one bad key does not sink the others");
+        if verdict.refused.is_empty() {
+            return None;
+        }
+        assert_eq!(verdict.accepted.len(), 2);
+        verdict.complaint()
+    }
+
+    #[test]
+    fn each_bad_key_is_refused_by_position_field_and_reason() {
+        let good = key(9, TODAY - 432);
+        let refused = |change: &dyn Fn(&mut ExposureKey)| {
+            let mut key = good.clone();
+            change(&mut key);
+            complaint(key).expect("refused")
+        };
+        let at = "temporaryExposureKeys[1]";
+        assert_eq!(refused(&|k| k.key = "!".to_owned()), format!("{at}.key: must be base64"));
+        assert_eq!(refused(&|k| k.key = base64::encode(&[9; 15])), format!("{at}.key: must be 16 bytes"));
+        assert_eq!(refused(&|k| k.key = base64::encode(&[9; 17])), format!("{at}.key: must be 16 bytes"));
+        assert_eq!(refused(&|k| k.key = key(1, 0).key), format!("{at}.key: stands in this upload already"));
+        for period in [0, 145, -1, i64::MIN, i64::MAX] {
+            assert_eq!(refused(&|k| k.rolling_period = period), format!("{at}.rollingPeriod: must be 1 to 144"));
+        }
+        for start in [-1, i64::MIN, i64::MAX] {
+            let reason = format!("{at}.rollingStartNumber: must be 0 to 2147483647");
+            assert_eq!(refused(&|k| k.rolling_start_number = start), reason);
+        }
+        for risk in [-1, 9, i64::MAX] {
+            assert_eq!(refused(&|k| k.transmission_risk = risk), format!("{at}.transmissionRisk: must be 0 to 8"));
+        }
+    }
+
+    #[test]
+    fn a_key_is_accepted_from_its_first_interval_until_15_days_after_its_last() {
+        let now = i64::from(Interval::containing(NOW).number());
+        assert!(complaint(ExposureKey { rolling_period: 1, ..key(9, now) }).is_none(), "begins now");
+        let ahead = complaint(ExposureKey { rolling_period: 1, ..key(9, now + 1) }).expect("refused");
+        assert!(ahead.ends_with("rollingStartNumber: must not lie in the future"), "{ahead}");
+        let oldest = now - 15 * 144 - 144;
+        assert!(complaint(key(9, oldest)).is_none(), "ended 15 days ago");
+        let stale = complaint(key(9, oldest - 1)).expect("refused");
+        assert!(stale.ends_with("rollingStartNumber: must not end its period more than 15 days ago"), "{stale}");
+    }
+
+    #[test]
+    fn keys_overlap_only_if_they_share_their_start_and_then_at_most_three_do() {
+        let short = |byte, start, period| ExposureKey { rolling_period: period, ..key(byte, start) };
+        let refused = |keys| judge(keys, None).err().map(|Refusal(sentence)| sentence);
+        let same_day = vec![short(1, TODAY, 50), short(2, TODAY, 63), short(3, TODAY, 10), key(4, TODAY - 144)];
+        assert_eq!(refused(same_day.clone()), None);
+        let four = [same_day, vec![short(5, TODAY, 11)]].concat();
+        let too_many = "temporaryExposureKeys: must not hold more than 3 keys with one rollingStartNumber";
+        assert_eq!(refused(four), Some(too_many.to_owned()));
+        let overlap = "temporaryExposureKeys: must not overlap unless they share their rollingStartNumber";
+        assert_eq!(refused(vec![key(1, TODAY - 144), key(2, TODAY - 1)]), Some(overlap.to_owned()));
+        let hidden = vec![key(1, TODAY - 144), short(2, TODAY - 144, 10), key(3, TODAY - 100)];
+        assert_eq!(refused(hidden), Some(overlap.to_owned()), "the longest of one start counts");
+    }
+
+    #[test]
+    fn a_key_far_from_the_onset_is_dropped_with_a_warning_and_is_not_bad() {
+        let keys = vec![key(1, TODAY), key(2, TODAY - 15 * 144)];
+        let verdict = judge(keys.clone(), Some(TODAY - 28 * 144)).expect("none is bad");
+        assert_eq!(verdict.accepted.len(), 1);
+        assert_eq!(verdict.warnings, ["temporaryExposureKeys[0] is more than 14 days from the onset and was dropped"]);
+        let none_left = judge(keys[..1].to_vec(), Some(TODAY - 28 * 144)).expect("nor is it bad alone");
+        assert_eq!((none_left.accepted.len(), none_left.complaint()), (0, None));
+    }
+
+    #[test]
+    fn days_since_onset_count_from_the_onset_to_the_key_and_not_the_other_way() {
+        let verdict = judge(vec![key(1, TODAY), key(2, TODAY - 5 * 144)], Some(TODAY - 3 * 144)).expect("good");
+        let days: Vec<_> = verdict.accepted.iter().map(|key| key.published.days_since_onset).collect();
+        assert_eq!(days, [Some(3), Some(-2)]);
+        assert_eq!(verdict.accepted[0].raw.onset, Interval::new((TODAY - 3 * 144) as u32));
+        assert_eq!(verdict.accepted[0].raw.onset_source, OnsetSource::Request);
+    }
+
+    #[test]
+    fn risk_0_is_filled_in_by_report_type_and_any_other_is_kept() {
+        let filled = ReportType::ALL.map(|report_type| published_risk(0, report_type));
+        assert_eq!(filled, [2, 4, 0, 6], "confirmed, likely, user-report, negative");
+        for report_type in ReportType::ALL {
+            assert_eq!(
+                (1..=8).map(|risk| published_risk(risk, report_type)).collect::<Vec<_>>(),
+                Vec::from_iter(1..=8)
+            );
+        }
+        let unset = ExposureKey { transmission_risk: 0, ..key(1, TODAY) };
+        let verdict = judge(vec![unset], None).expect("good");
+        let accepted = &verdict.accepted[0];
+        assert_eq!((accepted.raw.transmission_risk, accepted.published.transmission_risk), (0, 2));
+        assert_eq!(accepted.published.report_type, Some(ReportType::Confirmed));
+    }
+
+    #[test]
+    fn a_key_that_is_still_valid_waits_until_two_hours_after_its_end() {
+        let verdict = judge(vec![key(1, TODAY), key(2, TODAY - 144)], None).expect("good");
+        let release: Vec<_> = verdict.accepted.iter().map(|key| key.release_at).collect();
+        assert_eq!(release[0], Interval::new((TODAY + 144) as u32).start().plus(7_200));
+        assert_eq!(release[1], NOW.floor(900), "ended ten hours ago");
+    }
+
+    #[test]
+    fn an_upload_of_bad_keys_alone_is_refused_and_names_each() {
+        let bad = ExposureKey { rolling_period: 0, ..key(1, TODAY) };
+        let Refusal(sentence) = judge(vec![bad.clone(), bad], None).expect_err("refused");
+        let reason = "rollingPeriod: must be 1 to 144";
+        assert_eq!(sentence, format!("temporaryExposureKeys[0].{reason}; temporaryExposureKeys[1].{reason}"));
+    }
+}
