@@ -1,0 +1,56 @@
+//! Certificates and the public keys that check them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::{Signer as _, SigningKey};
+use proto::bundle::BundleKey;
+use proto::certificate::{CertificateKey, UnverifiedCertificate};
+use proto::note::NoteVerifier;
+
+use super::reports::assert_plain;
+use crate::fixtures;
+
+/// A compact JWT as received. Whoever believes one believes its issuer, audience and times.
+pub fn certificate(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(certificate) = UnverifiedCertificate::parse(text) else { return };
+    assert!(data.len() <= 4_096);
+    let _ = certificate.kid();
+    for key in fixtures::certificate_keys() {
+        if let Ok(claims) = certificate.verify(&key, &fixtures::expected()) {
+            assert_eq!(claims.issuer, fixtures::ISSUER);
+            assert_eq!(claims.audience, fixtures::AUDIENCE);
+            assert!(claims.expires_at.plus(60) >= fixtures::NOW, "expired, but believed");
+            assert!(claims.issued_at <= fixtures::NOW.plus(60), "not yet issued, but believed");
+        }
+    }
+}
+
+/// Claims that a trusted key signed: what is behind the signature may be just as malformed.
+pub fn claims(data: &[u8]) {
+    let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"EdDSA","typ":"JWT"}"#);
+    let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(data));
+    let signature = SigningKey::from_bytes(&fixtures::CERTIFICATE_SEED).sign(signed.as_bytes());
+    certificate(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes())).as_bytes());
+}
+
+/// A public key as an operator pastes it: PEM or DER. What is accepted is written back as the same key.
+pub fn public_key(data: &[u8]) {
+    match BundleKey::from_spki(data) {
+        Ok(key) => assert_eq!(BundleKey::from_spki(&key.to_spki()).as_ref(), Ok(&key)),
+        Err(refusal) => assert_plain(&refusal),
+    }
+    let Ok(pem) = std::str::from_utf8(data) else { return };
+    match BundleKey::from_pem(pem) {
+        Ok(key) => assert_eq!(BundleKey::from_pem(&key.to_pem()).as_ref(), Ok(&key)),
+        Err(refusal) => assert_plain(&refusal),
+    }
+    match CertificateKey::from_pem(pem) {
+        Ok(key) => {
+            assert_eq!(CertificateKey::from_pem(&key.to_pem()).as_ref(), Ok(&key));
+            assert_eq!(key.kid().len(), 43);
+        }
+        Err(refusal) => assert_plain(&refusal),
+    }
+    let _ = NoteVerifier::from_pem("pratique/XA", pem);
+}

@@ -1,0 +1,22 @@
+//! Fuzzing: one target a decoder, each a plain `fn(&[u8])` that panics if the decoder breaks a promise.
+//!
+//! `tests/run` replays `tests/corpus/` and mutates it with the stable toolchain; `tests/fuzz` runs the same functions under libFuzzer.
+//! `cargo run -p tests --bin fuzz -- seed` writes the corpus anew from valid samples.
+
+mod target;
+
+mod bodies;
+mod bundles;
+mod certificates;
+mod listings;
+mod reports;
+
+mod corpus;
+mod mutator;
+mod runner;
+mod samples;
+
+pub use corpus::{Corpus, corpus_directory, write_samples};
+pub use mutator::Mutator;
+pub use runner::{Effort, Failure, mutate, replay};
+pub use target::{TARGETS, Target, by_name};

@@ -1,0 +1,85 @@
+//! The list of targets.
+
+use super::{bodies, bundles, certificates, listings, reports};
+
+/// A decoder under test.
+pub struct Target {
+    /// Its name: also the folder of its corpus.
+    pub name: &'static str,
+    /// Feeds it with bytes. Returns whatever the decoder says; panics if it breaks a promise.
+    pub run: fn(&[u8]),
+    /// Words of its format, which blind mutation would never find.
+    pub dictionary: &'static [&'static str],
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    Target { name: "report", run: reports::report, dictionary: &[] },
+    Target { name: "bundle", run: bundles::bundle, dictionary: ZIP },
+    Target { name: "export", run: bundles::export, dictionary: EXPORT },
+    Target { name: "signatures", run: bundles::signatures, dictionary: EXPORT },
+    Target { name: "certificate", run: certificates::certificate, dictionary: JWT },
+    Target { name: "claims", run: certificates::claims, dictionary: JWT },
+    Target { name: "public_key", run: certificates::public_key, dictionary: PEM },
+    Target { name: "publish", run: bodies::publish, dictionary: PUBLISH },
+    Target { name: "reports", run: bodies::reports, dictionary: PUBLISH },
+    Target { name: "verification", run: bodies::verification, dictionary: VERIFICATION },
+    Target { name: "index", run: listings::index, dictionary: &["XA/gaen/", "../", "/", "\n", "\r\n", ".zip"] },
+    Target { name: "manifest", run: listings::manifest, dictionary: MANIFEST },
+    Target { name: "note", run: listings::note, dictionary: MANIFEST },
+];
+
+const ZIP: &[&str] = &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}", "PK\u{6}\u{6}", "export.bin", "export.sig"];
+const EXPORT: &[&str] = &["EK Export v1    ", "TCN Export v1   ", "1.2.840.10045.4.3.2", "1.3.101.112", "v1", "XA"];
+const JWT: &[&str] =
+    &["\"alg\":", "\"none\"", "\"EdDSA\"", "\"ES256\"", "\"aud\":[", "null", "1e400", "-1", "true", "\"exp\":", "."];
+const PEM: &[&str] = &["-----BEGIN PUBLIC KEY-----\n", "-----END PUBLIC KEY-----\n", "=", "\r\n"];
+const PUBLISH: &[&str] = &[
+    "\"temporaryExposureKeys\":[",
+    "\"rollingStartNumber\":",
+    "\"rollingPeriod\":",
+    "\"transmissionRisk\":",
+    "\"symptomOnsetInterval\":",
+    "\"traveler\":",
+    "\"revisionToken\":",
+    "\"reports\":[",
+    "\"padding\":",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "2147483647",
+    "null",
+    "1e3",
+    "\\u0000",
+];
+const VERIFICATION: &[&str] = &[
+    "\"testType\":",
+    "\"user-report\"",
+    "\"symptomDate\":",
+    "\"2020-02-30\"",
+    "\"9999-12-31\"",
+    "\"-0001-01-01\"",
+    "\"tzOffset\":",
+    "-2147483648",
+    "\"uuid\":",
+    "\"accept\":[",
+    "\"nonce\":",
+    "\"ekeyhmac\":",
+    "null",
+    "\\u0000",
+];
+const MANIFEST: &[&str] = &[
+    "pratique/manifest/v1\n",
+    "feed XA/tcn\n",
+    "number 18446744073709551615\n",
+    "time -9223372036854775808\n",
+    "key current XA-v1 ",
+    "key next ",
+    "bundle 1 1 ",
+    "\n\n",
+    "\u{2014} pratique/XA ",
+];
+
+/// The target with this name.
+pub fn by_name(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
