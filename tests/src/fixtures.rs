@@ -95,7 +95,7 @@ pub fn gaen_entry(n: u8) -> GaenEntry {
     GaenEntry {
         key: gaen_key(n),
         transmission_risk: 2,
-        report_type: ReportType::Confirmed,
+        report_type: Some(ReportType::Confirmed),
         days_since_onset: Some(-days),
     }
 }

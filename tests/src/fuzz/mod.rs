@@ -5,11 +5,11 @@
 
 mod target;
 
-mod bodies;
-mod bundles;
-mod certificates;
-mod listings;
-mod reports;
+pub mod bodies;
+pub mod bundles;
+pub mod certificates;
+pub mod listings;
+pub mod reports;
 
 mod corpus;
 mod mutator;

@@ -58,11 +58,14 @@ pub fn mutate(target: &'static Target, corpus: &Corpus, effort: Effort) -> Resul
     Ok(tried)
 }
 
+/// An input that is being tried, and since when.
+type Running = (Instant, Vec<u8>);
+
 /// Runs one input at a time, under the eye of a watchdog that ends the process when one hangs.
 struct Guard {
     target: &'static Target,
-    /// Guards the input that runs now, if any, and since when; the watchdog reads it.
-    running: Arc<Mutex<Option<(Instant, Vec<u8>)>>>,
+    /// Guards the input that runs now, if any; the watchdog reads it.
+    running: Arc<Mutex<Option<Running>>>,
     /// Dropping it ends the watchdog.
     _alive: std::sync::mpsc::Sender<()>,
 }
@@ -84,7 +87,7 @@ impl Guard {
     }
 }
 
-fn watch(target: &Target, running: &Mutex<Option<(Instant, Vec<u8>)>>, ended: &Receiver<()>) {
+fn watch(target: &Target, running: &Mutex<Option<Running>>, ended: &Receiver<()>) {
     while ended.recv_timeout(PATIENCE / 10) == Err(RecvTimeoutError::Timeout) {
         let now = running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, input)) = now.as_ref().filter(|(since, _)| since.elapsed() > PATIENCE) {
