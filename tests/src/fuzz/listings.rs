@@ -3,6 +3,7 @@
 use proto::manifest::Manifest;
 
 use super::reports::assert_plain;
+use super::samples;
 use crate::fixtures;
 
 /// `index.txt`: what parses renders to the same bytes, and no path leaves the tree.
@@ -39,7 +40,7 @@ pub fn note(data: &[u8]) {
         }
         Err(refusal) => assert_plain(&refusal),
     }
-    if let Err(refusal) = Manifest::open(data, &verifier) {
+    if let Err(refusal) = Manifest::open(data, &verifier, &samples::feed()) {
         assert_plain(&refusal);
     }
 }

@@ -238,7 +238,8 @@ fn note() -> String {
     fixtures::note_signer().sign(&manifest()).expect("a manifest can be signed")
 }
 
-fn feed() -> Feed {
+/// The feed of the manifest.
+pub(super) fn feed() -> Feed {
     Feed::verified(fixtures::region(), Kind::Gaen)
 }
 
