@@ -1,6 +1,15 @@
 //! What the tests share: the simulated people and machines of a journey, and the fuzz targets.
 //!
-//! Nothing here is a mock of our own code: authorities, phones and outside readers are simulated, everything between them is real.
+//! Nothing here is a mock of our own code: authorities, phones, the network and outside readers are simulated, everything between them is
+//! real, on real files and real loopback ports.
+
+pub mod service;
+pub mod wire;
+
+pub mod network;
+
+pub mod bucket;
+pub mod outside_reader;
 
 pub mod fixtures;
 

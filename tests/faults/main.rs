@@ -1,0 +1,1 @@
+//! Faults: programs that are killed, disks that fill, networks that break. What was acknowledged survives all of it.
