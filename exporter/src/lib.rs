@@ -1,1 +1,32 @@
-//! Placeholder.
+//! The read path: seals waiting publications into bundles, derives their bytes, signs them, and publishes them to one or more buckets.
+//!
+//! One pass ([`Exporter::once`]) is the whole pipeline, and repair is its normal path: whatever an earlier pass left undone (a crash, a bucket
+//! that was down, a bucket added since) is done by the next one. Every step may be repeated, and no published object ever changes.
+
+pub mod config;
+pub mod error;
+pub mod steps;
+
+pub mod keys;
+pub mod signer;
+
+pub mod bucket;
+
+mod pass;
+mod run;
+
+mod derive;
+mod listing;
+mod publish;
+mod seal;
+
+pub mod fetch;
+pub mod inspect;
+pub mod report;
+
+pub mod cli;
+
+pub use config::Settings;
+pub use error::ExportError;
+pub use report::Report;
+pub use run::Exporter;

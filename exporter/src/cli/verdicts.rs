@@ -1,0 +1,60 @@
+//! The findings of `inspect` for people.
+
+use std::fmt::Write;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::inspect::{Content, Inspection, SignatureCheck, Verdict};
+use crate::report::grouped;
+
+/// Everything found, the verdicts last.
+pub(super) fn describe(source: &str, found: &Inspection) -> String {
+    let mut text = format!("{source}\n");
+    if let Some(content) = &found.content {
+        describe_content(content, &mut text);
+    }
+    line(&mut text, "zip", &format!("{} bytes, SHA-256 {}", grouped(found.bytes), found.zip_sha256));
+    let signature = match found.signature {
+        SignatureCheck::Verified => "verified",
+        SignatureCheck::Failed => "failed: it does not verify under this key",
+        SignatureCheck::NotChecked if found.content.is_some() => "not checked: give the public key with --key",
+        SignatureCheck::NotChecked => "not checked: the bundle cannot be read",
+    };
+    line(&mut text, "signature", signature);
+    line(&mut text, "phone", &verdict(&found.phone));
+    line(&mut text, "canonical", &verdict(&found.canonical));
+    text
+}
+
+fn describe_content(content: &Content, text: &mut String) {
+    let noun = if content.kind == "gaen" { "keys" } else { "reports" };
+    line(text, "kind", content.kind);
+    line(text, "region", &content.region);
+    line(text, "start", &moment(content.start));
+    line(text, "end", &moment(content.end));
+    line(text, noun, &format!("{}, and {} revised", grouped(content.keys), grouped(content.revised)));
+    for (report_type, count) in &content.report_types {
+        line(text, "", &format!("{} {report_type}", grouped(*count)));
+    }
+    line(text, "signed by", &content.signing_keys.join(", "));
+    line(text, "export.bin", &format!("SHA-256 {}", content.export_sha256));
+}
+
+fn verdict(verdict: &Verdict) -> String {
+    match &verdict.reason {
+        Some(reason) => format!("NO: {reason}"),
+        None => "yes".to_owned(),
+    }
+}
+
+/// UTC seconds, and the same as people read it if it is a date at all.
+fn moment(seconds: i64) -> String {
+    let date = OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(|moment| moment.format(&Rfc3339).ok());
+    date.map_or_else(|| seconds.to_string(), |date| format!("{date} ({seconds})"))
+}
+
+fn line(text: &mut String, label: &str, value: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "  {label:<11}{value}");
+}

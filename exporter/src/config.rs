@@ -1,0 +1,227 @@
+//! The settings of a pass. Each doc comment here is the text of `exporter once --help`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+use proto::bundle::{MAX_KEYS, MAX_REPORTS, SigningKeyId};
+use proto::{Feed, Kind, Malformed, Region};
+
+use crate::error::ExportError;
+
+/// Fewer keys than this are held: a small bundle tells who is in it.
+const MINIMUM_KEYS: u32 = 1_000;
+/// The same for reports.
+const MINIMUM_REPORTS: u32 = 50;
+/// Phones refuse more than 16 MB; the store counts by an upper bound on each entry's size.
+const MAXIMUM_BYTES: usize = 15_000_000;
+
+/// Where keys come from, where bundles go, and how large a bundle is.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// The key database that the server writes: `sqlite:PATH`.
+    #[arg(long, env = "EXPORTER_DATABASE_URL", value_name = "URL")]
+    pub database_url: DatabaseUrl,
+
+    /// Where bundles are published, by name and URL: `main=file:/srv/cdn`. Repeat it for replicas, or separate them with commas.
+    #[arg(long = "bucket", env = "EXPORTER_BUCKETS", value_name = "NAME=URL", value_delimiter = ',', required = true)]
+    pub buckets: Vec<BucketSpec>,
+
+    /// The directory of private keys: `REGION-gaen.key.pem`, `REGION-tcn.key.pem` and `REGION-manifest.key.pem`, readable by their owner
+    /// alone. `exporter keys generate` makes them.
+    #[arg(long, env = "EXPORTER_SIGNING_KEY_DIR", value_name = "DIR")]
+    pub signing_key_dir: PathBuf,
+
+    /// The id, and optionally the version, that phones know a region's signing keys by, for instance `NO=242` or `NO=242:v2`. Default: the
+    /// region itself and `v1`.
+    #[arg(long = "key-id", env = "EXPORTER_KEY_IDS", value_name = "REGION=ID[:VERSION]", value_delimiter = ',')]
+    pub key_ids: Vec<RegionKeyId>,
+
+    /// Only these feeds, for instance `NO/gaen`. Default: every feed of the database.
+    #[arg(long = "feed", value_name = "FEED")]
+    pub feeds: Vec<Feed>,
+
+    /// Hold a GAEN feed while fewer keys than this may be released.
+    #[arg(long, env = "EXPORTER_MINIMUM_KEYS", value_name = "KEYS", default_value_t = MINIMUM_KEYS)]
+    pub minimum_keys: u32,
+
+    /// Hold a TCN feed while fewer reports than this may be released.
+    #[arg(long, env = "EXPORTER_MINIMUM_REPORTS", value_name = "REPORTS", default_value_t = MINIMUM_REPORTS)]
+    pub minimum_reports: u32,
+
+    /// At most this many keys in a bundle.
+    #[arg(long, value_name = "KEYS", default_value_t = MAX_KEYS as u32, value_parser = clap::value_parser!(u32).range(1..=MAX_KEYS as i64))]
+    pub maximum_keys: u32,
+
+    /// At most this many reports in a bundle.
+    #[arg(long, value_name = "REPORTS", default_value_t = MAX_REPORTS as u32, value_parser = clap::value_parser!(u32).range(1..=MAX_REPORTS as i64))]
+    pub maximum_reports: u32,
+}
+
+impl Settings {
+    /// The default settings for a database and a directory of keys, without buckets.
+    pub const fn new(database_url: DatabaseUrl, signing_key_dir: PathBuf) -> Self {
+        Self {
+            database_url,
+            buckets: Vec::new(),
+            signing_key_dir,
+            key_ids: Vec::new(),
+            feeds: Vec::new(),
+            minimum_keys: MINIMUM_KEYS,
+            minimum_reports: MINIMUM_REPORTS,
+            maximum_keys: MAX_KEYS as u32,
+            maximum_reports: MAX_REPORTS as u32,
+        }
+    }
+
+    /// Below how many entries a feed of this kind is held.
+    pub const fn minimum(&self, kind: Kind) -> u32 {
+        match kind {
+            Kind::Gaen => self.minimum_keys,
+            Kind::Tcn => self.minimum_reports,
+        }
+    }
+
+    /// How many entries a bundle of this kind may have.
+    pub const fn maximum(&self, kind: Kind) -> u32 {
+        match kind {
+            Kind::Gaen => self.maximum_keys,
+            Kind::Tcn => self.maximum_reports,
+        }
+    }
+
+    /// How many bytes a bundle may have.
+    pub const fn maximum_bytes(&self) -> usize {
+        MAXIMUM_BYTES
+    }
+
+    /// The id that phones know a region's keys by.
+    ///
+    /// # Errors
+    /// [`ExportError::GiveUp`] if the region makes no valid id; give it one with `--key-id`.
+    pub fn key_id(&self, region: &Region) -> Result<SigningKeyId, ExportError> {
+        if let Some(set) = self.key_ids.iter().find(|set| set.region == *region) {
+            return Ok(set.key.clone());
+        }
+        SigningKeyId::new(region.as_str(), "v1")
+            .map_err(|why| ExportError::GiveUp(format!("{region} needs --key-id {region}=ID: {why}")))
+    }
+}
+
+/// Which database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Malformed;
+
+    fn from_str(url: &str) -> Result<Self, Malformed> {
+        match url.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
+            _ => Err(Malformed::new("database-url", "must be sqlite:PATH")),
+        }
+    }
+}
+
+/// A bucket by name and URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketSpec {
+    /// `[a-z0-9-]{1,32}`: what the database and the log call it. Another name is another bucket, to be filled anew.
+    pub name: String,
+    /// Where it is.
+    pub url: BucketUrl,
+}
+
+/// Where a bucket is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BucketUrl {
+    /// A directory that a web server publishes.
+    Directory(PathBuf),
+}
+
+impl FromStr for BucketSpec {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let (name, url) = text.split_once('=').ok_or_else(|| Malformed::new("bucket", "must be NAME=URL"))?;
+        let fits = (1..=32).contains(&name.len());
+        if !fits || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            return Err(Malformed::new("bucket", "the name must be 1 to 32 characters of a to z, 0 to 9 and -"));
+        }
+        // `file:PATH` and `file:///PATH` are the same; a host after `file://` is not a place we can write to.
+        let path = url.strip_prefix("file:").map(|path| path.strip_prefix("//").unwrap_or(path));
+        match path {
+            Some(path) if !path.is_empty() && (!url.starts_with("file://") || path.starts_with('/')) => {
+                Ok(Self { name: name.to_owned(), url: BucketUrl::Directory(PathBuf::from(path)) })
+            }
+            _ => Err(Malformed::new("bucket", "the URL must be file:PATH")),
+        }
+    }
+}
+
+/// The key id of one region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionKeyId {
+    /// Whose keys.
+    pub region: Region,
+    /// What phones know them by.
+    pub key: SigningKeyId,
+}
+
+impl FromStr for RegionKeyId {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let (region, key) =
+            text.split_once('=').ok_or_else(|| Malformed::new("key-id", "must be REGION=ID[:VERSION]"))?;
+        let (id, version) = key.split_once(':').unwrap_or((key, "v1"));
+        Ok(Self { region: region.parse()?, key: SigningKeyId::new(id, version)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_a_name_and_a_place() {
+        for (text, path) in [("main=file:cdn", "cdn"), ("b-2=file:/srv/cdn", "/srv/cdn"), ("c=file:///srv", "/srv")] {
+            let spec: BucketSpec = text.parse().expect("valid");
+            assert_eq!(spec.url, BucketUrl::Directory(PathBuf::from(path)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bad_setting_is_refused_with_its_name() {
+        for text in [
+            "",
+            "main",
+            "=file:x",
+            "Main=file:x",
+            "a b=file:x",
+            "main=",
+            "main=file:",
+            "main=s3://x",
+            "m=file://host/x",
+        ] {
+            assert_eq!(text.parse::<BucketSpec>().expect_err(text).field, "bucket");
+        }
+        for text in ["", "sqlite:", "postgres://x", "keys.db"] {
+            assert_eq!(text.parse::<DatabaseUrl>().expect_err(text).field, "database-url");
+        }
+        assert_eq!("NO".parse::<RegionKeyId>().expect_err("no id").field, "key-id");
+        assert_eq!("no=242".parse::<RegionKeyId>().expect_err("lower case").field, "region");
+    }
+
+    #[test]
+    fn a_key_id_is_the_region_unless_set() {
+        let mut settings = Settings::new("sqlite:x".parse().expect("valid"), PathBuf::new());
+        let id = |settings: &Settings, region: &str| settings.key_id(&region.parse().expect("region")).expect("id");
+        assert_eq!(id(&settings, "US-WA"), SigningKeyId { id: "US-WA".into(), version: "v1".into() });
+        settings.key_ids.push("NO=242:v2".parse().expect("valid"));
+        assert_eq!(id(&settings, "NO"), SigningKeyId { id: "242".into(), version: "v2".into() });
+    }
+}

@@ -1,0 +1,151 @@
+//! The last step: moving a bucket's manifest and index forward to the highest number whose bundles it holds in full.
+
+use std::collections::BTreeSet;
+
+use proto::index::{self, index_path};
+use proto::manifest::{ListedBundle, Manifest, manifest_path};
+use store::Listing;
+
+use crate::bucket::{Object, ObjectPath, Replaced, Version};
+use crate::error::ExportError;
+use crate::pass::{NamedBucket, Pass, object_path};
+
+/// How often a race with other exporters is run again before the next pass takes over.
+const ATTEMPTS: usize = 8;
+
+/// Where a bucket stands after a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The number of its manifest; 0 if it has none.
+    pub(crate) number: u64,
+    /// How many bundles that number lists.
+    pub(crate) bundles: usize,
+    /// Whether this pass moved it.
+    pub(crate) moved: bool,
+}
+
+/// Moves the manifest and then the index of a bucket, each by compare-and-set, never backwards and never past a bundle that is missing.
+///
+/// # Errors
+/// [`ExportError::Corrupt`] if the bucket says something else at the same number, or is ahead of the database.
+pub(crate) async fn list(pass: &Pass<'_>, bucket: &NamedBucket, held: &BTreeSet<u64>) -> Result<Standing, ExportError> {
+    for _ in 0..ATTEMPTS {
+        if let Some(standing) = attempt(pass, bucket, held).await? {
+            return Ok(standing);
+        }
+    }
+    Err(ExportError::Retry(format!("{}: other exporters keep moving bucket {}", pass.feed, bucket.name)))
+}
+
+/// One attempt; none if another exporter was faster.
+async fn attempt(pass: &Pass<'_>, bucket: &NamedBucket, held: &BTreeSet<u64>) -> Result<Option<Standing>, ExportError> {
+    let (manifest_path, index_path) = (object_path(&manifest_path(pass.feed))?, object_path(&index_path(pass.feed))?);
+    // The index is read before the manifest and written after it: whoever overtakes us with a higher number has changed one of the two
+    // since, and our compare-and-set loses.
+    let index_there = bucket.bucket.get(&index_path).await?;
+    let manifest_there = bucket.bucket.get(&manifest_path).await?;
+    let there = number_of(pass, manifest_there.as_ref(), &manifest_path)?;
+
+    let Some(listing) = highest(pass, there, held).await? else {
+        let behind = Standing { number: there, bundles: lines(index_there.as_ref()), moved: false };
+        return Ok(Some(behind));
+    };
+    let manifest = render_manifest(pass, &listing)?;
+    let index = render_index(pass, &listing)?;
+    let mut standing = Standing { number: listing.number, bundles: listing.bundles.len(), moved: false };
+
+    if there == listing.number {
+        if manifest_there.is_some_and(|object| object.bytes != manifest.as_bytes()) {
+            let what = "says something else than the database at the same number; it was left as it is";
+            return Err(ExportError::Corrupt(format!("{manifest_path} in bucket {} {what}", bucket.name)));
+        }
+    } else {
+        let version = manifest_there.as_ref().map(|object| &object.version);
+        if !replace(pass, bucket, "manifest.replace", (&manifest_path, manifest.as_bytes(), version)).await? {
+            return Ok(None);
+        }
+        standing.moved = true;
+    }
+    if index_there.as_ref().is_none_or(|object| object.bytes != index.as_bytes()) {
+        let version = index_there.as_ref().map(|object| &object.version);
+        if !replace(pass, bucket, "index.replace", (&index_path, index.as_bytes(), version)).await? {
+            return Ok(None);
+        }
+        standing.moved = true;
+    }
+    let noted = pass.store.record_listed(pass.feed, listing.number, &bucket.name);
+    pass.step("feed.record", None, Some(bucket), noted).await?;
+    Ok(Some(standing))
+}
+
+/// The number at which a bucket stands, from its own manifest; 0 if it has none.
+fn number_of(pass: &Pass<'_>, there: Option<&Object>, path: &ObjectPath) -> Result<u64, ExportError> {
+    let Some(object) = there else { return Ok(0) };
+    let opened = Manifest::open(&object.bytes, &pass.keys.notes.verifier(), pass.feed);
+    opened.map(|ours| ours.number).map_err(|why| ExportError::Corrupt(format!("{path} is none of ours: {why}")))
+}
+
+/// The listing with the highest number, not below `there`, of which the bucket holds every bundle; none if there is none.
+async fn highest(pass: &Pass<'_>, there: u64, held: &BTreeSet<u64>) -> Result<Option<Listing>, ExportError> {
+    let mut number = pass.store.number(pass.feed).await?;
+    if there > number {
+        return Err(ExportError::Corrupt(format!(
+            "{}: the bucket stands at number {there} and the database at {number}: was the database restored from a copy?",
+            pass.feed
+        )));
+    }
+    while number >= there.max(1) {
+        let listing = pass.store.listing(pass.feed, number).await?;
+        if listing.bundles.iter().all(|row| row.derived.is_some() && held.contains(&row.sequence)) {
+            return Ok(Some(listing));
+        }
+        number -= 1;
+    }
+    Ok(None)
+}
+
+/// Writes an object if it is as it was read; false if it is not.
+async fn replace(
+    pass: &Pass<'_>,
+    bucket: &NamedBucket,
+    name: &'static str,
+    (path, bytes, expected): (&ObjectPath, &[u8], Option<&Version>),
+) -> Result<bool, ExportError> {
+    let replaced = bucket.bucket.replace(path, bytes, expected);
+    Ok(pass.step(name, None, Some(bucket), replaced).await? == Replaced::Done)
+}
+
+fn render_manifest(pass: &Pass<'_>, listing: &Listing) -> Result<String, ExportError> {
+    let mut bundles = Vec::with_capacity(listing.bundles.len());
+    for row in &listing.bundles {
+        let missing = || ExportError::Corrupt(format!("{}: bundle {} was never derived", row.feed, row.sequence));
+        let derived = row.derived.as_ref().ok_or_else(missing)?;
+        bundles.push(ListedBundle {
+            sequence: row.sequence,
+            from_sequence: row.from_sequence,
+            start: row.start,
+            end: row.end,
+            count: row.count,
+            revised: row.revised,
+            bytes: derived.zip_bytes,
+            zip_sha256: derived.zip_sha256,
+            export_sha256: derived.export_sha256,
+            format: row.format,
+            path: pass.bundle_path(row)?.as_str().to_owned(),
+        });
+    }
+    let (feed, keys) = (pass.feed.clone(), listing.keys.clone());
+    let manifest = Manifest { feed, number: listing.number, time: listing.time, keys, bundles };
+    let signed = pass.keys.notes.sign(&manifest.render());
+    signed.map_err(|why| ExportError::Corrupt(format!("{}: the manifest cannot be signed: {why}", pass.feed)))
+}
+
+fn render_index(pass: &Pass<'_>, listing: &Listing) -> Result<String, ExportError> {
+    let paths: Result<Vec<String>, _> =
+        listing.bundles.iter().map(|row| Ok::<_, ExportError>(pass.bundle_path(row)?.as_str().to_owned())).collect();
+    Ok(index::render(&paths?))
+}
+
+fn lines(index: Option<&Object>) -> usize {
+    index.and_then(|object| index::parse(&object.bytes).ok()).map_or(0, |paths| paths.len())
+}

@@ -1,0 +1,71 @@
+//! What every step of one feed's pass works with.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use proto::Feed;
+use store::{BundleRow, KeyStore};
+
+use crate::bucket::{Bucket, ObjectPath};
+use crate::error::ExportError;
+use crate::signer::FeedKeys;
+use crate::steps::{Observer, Step, When};
+
+/// A bucket and what it is called.
+#[derive(Clone)]
+pub(crate) struct NamedBucket {
+    pub(crate) name: String,
+    pub(crate) bucket: Arc<dyn Bucket>,
+}
+
+/// One pass over one feed.
+pub(crate) struct Pass<'a> {
+    pub(crate) store: &'a dyn KeyStore,
+    pub(crate) feed: &'a Feed,
+    pub(crate) keys: &'a FeedKeys,
+    pub(crate) observer: &'a Observer,
+}
+
+impl Pass<'_> {
+    /// Runs one step, with the observer called before and after it.
+    pub(crate) async fn step<T>(
+        &self,
+        name: &'static str,
+        sequence: Option<u64>,
+        bucket: Option<&NamedBucket>,
+        operation: impl Future<Output = T>,
+    ) -> T {
+        let bucket = bucket.map(|bucket| bucket.name.as_str());
+        let step = Step { name, when: When::Before, feed: self.feed, sequence, bucket };
+        (self.observer)(&step);
+        let result = operation.await;
+        (self.observer)(&Step { when: When::After, ..step });
+        result
+    }
+
+    /// Which of `rows` a bucket holds: noted as put and read back, and still there in full size. What a database says about a bucket that was
+    /// emptied since counts for nothing.
+    pub(crate) async fn held(&self, bucket: &NamedBucket, rows: &[BundleRow]) -> Result<BTreeSet<u64>, ExportError> {
+        let noted: BTreeSet<u64> = self.store.puts(self.feed, &bucket.name).await?.into_iter().collect();
+        let there = bucket.bucket.list(&object_path(&self.feed.to_string())?).await?;
+        let mut held = BTreeSet::new();
+        for row in rows {
+            let Some(derived) = &row.derived else { continue };
+            let size = there.get(&self.bundle_path(row)?);
+            if noted.contains(&row.sequence) && size == Some(&derived.zip_bytes) {
+                held.insert(row.sequence);
+            }
+        }
+        Ok(held)
+    }
+
+    /// Where a bundle stands.
+    pub(crate) fn bundle_path(&self, row: &BundleRow) -> Result<ObjectPath, ExportError> {
+        object_path(&proto::index::bundle_path(self.feed, row.start, row.end))
+    }
+}
+
+/// A path that follows from rows; if it is none, the rows are not what they should be.
+pub(crate) fn object_path(path: &str) -> Result<ObjectPath, ExportError> {
+    path.parse().map_err(|why| ExportError::Corrupt(format!("{path}: {why}")))
+}

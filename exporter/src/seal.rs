@@ -1,0 +1,49 @@
+//! The first two steps: announcing who signs, and sealing what waits.
+
+use proto::Timestamp;
+use proto::bundle::FORMAT;
+use proto::manifest::{AnnouncedKey, KeyUse};
+use store::{SealOutcome, SealPolicy};
+
+use crate::config::Settings;
+use crate::error::ExportError;
+use crate::pass::Pass;
+
+/// Announces the feed's current key in its manifest, unless it is announced already. An announcement takes the next number, so an empty feed
+/// has a manifest too.
+pub(crate) async fn announce(pass: &Pass<'_>, now: Timestamp) -> Result<(), ExportError> {
+    let number = pass.store.number(pass.feed).await?;
+    let announced = pass.store.listing(pass.feed, number).await?.keys;
+    let signer = &pass.keys.signer;
+    let (id, spki) = (signer.id(), signer.public_key().to_spki());
+
+    if announced.iter().any(|known| known.key == *id && known.spki != spki) {
+        // Phones that know the old key under this id would refuse whatever the new one signs.
+        return Err(ExportError::GiveUp(format!(
+            "{}: the key {}-{} was announced with another public key; give the new one a version of its own with --key-id",
+            pass.feed, id.id, id.version
+        )));
+    }
+    if announced.iter().any(|known| known.usage == KeyUse::Current && known.key == *id) {
+        return Ok(());
+    }
+    let current = AnnouncedKey { usage: KeyUse::Current, key: id.clone(), spki, not_before: now };
+    let next = announced.into_iter().filter(|known| known.usage == KeyUse::Next && known.key != *id);
+    let keys: Vec<AnnouncedKey> = std::iter::once(current).chain(next).collect();
+    pass.step("feed.announce", None, None, pass.store.announce(pass.feed, &keys)).await?;
+    Ok(())
+}
+
+/// Seals what may be released, if it is enough.
+pub(crate) async fn seal(pass: &Pass<'_>, settings: &Settings) -> Result<SealOutcome, ExportError> {
+    let minimum = settings.minimum(pass.feed.kind);
+    let policy = SealPolicy {
+        minimum,
+        revised_minimum: minimum,
+        max_entries: settings.maximum(pass.feed.kind) as usize,
+        max_bytes: settings.maximum_bytes(),
+        format: FORMAT,
+        signing: vec![pass.keys.signer.id().clone()],
+    };
+    Ok(pass.step("feed.seal", None, None, pass.store.seal(pass.feed, &policy)).await?)
+}
