@@ -127,3 +127,95 @@ impl HmacKey {
         Commitment(mac.finalize().into_bytes().into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::base64;
+
+    /// The keys of the Exposure Notifications API's example; the HMAC key is 01 02 .. 10.
+    const KEYS: [&str; 2] = ["z2Cx9hdz2SlxZ8GEgqTYpA==", "dPCphLzfG4uzXneNimkPRQ=="];
+
+    fn hmac_key() -> HmacKey {
+        HmacKey::new(&std::array::from_fn::<u8, 16, _>(|index| index as u8 + 1)).expect("16 bytes")
+    }
+
+    fn segments(risks: [i64; 2]) -> [KeySegment<'static>; 2] {
+        let segment = |index: usize, rolling_start| KeySegment {
+            key: KEYS[index],
+            rolling_start,
+            rolling_period: 144,
+            transmission_risk: risks[index],
+        };
+        [segment(0, 1), segment(1, 144)]
+    }
+
+    fn commitment(text: &str) -> Commitment {
+        Commitment::new(&base64::decode("ekeyhmac", text).expect("base64")).expect("32 bytes")
+    }
+
+    #[test]
+    fn commitments_of_the_api_are_reproduced() {
+        let with_risks = commitment("2u1nHt5WWurJytFLF3xitNzM99oNrad2y4YGOL53AeY=");
+        assert_eq!(hmac_key().commit_keys(&segments([3, 5])), with_risks);
+        let riskless = commitment("mFNI9zhTA17n4ndd1Vu5tsn4XQX0gPrIKyjeh/9noUE=");
+        assert_eq!(hmac_key().commit_keys(&segments([0, 0])), riskless);
+        let older = commitment("J9S7xVebH/66dm14wGsIcAnSUR3PHD4NtDQEOGZbDUo=");
+        assert!(hmac_key().covers_keys(&segments([0, 0]), &older));
+    }
+
+    #[test]
+    fn the_form_without_risks_counts_only_if_every_risk_is_0() {
+        let older = commitment("J9S7xVebH/66dm14wGsIcAnSUR3PHD4NtDQEOGZbDUo=");
+        for risks in [[3, 5], [0, 5], [3, 0], [0, -1]] {
+            assert!(!hmac_key().covers_keys(&segments(risks), &older), "{risks:?}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_an_upload_does_not_matter() {
+        let [first, second] = segments([3, 5]);
+        let committed = hmac_key().commit_keys(&[first, second]);
+        assert!(hmac_key().covers_keys(&[second, first], &committed));
+        let committed = hmac_key().commit_reports(&["b", "a", "c"]);
+        assert!(hmac_key().covers_reports(&["c", "b", "a"], &committed));
+    }
+
+    #[test]
+    fn a_commitment_covers_exactly_what_was_committed_to() {
+        let [first, second] = segments([3, 5]);
+        let committed = hmac_key().commit_keys(&[first, second]);
+        let changed = [
+            vec![first],
+            vec![first, second, second],
+            vec![],
+            vec![first, KeySegment { rolling_start: 145, ..second }],
+            vec![first, KeySegment { rolling_period: 143, ..second }],
+            vec![first, KeySegment { transmission_risk: 6, ..second }],
+            vec![first, KeySegment { key: KEYS[0], ..second }],
+        ];
+        for keys in changed {
+            assert!(!hmac_key().covers_keys(&keys, &committed));
+        }
+        let committed = hmac_key().commit_reports(&["a", "b"]);
+        for reports in [&["a"][..], &["a", "b", "b"], &[], &["a", "c"], &["a,b", ""]] {
+            assert!(!hmac_key().covers_reports(reports, &committed));
+        }
+        let other = HmacKey::new(&[7; 16]).expect("16 bytes");
+        assert!(!other.covers_reports(&["a", "b"], &committed));
+    }
+
+    #[test]
+    fn lengths_are_checked() {
+        assert_eq!(HmacKey::new(&[0; 15]).err().expect("too short").field, "hmacKey");
+        assert!(HmacKey::new(&[0; 300]).is_ok());
+        for length in [0, 31, 33] {
+            assert_eq!(Commitment::new(&vec![0; length]).expect_err("not 32 bytes").field, "ekeyhmac");
+        }
+    }
+
+    #[test]
+    fn a_commitment_is_not_shown() {
+        assert_eq!(format!("{:?}", hmac_key().commit_reports(&["a"])), "Commitment(..)");
+    }
+}

@@ -32,13 +32,13 @@ impl Timestamp {
     /// The last multiple of `step` seconds that is not after this moment: times at rest are coarse.
     #[must_use]
     pub const fn floor(self, step: i64) -> Self {
-        Self(self.0.div_euclid(step) * step)
+        Self(self.0.div_euclid(step).saturating_mul(step))
     }
 
     /// The first multiple of `step` seconds that is not before this moment.
     #[must_use]
     pub const fn ceil(self, step: i64) -> Self {
-        Self(self.0.saturating_add(step - 1).div_euclid(step) * step)
+        Self(self.0.saturating_add(step - 1).div_euclid(step).saturating_mul(step))
     }
 }
 
@@ -71,7 +71,7 @@ impl Interval {
     /// This interval moved by `intervals`, held inside the range of the type.
     #[must_use]
     pub const fn plus(self, intervals: i64) -> Self {
-        let moved = self.0 as i64 + intervals;
+        let moved = (self.0 as i64).saturating_add(intervals);
         if moved < 0 {
             Self(0)
         } else if moved > u32::MAX as i64 {
@@ -112,6 +112,19 @@ mod tests {
         assert_eq!(moment.floor(900).unix(), 900);
         assert_eq!(moment.ceil(900).unix(), 1_800);
         assert_eq!(Timestamp::from_unix(900).ceil(900).unix(), 900);
+        assert_eq!(Timestamp::from_unix(-1).floor(900).unix(), -900);
+    }
+
+    #[test]
+    fn the_ends_of_time_do_not_wrap() {
+        for end in [Timestamp::from_unix(i64::MIN), Timestamp::from_unix(i64::MAX)] {
+            assert!(end.floor(900) <= end.ceil(900));
+            assert!(Interval::containing(end.plus(1)) <= Interval::new(u32::MAX));
+            assert_eq!(end.plus(end.unix()), end);
+        }
+        assert_eq!(Interval::new(u32::MAX).plus(i64::MAX), Interval::new(u32::MAX));
+        assert_eq!(Interval::new(7).plus(i64::MIN), Interval::new(0));
+        assert_eq!(Interval::containing(Timestamp::from_unix(i64::MAX)), Interval::new(u32::MAX));
     }
 
     #[test]

@@ -62,3 +62,30 @@ impl std::str::FromStr for ReportType {
         found.ok_or_else(|| Malformed::new("testType", "must be confirmed, likely, user-report or negative"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_type_has_one_name_everywhere() {
+        for report_type in ReportType::ALL {
+            let name = report_type.as_str();
+            assert_eq!(name.parse(), Ok(report_type));
+            assert_eq!(serde_json::to_value(report_type).expect("a string"), name);
+            assert_eq!(ReportType::from_export_value(report_type.export_value().into()), Some(report_type));
+        }
+        assert_eq!("user-report".parse(), Ok(ReportType::UserReport));
+    }
+
+    #[test]
+    fn what_is_no_report_type_is_refused_by_name() {
+        for name in ["", "Confirmed", "user_report", "selfreport"] {
+            assert_eq!(name.parse::<ReportType>().expect_err("no report type").field, "testType");
+        }
+        // UNKNOWN and RECURSIVE exist in the format, and we publish neither.
+        for value in [-1, 0, 4, 6, 257] {
+            assert_eq!(ReportType::from_export_value(value), None);
+        }
+    }
+}

@@ -40,3 +40,33 @@ pub(crate) fn decode_url(text: &str) -> Option<Vec<u8>> {
 pub(crate) fn encode_url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_alphabet_in_the_field_is_read() {
+        let bytes = [0xfb, 0xff, 0xbf, 0x01];
+        for text in ["+/+/AQ==", "+/+/AQ", "-_-_AQ==", "-_-_AQ", "+/+/AQ==\n", "+/+/\r\nAQ==", ""] {
+            let expected = if text.is_empty() { &[][..] } else { &bytes };
+            assert_eq!(decode("key", text).expect("base64"), expected, "{text}");
+        }
+        assert_eq!(encode(&bytes), "+/+/AQ==");
+        assert_eq!(encode_url(&bytes), "-_-_AQ");
+    }
+
+    #[test]
+    fn other_text_is_refused_without_repeating_it() {
+        for text in ["A", "AAA*", "+/-_", "A A=", "=", "AQ===", "\u{e9}", "AR=="] {
+            assert_eq!(
+                decode("hmacKey", text).expect_err("no base64").to_string(),
+                "hmacKey: must be base64",
+                "{text}"
+            );
+        }
+        for text in ["AQ==", "+/", "AQ\n", "A"] {
+            assert_eq!(decode_url(text), None, "{text}");
+        }
+    }
+}

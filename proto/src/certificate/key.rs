@@ -79,3 +79,78 @@ impl CertificateKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key of RFC 8037, appendix A.2, as `openssl pkey -pubout` writes it.
+    const ED25519: &str = "-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+-----END PUBLIC KEY-----
+";
+    /// The key of RFC 9449, section 4.1, as `openssl pkey -pubout` writes it.
+    const P256: &str = "-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEl8tFrhx+34tV3hRICRDY9zCkDlpB
+hF42UQUfWVAWBFv1UTiN/86T+jrjNtNOVy40lqMea3q/1MNWtTQJ28ZEMA==
+-----END PUBLIC KEY-----
+";
+
+    #[test]
+    fn a_kid_is_the_thumbprint_of_the_key() {
+        let ed25519 = CertificateKey::from_pem(ED25519).expect("valid");
+        // RFC 8037, appendix A.3.
+        assert_eq!(ed25519.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        let p256 = CertificateKey::from_pem(P256).expect("valid");
+        // RFC 9449, section 6.1: `jkt` is the thumbprint.
+        assert_eq!(p256.kid(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+    }
+
+    #[test]
+    fn a_key_survives_pem() {
+        for (pem, algorithm) in [(ED25519, "EdDSA"), (P256, "ES256")] {
+            let key = CertificateKey::from_pem(pem).expect("valid");
+            assert_eq!(key.algorithm(), algorithm);
+            assert_eq!(key.to_pem(), pem);
+            let crlf = CertificateKey::from_pem(&pem.replace('\n', "\r\n")).expect("as written on Windows");
+            assert_eq!(crlf, key);
+        }
+    }
+
+    #[test]
+    fn a_jwk_shows_the_key_and_what_it_is_for() {
+        let jwk = |pem| CertificateKey::from_pem(pem).expect("valid").to_jwk();
+        let expected = json!({
+            "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "alg": "EdDSA", "use": "sig",
+        });
+        assert_eq!(jwk(ED25519), expected);
+        let expected = json!({
+            "kty": "EC", "crv": "P-256", "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
+            "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA",
+            "kid": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "alg": "ES256", "use": "sig",
+        });
+        assert_eq!(jwk(P256), expected);
+    }
+
+    #[test]
+    fn another_kind_of_key_is_refused() {
+        let x25519 = "-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VuAyEAZzgix2RqHWLQJDbqM6G9SLyO1ZWKSbfBbsfIaepoMxg=
+-----END PUBLIC KEY-----
+";
+        // The neutral element of the curve: small order, so that one signature fits every message.
+        let weak = "-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+-----END PUBLIC KEY-----
+";
+        let private = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+-----END PRIVATE KEY-----
+";
+        let cut = &ED25519[..60];
+        for pem in [x25519, weak, private, cut, "", "key"] {
+            assert_eq!(CertificateKey::from_pem(pem).expect_err("no such key").field, "public_key");
+        }
+    }
+}

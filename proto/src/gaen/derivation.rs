@@ -27,3 +27,26 @@ fn derive(key: &[u8; 16], info: &[u8; 7]) -> [u8; 16] {
     let okm = expand.chain_update(info).chain_update([1]).finalize().into_bytes();
     *okm.first_chunk().expect("SHA-256 gives 32 bytes")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derived_keys_are_those_of_the_specification() {
+        // GAEN cryptography v1.2, test vectors.
+        let key = hex::decode("75c734c6dd1a782de7a965da5eb93125").expect("hex").try_into().expect("16 bytes");
+        assert_eq!(hex::encode(identifier_key(&key)), "185ad91db69ec7dd048960f1f3ba6175");
+        assert_eq!(hex::encode(metadata_key(&key)), "d57c46af7a1d83965b9bed8bd152936a");
+    }
+
+    #[test]
+    fn the_derivation_is_hkdf() {
+        for seed in 0..=255 {
+            let mut expected = [0; 16];
+            let hkdf = hkdf::Hkdf::<Sha256>::new(None, &[seed; 16]);
+            hkdf.expand(b"EN-RPIK", &mut expected).expect("16 bytes are short enough");
+            assert_eq!(identifier_key(&[seed; 16]), expected);
+        }
+    }
+}

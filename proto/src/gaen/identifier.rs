@@ -50,3 +50,32 @@ impl TemporaryExposureKey {
         metadata
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_as_many_identifiers_as_its_period() {
+        let identifiers = |period| {
+            let key = TemporaryExposureKey::new(&[1; 16], 2_642_976, period).expect("valid");
+            key.identifiers().collect::<Vec<_>>()
+        };
+        let day = identifiers(144);
+        assert_eq!(day.len(), 144);
+        for period in 1..=144 {
+            assert_eq!(identifiers(period), day[..period as usize]);
+        }
+    }
+
+    #[test]
+    fn metadata_is_decrypted_by_encrypting_it_again() {
+        let key = TemporaryExposureKey::new(&[1; 16], 2_642_976, 144).expect("valid");
+        let clear = [0x40, 0x08, 0, 0];
+        for identifier in key.identifiers() {
+            let encrypted = key.crypt_metadata(&identifier, clear);
+            assert_ne!(encrypted, clear);
+            assert_eq!(key.crypt_metadata(&identifier, encrypted), clear);
+        }
+    }
+}

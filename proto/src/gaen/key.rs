@@ -53,3 +53,32 @@ impl std::fmt::Debug for TemporaryExposureKey {
         write!(f, "TemporaryExposureKey({}+{})", self.rolling_start.number(), self.rolling_period)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_refused_by_the_name_of_its_field() {
+        let field =
+            |length, start, period| TemporaryExposureKey::new(&vec![0; length], start, period).err().map(|e| e.field);
+        assert_eq!(field(16, 0, 1), None);
+        assert_eq!(field(16, i64::from(i32::MAX), 144), None);
+        for length in [0, 15, 17, 32] {
+            assert_eq!(field(length, 0, 1), Some("key"));
+        }
+        for start in [-1, i64::from(i32::MAX) + 1, i64::MIN, i64::MAX] {
+            assert_eq!(field(16, start, 1), Some("rollingStartNumber"));
+        }
+        for period in [0, 145, -1, 256 + 144, i64::MIN, i64::MAX] {
+            assert_eq!(field(16, 0, period), Some("rollingPeriod"));
+        }
+    }
+
+    #[test]
+    fn a_key_is_not_shown() {
+        let key = TemporaryExposureKey::new(&[0xab; 16], 5, 144).expect("valid");
+        assert_eq!(format!("{key:?}"), "TemporaryExposureKey(5+144)");
+        assert_eq!(key.validity_end(), Interval::new(149));
+    }
+}

@@ -61,3 +61,62 @@ impl Observations {
         matches
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: u32 = 2_642_976;
+
+    fn key(seed: u8) -> TemporaryExposureKey {
+        TemporaryExposureKey::new(&[seed; 16], START.into(), 144).expect("valid")
+    }
+
+    fn heard(seed: u8, offset: usize, later: i64) -> Observation {
+        let identifier = key(seed).identifiers().nth(offset).expect("a day has 144 identifiers");
+        Observation { identifier, heard: Interval::new(START).plus(offset as i64 + later) }
+    }
+
+    #[test]
+    fn clocks_may_differ_by_12_intervals_and_no_more() {
+        for (later, matched) in [(-13, false), (-12, true), (0, true), (12, true), (13, false)] {
+            // At either end of the day the listener's clock may even show another day.
+            for offset in [0, 70, 143] {
+                let observation = heard(1, offset, later);
+                let expected = Match { broadcast: Interval::new(START + offset as u32), heard: observation.heard };
+                let found = Observations::new([observation]).matches(&key(1));
+                assert_eq!(found, if matched { vec![expected] } else { vec![] }, "{offset} {later}");
+            }
+        }
+    }
+
+    #[test]
+    fn matches_stand_in_broadcast_order_and_each_once() {
+        let heard =
+            [heard(1, 90, 0), heard(1, 3, 1), heard(1, 3, 0), heard(2, 50, 0), heard(1, 90, 0), heard(1, 4, -2)];
+        let found = Observations::new(heard).matches(&key(1));
+        let pair = |broadcast, heard| Match { broadcast: Interval::new(broadcast), heard: Interval::new(heard) };
+        let expected = [
+            pair(START + 3, START + 3),
+            pair(START + 3, START + 4),
+            pair(START + 4, START + 2),
+            pair(START + 90, START + 90),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_stranger_has_no_match() {
+        let observations = Observations::new((0..144).map(|offset| heard(1, offset, 0)));
+        assert_eq!(observations.matches(&key(1)).len(), 144);
+        assert_eq!(observations.matches(&key(2)), []);
+        assert_eq!(Observations::default().matches(&key(1)), []);
+    }
+
+    #[test]
+    fn an_identifier_after_the_end_of_the_period_is_not_derived() {
+        let short = TemporaryExposureKey::new(&[1; 16], START.into(), 100).expect("valid");
+        let observations = Observations::new([heard(1, 99, 0), heard(1, 100, 0)]);
+        assert_eq!(observations.matches(&short).len(), 1);
+    }
+}

@@ -59,3 +59,25 @@ impl Memo {
         &self.data
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_memo_types_are_accepted() {
+        for value in 0..=255_u8 {
+            match MemoType::try_from(value) {
+                Ok(kind) => assert_eq!(kind as u8, value),
+                Err(refusal) => assert!(value > 3 && refusal.field == "memo_type"),
+            }
+        }
+        assert!(MemoType::try_from(3).is_ok());
+    }
+
+    #[test]
+    fn a_memo_has_at_most_255_bytes() {
+        assert_eq!(Memo::new(MemoType::ItoV1, &[1; 255]).expect("fits").data(), [1; 255]);
+        assert_eq!(Memo::new(MemoType::ItoV1, &[1; 256]).expect_err("too long").field, "memo_len");
+    }
+}

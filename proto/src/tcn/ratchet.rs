@@ -78,3 +78,16 @@ impl TemporaryContactKey {
 /// A temporary contact number (TCN): 16 bytes that a phone broadcasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TemporaryContactNumber(pub [u8; 16]);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_0_does_not_exist_and_key_65535_is_the_last() {
+        let first = ReportAuthorizationKey::from_seed([7; 32]).initial_contact_key();
+        assert_eq!((first.index(), first.number()), (0, None));
+        let last = TemporaryContactKey::from_parts(u16::MAX, [1; 32], [2; 32]);
+        assert!(last.number().is_some() && last.ratchet().is_none());
+    }
+}

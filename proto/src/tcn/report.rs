@@ -160,3 +160,118 @@ fn check_span(first: u16, last: u16) -> Result<(), Malformed> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> ReportAuthorizationKey {
+        ReportAuthorizationKey::from_seed([7; 32])
+    }
+
+    fn report(memo: &[u8], first: u16, last: u16) -> Result<SignedReport, Malformed> {
+        SignedReport::create(&key(), &Memo::new(MemoType::CovidWatchV1, memo).expect("fits"), first, last)
+    }
+
+    fn bytes() -> Vec<u8> {
+        report(b"memo", 2, 10).expect("valid").as_bytes().to_vec()
+    }
+
+    /// The field that is refused once `index` holds `value`.
+    fn refused(index: usize, value: &[u8]) -> Option<&'static str> {
+        let mut bytes = bytes();
+        bytes[index..index + value.len()].copy_from_slice(value);
+        SignedReport::decode(&bytes).err().map(|refusal| refusal.field)
+    }
+
+    #[test]
+    fn a_report_says_what_it_was_made_of() {
+        for length in [0, 1, 127, 128, 254, 255] {
+            let memo = vec![0xee; length];
+            let made = report(&memo, 2, 10).expect("valid");
+            let read = SignedReport::decode(made.as_bytes()).expect("valid");
+            assert_eq!(read, made);
+            assert_eq!(read.as_bytes().len(), 134 + length);
+            assert_eq!((read.first(), read.last(), read.span()), (2, 10, 9));
+            assert_eq!((read.memo_type(), read.memo_data()), (MemoType::CovidWatchV1, &memo[..]));
+            assert_eq!(read.verification_key(), &key().verification_key());
+            assert_eq!(read.verify(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn bytes_of_another_length_are_refused() {
+        let bytes = bytes();
+        for length in 0..bytes.len() {
+            assert!(SignedReport::decode(&bytes[..length]).is_err(), "{length}");
+        }
+        let trailing = [&bytes[..], &[0]].concat();
+        assert_eq!(SignedReport::decode(&trailing).expect_err("one byte more").field, "memo_len");
+        assert!(SignedReport::decode(&[0; 100_000]).is_err());
+        // A length of 128 or more, read as a signed byte, would be negative.
+        for memo_len in [3, 5, 128, 255] {
+            assert_eq!(refused(69, &[memo_len]), Some("memo_len"));
+        }
+    }
+
+    #[test]
+    fn a_span_is_1_to_1345_numbers() {
+        let field = |first, last| report(b"", first, last).err().map(|refusal| refusal.field);
+        assert_eq!(field(0, 5), Some("j1"));
+        assert_eq!(field(0, 0), Some("j1"));
+        assert_eq!(field(6, 5), Some("j2"));
+        assert_eq!(field(1, 1_346), Some("j2"));
+        assert_eq!(field(1, u16::MAX), Some("j2"));
+        assert_eq!(field(1, 1_345), None);
+        assert_eq!(field(5, 5), None);
+        assert_eq!(refused(64, &[0, 0]), Some("j1"));
+        assert_eq!(refused(64, &[11, 0]), Some("j2"));
+        assert_eq!(refused(66, &[0xff, 0xff]), Some("j2"));
+        assert_eq!(refused(68, &[4]), Some("memo_type"));
+        assert_eq!(refused(68, &[255]), Some("memo_type"));
+    }
+
+    #[test]
+    fn the_last_numbers_there_are_can_be_reported() {
+        let report = report(b"", u16::MAX - 2, u16::MAX).expect("valid");
+        assert_eq!(report.verify(), Ok(()));
+        let numbers: Vec<_> = report.numbers().collect();
+        assert_eq!(numbers.len(), 3);
+        let mut key = key().initial_contact_key();
+        let mut expected = Vec::new();
+        while let Some(next) = key.ratchet() {
+            key = next;
+            expected.extend(key.number().filter(|_| key.index() >= u16::MAX - 2));
+        }
+        assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused() {
+        let bytes = bytes();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let believed = SignedReport::decode(&flipped).is_ok_and(|report| report.verify().is_ok());
+            assert!(!believed, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_small_order_signs_nothing() {
+        // Under the neutral element, R = identity and s = 0 satisfy the equation of RFC 8032 for every message.
+        let mut bytes = bytes();
+        let signature = bytes.len() - SIGNATURE;
+        let neutral = std::array::from_fn::<u8, 32, _>(|index| u8::from(index == 0));
+        bytes[..32].copy_from_slice(&neutral);
+        bytes[signature..signature + 32].copy_from_slice(&neutral);
+        bytes[signature + 32..].fill(0);
+        let report = SignedReport::decode(&bytes).expect("well formed");
+        assert_eq!(report.verify(), Err(BadSignature));
+    }
+
+    #[test]
+    fn a_report_is_not_shown() {
+        assert_eq!(format!("{:?}", report(b"memo", 2, 10).expect("valid")), "SignedReport(138 bytes)");
+    }
+}

@@ -26,3 +26,28 @@ pub fn check_upload<'a>(reports: impl IntoIterator<Item = &'a SignedReport>) -> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tcn::{Memo, MemoType, ReportAuthorizationKey};
+
+    fn report(seed: u8, span: u16) -> SignedReport {
+        let memo = Memo::new(MemoType::CoEpiV1, &[]).expect("fits");
+        SignedReport::create(&ReportAuthorizationKey::from_seed([seed; 32]), &memo, 1, span).expect("valid")
+    }
+
+    #[test]
+    fn the_reports_of_an_upload_cover_at_most_1400_numbers() {
+        assert_eq!(check_upload(&[]), Ok(()));
+        assert_eq!(check_upload(&[report(1, 1_345), report(2, 55)]), Ok(()));
+        let refusal = check_upload(&[report(1, 1_345), report(2, 56)]).expect_err("1,401 numbers");
+        assert_eq!(refusal.to_string(), "reports: must cover at most 1,400 numbers together");
+    }
+
+    #[test]
+    fn one_key_reports_once() {
+        let refusal = check_upload(&[report(1, 5), report(2, 5), report(1, 6)]).expect_err("one rvk twice");
+        assert_eq!(refusal.to_string(), "reports: must have one report for each rvk");
+    }
+}
