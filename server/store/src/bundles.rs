@@ -13,13 +13,14 @@ use crate::error::StoreError;
 /// How a feed is sealed.
 #[derive(Debug, Clone)]
 pub struct SealPolicy {
-    /// Fewer publications than this are held.
+    /// Fewer ordinary publications than this are held, and with them the revised ones; at least 1.
     pub minimum: u32,
-    /// Fewer revised publications than this are held, in their own right.
+    /// Fewer revised publications than this stay waiting while the ordinary ones are sealed.
     pub revised_minimum: u32,
     /// At most this many publications a bundle.
     pub max_entries: usize,
-    /// At most this many bytes a bundle, by an upper bound on each entry's size (30 bytes a key, the report's length + 10).
+    /// At most this many bytes a bundle, by an upper bound on each entry's size (30 bytes a key, the report's length + 10). More than fits is
+    /// cut into bundles as even as can be, so that none is a small rest.
     pub max_bytes: usize,
     /// The container's version.
     pub format: u32,
@@ -30,7 +31,7 @@ pub struct SealPolicy {
 /// What is waiting in a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
-    /// Publications that may be released now.
+    /// Ordinary publications that may be released now.
     pub releasable: u64,
     /// Revised publications that may be released now.
     pub revised: u64,
@@ -68,7 +69,7 @@ pub struct BundleRow {
     pub count: u64,
     /// Revised publications.
     pub revised: u64,
-    /// SHA-256 over the members in bundle order, see [`Members`].
+    /// SHA-256 over the members in bundle order, see [`MemberDigest`](crate::MemberDigest).
     pub member_digest: [u8; 32],
     /// Who signs.
     pub signing: Vec<SigningKeyId>,
@@ -147,7 +148,7 @@ pub trait Bundles: Send + Sync {
     /// One bundle's row.
     async fn bundle(&self, feed: &Feed, sequence: u64) -> Result<Option<BundleRow>, StoreError>;
 
-    /// A page of at most `limit` members, from the beginning or from `from` on.
+    /// A page of at most `limit` members, from the beginning or from `from` on. [`StoreError::NotFound`] for an unknown bundle.
     async fn members(
         &self,
         feed: &Feed,

@@ -10,10 +10,12 @@ mod error;
 mod authorities;
 mod bundles;
 mod keys;
+mod member_digest;
 
 mod codes;
 mod issuers;
 
+mod cut;
 mod sqlite;
 
 pub use authorities::{Authorities, Authority, AuthorityKey};
@@ -30,6 +32,7 @@ pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers};
 pub use keys::{
     AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RELEASE_GRAIN, REPLAY_GUARD, RawKey, release_at,
 };
+pub use member_digest::MemberDigest;
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 
 /// The key database, as server and exporter use it.

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 pub(super) type Embedded = (&'static str, &'static str);
 
 /// The migrations of the key database.
-pub(super) const KEYS: &[Embedded] = &[];
+pub(super) const KEYS: &[Embedded] = &[("V1__keys", include_str!("../../migrations/sqlite/keys/V1__keys.sql"))];
 
 /// The migrations of the verification database.
 pub(super) const VERIFICATION: &[Embedded] =

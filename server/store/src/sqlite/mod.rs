@@ -1,11 +1,30 @@
 //! The embedded engine.
 
+mod column;
 mod migrations;
 mod pool;
 
+mod key_store;
+
+mod authorities;
+mod feeds;
+
+mod gaen;
+mod keys;
+mod kind;
+mod tables;
+mod tcn;
+
+mod bundle_rows;
+mod bundles;
+mod listing;
+mod members;
+mod progress;
+mod seal;
+mod waiting;
+
 mod codes;
 mod issuers;
-mod keys;
 
 pub use codes::SqliteCodeStore;
-pub use keys::SqliteKeyStore;
+pub use key_store::SqliteKeyStore;

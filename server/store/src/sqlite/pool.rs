@@ -10,6 +10,8 @@ use crate::error::StoreError;
 
 /// How long a connection waits for another program's write, in seconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long emptying the write-ahead log waits for those who read it.
+const CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many connections read beside the one that writes.
 const READERS: usize = 4;
 
@@ -74,12 +76,15 @@ impl Pool {
     }
 
     /// Moves the write-ahead log into the database file and empties it: the log keeps the order of writes, which nobody should find later.
-    pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
+    /// Whether it could: it waits only briefly for those who are reading the log, since nobody writes meanwhile.
+    pub(super) async fn checkpoint(&self) -> Result<bool, StoreError> {
         let inner = Arc::clone(&self.inner);
         blocking("checkpoint", move || {
             let connection = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-            Ok(())
+            connection.busy_timeout(CHECKPOINT_TIMEOUT)?;
+            let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            Ok(busy? == 0)
         })
         .await
     }
@@ -116,9 +121,10 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        use rusqlite::ErrorCode::{ConstraintViolation, DatabaseCorrupt, NotADatabase};
         match error.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase) => Self::Corrupt(error.to_string()),
+            // SQLite names the table and the column, or the constraint, never the value.
+            Some(ConstraintViolation | DatabaseCorrupt | NotADatabase) => Self::Corrupt(error.to_string()),
             _ => Self::Unavailable(error.to_string()),
         }
     }

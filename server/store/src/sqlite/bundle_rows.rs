@@ -1,0 +1,153 @@
+//! The rows of bundles and of their signatures.
+
+use proto::bundle::SigningKeyId;
+use proto::{Feed, Timestamp};
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
+
+use super::column::{at, integer, malformed, number, time, value};
+use crate::bundles::{BundleRow, Derived};
+use crate::error::StoreError;
+
+/// The columns that [`read`] reads.
+macro_rules! select {
+    ($name:literal, $condition:literal) => {
+        concat!(
+            "-- bundle::",
+            $name,
+            "
+            SELECT sequence, from_sequence, start_at, end_at, count, revised, member_digest, format,
+                   export_sha256, zip_sha256, zip_bytes
+            FROM bundle WHERE feed = ?1 AND ",
+            $condition
+        )
+    };
+}
+
+/// Inserts a bundle that was sealed at `now` and is listed from `number` on.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    feed: i64,
+    bundle: &BundleRow,
+    number: u64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const BUNDLE: &str = "-- bundle::insert
+        INSERT INTO bundle (feed, sequence, from_sequence, start_at, end_at, count, revised, member_digest, format,
+            sealed_at, listed_number)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    const SIGNATURE: &str = "-- bundle_signature::insert
+        INSERT INTO bundle_signature (feed, sequence, position, key_id, key_version) VALUES (?1, ?2, ?3, ?4, ?5)";
+    tx.prepare_cached(BUNDLE)?.execute(params![
+        feed,
+        integer(bundle.sequence),
+        integer(bundle.from_sequence),
+        bundle.start.unix(),
+        bundle.end.unix(),
+        integer(bundle.count),
+        integer(bundle.revised),
+        bundle.member_digest,
+        bundle.format,
+        now.unix(),
+        integer(number),
+    ])?;
+    let mut signature = tx.prepare_cached(SIGNATURE)?;
+    for (position, key) in (0_i64..).zip(&bundle.signing) {
+        signature.execute(params![feed, integer(bundle.sequence), position, key.id, key.version])?;
+    }
+    Ok(())
+}
+
+/// One bundle, if it exists.
+pub(super) fn find(
+    tx: &Transaction<'_>,
+    (feed, id): (&Feed, i64),
+    sequence: u64,
+) -> Result<Option<BundleRow>, StoreError> {
+    const SQL: &str = select!("find", "sequence = ?2");
+    let mut statement = tx.prepare_cached(SQL)?;
+    let found = statement.query_row([id, integer(sequence)], |row| Ok(read(tx, (feed, id), row))).optional()?;
+    found.transpose()
+}
+
+/// The bundles listed at `number`, oldest first.
+pub(super) fn listed(
+    tx: &Transaction<'_>,
+    (feed, id): (&Feed, i64),
+    number: u64,
+) -> Result<Vec<BundleRow>, StoreError> {
+    const SQL: &str = select!(
+        "listed",
+        "listed_number <= ?2 AND (delisted_number IS NULL OR delisted_number > ?2) ORDER BY sequence"
+    );
+    let mut statement = tx.prepare_cached(SQL)?;
+    let mut rows = statement.query([id, integer(number)])?;
+    let mut bundles = Vec::new();
+    while let Some(row) = rows.next()? {
+        bundles.push(read(tx, (feed, id), row)?);
+    }
+    Ok(bundles)
+}
+
+/// Whether a bundle exists.
+pub(super) fn exists(tx: &Transaction<'_>, feed: i64, sequence: u64) -> Result<bool, StoreError> {
+    const SQL: &str = "-- bundle::exists
+        SELECT 1 FROM bundle WHERE feed = ?1 AND sequence = ?2";
+    Ok(tx.prepare_cached(SQL)?.exists([feed, integer(sequence)])?)
+}
+
+fn read(tx: &Transaction<'_>, (feed, id): (&Feed, i64), row: &Row<'_>) -> Result<BundleRow, StoreError> {
+    let sequence = number(row, 0)?;
+    let place = format!("bundle {sequence} of {feed}");
+    let (signing, signatures) = signatures(tx, [&id, &integer(sequence)]).map_err(at(&place))?;
+    let rest = || {
+        Ok(BundleRow {
+            feed: feed.clone(),
+            sequence,
+            from_sequence: number(row, 1)?,
+            start: time(row, 2)?,
+            end: time(row, 3)?,
+            count: number(row, 4)?,
+            revised: number(row, 5)?,
+            member_digest: value(row, 6)?,
+            signing,
+            format: number(row, 7)?,
+            derived: derived(row, signatures)?,
+        })
+    };
+    rest().map_err(at(place))
+}
+
+/// What was derived: all of it or nothing, as a constraint of the table says; the signatures must agree.
+fn derived(row: &Row<'_>, signatures: Option<Vec<Vec<u8>>>) -> Result<Option<Derived>, StoreError> {
+    match (value(row, 8)?, value(row, 9)?, value::<Option<i64>>(row, 10)?, signatures) {
+        (None::<[u8; 32]>, None::<[u8; 32]>, None, None) => Ok(None),
+        (Some(export_sha256), Some(zip_sha256), Some(_), Some(signatures)) => {
+            Ok(Some(Derived { export_sha256, zip_sha256, zip_bytes: number(row, 10)?, signatures }))
+        }
+        _ => Err(StoreError::Corrupt("derived in part".into())),
+    }
+}
+
+/// Who signs, and the signatures if all of them are there.
+fn signatures(
+    tx: &Transaction<'_>,
+    bundle: [&dyn ToSql; 2],
+) -> Result<(Vec<SigningKeyId>, Option<Vec<Vec<u8>>>), StoreError> {
+    const SQL: &str = "-- bundle_signature::list
+        SELECT key_id, key_version, signature FROM bundle_signature
+        WHERE feed = ?1 AND sequence = ?2 ORDER BY position";
+    let mut statement = tx.prepare_cached(SQL)?;
+    let mut rows = statement.query(&bundle[..])?;
+    let (mut signing, mut signatures) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let (id, version): (String, String) = (value(row, 0)?, value(row, 1)?);
+        signing.push(SigningKeyId::new(&id, &version).map_err(malformed)?);
+        signatures.extend(value::<Option<Vec<u8>>>(row, 2)?);
+    }
+    // A bundle without signers has none of its signatures and all of them; only what was derived can tell.
+    match signatures.len() {
+        0 => Ok((signing, None)),
+        n if n == signing.len() => Ok((signing, Some(signatures))),
+        _ => Err(StoreError::Corrupt("signed in part".into())),
+    }
+}

@@ -1,0 +1,165 @@
+//! The tables of GAEN keys: fresh and waiting, sealed key and publication.
+
+use proto::bundle::{Entry, GaenEntry};
+use proto::gaen::TemporaryExposureKey;
+use rusqlite::{Row, Transaction, params};
+
+use super::column::{corrupt, malformed, number, report_type, value};
+use super::tables::{Rewrite, Stored, Tables};
+use crate::bundles::Member;
+use crate::error::StoreError;
+use crate::keys::{AcceptedKey, OnsetSource, Origin, Provenance};
+
+/// The grain of receipt, in seconds.
+const HOUR: i64 = 3_600;
+
+/// The statements over these tables.
+pub(super) const TABLES: Tables = Tables {
+    waiting_name: "gaen_waiting",
+    publication_name: "gaen_publication",
+    // 30 bytes: an upper bound on an encoded key with all its fields, uncompressed keys being what phones hold in memory.
+    count: "-- gaen_waiting::count
+        SELECT count(*) FILTER (WHERE release_at <= ?2 AND revision = 0),
+               count(*) FILTER (WHERE release_at <= ?2 AND revision > 0),
+               count(*) FILTER (WHERE release_at > ?2),
+               min(release_at) FILTER (WHERE release_at <= ?2),
+               30
+        FROM gaen_waiting WHERE feed = ?1",
+    claim: "-- gaen_waiting::claim
+        SELECT revision > 0 AS revised, class, key,
+               rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version
+        FROM gaen_waiting WHERE feed = ?1 AND release_at <= ?2 AND (revision = 0 OR ?3)
+        ORDER BY revised, class, key",
+    publish: "-- gaen_publication::insert
+        INSERT INTO gaen_publication (feed, sequence, revised, class, key,
+            rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    settle: "-- gaen_key::settle
+        INSERT INTO gaen_key (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
+            onset, onset_source, authority, kid, origin)
+        SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
+               onset, onset_source, authority, kid, origin
+        FROM gaen_fresh AS fresh
+        WHERE EXISTS (SELECT 1 FROM gaen_waiting AS waiting WHERE waiting.feed = ?1 AND waiting.key = fresh.key
+                      AND release_at <= ?2 AND (revision = 0 OR ?3))
+        ORDER BY key",
+    fresh: Rewrite {
+        keep: "-- gaen_fresh::keep
+            SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
+                   onset, onset_source, authority, kid, origin, received_hour
+            FROM gaen_fresh AS fresh
+            WHERE NOT EXISTS (SELECT 1 FROM gaen_waiting AS waiting WHERE waiting.feed = ?1 AND waiting.key = fresh.key
+                              AND release_at <= ?2 AND (revision = 0 OR ?3))
+            ORDER BY key",
+        empty: "DELETE FROM gaen_fresh",
+        insert: "-- gaen_fresh::rewrite
+            INSERT INTO gaen_fresh (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
+                onset, onset_source, authority, kid, origin, received_hour)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    },
+    waiting: Rewrite {
+        keep: "-- gaen_waiting::keep
+            SELECT feed, key, revision, class, rolling_start, rolling_period, transmission_risk, report_type,
+                   days_since_onset, policy_version, release_at
+            FROM gaen_waiting WHERE NOT (feed = ?1 AND release_at <= ?2 AND (revision = 0 OR ?3))
+            ORDER BY feed, key, revision",
+        empty: "DELETE FROM gaen_waiting",
+        insert: WAITING,
+    },
+    members: "-- gaen_publication::members
+        SELECT revised, class, key, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset
+        FROM gaen_publication
+        WHERE feed = ?1 AND sequence = ?2 AND (revised, class, key) > (?3, ?4, ?5)
+        ORDER BY revised, class, key LIMIT ?6",
+    read,
+};
+
+const WAITING: &str = "-- gaen_waiting::insert
+    INSERT INTO gaen_waiting (feed, key, revision, class, rolling_start, rolling_period, transmission_risk, report_type,
+        days_since_onset, policy_version, release_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+
+/// Writes what was said of a key, unless the key is known; whether it was new.
+pub(super) fn insert_fresh(
+    tx: &Transaction<'_>,
+    key: &AcceptedKey,
+    provenance: &Provenance,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "-- gaen_fresh::insert
+        INSERT INTO gaen_fresh (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
+            onset, onset_source, authority, kid, origin, received_hour)
+        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+        WHERE NOT EXISTS (SELECT 1 FROM gaen_key WHERE key = ?1)
+        ON CONFLICT DO NOTHING";
+    let (tek, raw) = (&key.published.key, &key.raw);
+    let written = tx.prepare_cached(SQL)?.execute(params![
+        tek.data(),
+        tek.rolling_start().number(),
+        tek.rolling_period(),
+        raw.transmission_risk,
+        raw.report_type.export_value(),
+        raw.onset.midnight().number(),
+        onset_source(raw.onset_source),
+        provenance.authority,
+        provenance.kid,
+        origin(provenance.origin),
+        provenance.received.floor(HOUR).unix(),
+    ])?;
+    Ok(written == 1)
+}
+
+/// Writes the first publication of a key in a feed.
+pub(super) fn insert_waiting(
+    tx: &Transaction<'_>,
+    feed: i64,
+    key: &AcceptedKey,
+    policy_version: u32,
+) -> Result<(), StoreError> {
+    let entry = &key.published;
+    let report_type = entry.report_type.ok_or_else(|| StoreError::Corrupt("report_type: is missing".into()))?;
+    tx.prepare_cached(WAITING)?.execute(params![
+        feed,
+        entry.key.data(),
+        0,
+        entry.class(),
+        entry.key.rolling_start().number(),
+        entry.key.rolling_period(),
+        entry.transmission_risk,
+        report_type.export_value(),
+        entry.days_since_onset,
+        policy_version,
+        key.release_at.unix(),
+    ])?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> Result<Stored, StoreError> {
+    let (revised, class) = (value(row, 0)?, value(row, 1)?);
+    let data: [u8; 16] = value(row, 2)?;
+    let key = TemporaryExposureKey::new(&data, value(row, 3)?, value(row, 4)?).map_err(malformed)?;
+    let entry = GaenEntry {
+        key,
+        transmission_risk: number(row, 5)?,
+        report_type: Some(report_type(row, 6)?),
+        days_since_onset: value::<Option<i64>>(row, 7)?.map(|_| number(row, 7)).transpose()?,
+    };
+    if entry.class() != class {
+        return Err(corrupt(row, 1, "is not the key's"));
+    }
+    Ok(Stored { revised, class, member: Member::Gaen(entry) })
+}
+
+const fn onset_source(source: OnsetSource) -> i64 {
+    match source {
+        OnsetSource::Request => 1,
+        OnsetSource::Certificate => 2,
+        OnsetSource::Assumed => 3,
+    }
+}
+
+const fn origin(origin: Origin) -> i64 {
+    match origin {
+        Origin::Ours => 1,
+        Origin::Peer => 2,
+    }
+}

@@ -1,0 +1,27 @@
+//! The key database in one file.
+
+use std::path::Path;
+
+use super::migrations::{self, KEYS};
+use super::pool::Pool;
+use crate::clock::Clock;
+use crate::error::StoreError;
+
+/// The key database in one file: `KeyStore` on SQLite. Clones share their connections; several programs may open the file.
+#[derive(Clone)]
+pub struct SqliteKeyStore {
+    pub(super) pool: Pool,
+    pub(super) clock: Clock,
+}
+
+impl SqliteKeyStore {
+    /// Opens the file, creates it if it does not exist, and runs the migrations that it lacks.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file cannot be opened, [`StoreError::Corrupt`] if it is no database, [`StoreError::NotReady`] if a
+    /// newer program wrote it.
+    pub fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let pool = Pool::open(path, |connection| migrations::run(connection, KEYS))?;
+        Ok(Self { pool, clock })
+    }
+}

@@ -1,0 +1,61 @@
+//! Reading a bundle's members, page by page.
+
+use proto::Feed;
+use rusqlite::{Transaction, params};
+
+use super::column::{at, integer};
+use super::kind::tables;
+use super::tables::Stored;
+use super::{bundle_rows, feeds};
+use crate::bundles::{Member, MemberCursor, Members};
+use crate::error::StoreError;
+
+/// Before the first row: no row has this value among its `revised`.
+const BEFORE_ALL: i64 = -1;
+
+/// A page of at most `limit` members (at least one).
+pub(super) fn members(
+    tx: &Transaction<'_>,
+    feed: &Feed,
+    sequence: u64,
+    from: Option<&MemberCursor>,
+    limit: usize,
+) -> Result<Members, StoreError> {
+    let id = feeds::find(tx, feed)?.id;
+    if !bundle_rows::exists(tx, id, sequence)? {
+        return Err(StoreError::NotFound("bundle"));
+    }
+    let tables = tables(feed.kind);
+    let (revised, class, identity) = match from {
+        Some(cursor) => (i64::from(cursor.revised), cursor.class, cursor.identity.as_slice()),
+        None => (BEFORE_ALL, 0, [].as_slice()),
+    };
+    let limit = limit.max(1);
+    // One more than asked for tells whether another page follows.
+    let read = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut statement = tx.prepare_cached(tables.members)?;
+    let mut rows = statement.query(params![id, integer(sequence), revised, class, identity, read])?;
+    let mut page = Members { members: Vec::new(), next: None };
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        if page.members.len() == limit {
+            page.next = last;
+            break;
+        }
+        let place = format_args!("{} of bundle {sequence} of {feed}", tables.publication_name);
+        let stored = (tables.read)(row).map_err(at(place))?;
+        if page.members.len() + 1 == limit {
+            last = Some(cursor(&stored));
+        }
+        page.members.push((stored.revised, stored.member));
+    }
+    Ok(page)
+}
+
+fn cursor(stored: &Stored) -> MemberCursor {
+    let identity = match &stored.member {
+        Member::Gaen(entry) => entry.key.data().to_vec(),
+        Member::Tcn(entry) => entry.report.verification_key().to_vec(),
+    };
+    MemberCursor { revised: stored.revised, class: stored.class, identity }
+}

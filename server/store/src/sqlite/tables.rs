@@ -1,0 +1,54 @@
+//! What the two kinds of content differ in: the statements over their tables, and how a row becomes a member.
+
+use rusqlite::Row;
+
+use crate::bundles::Member;
+use crate::error::StoreError;
+
+/// The statements of one kind.
+///
+/// Those that speak of claimed publications take the same three parameters: the feed, the time, and whether revised ones are claimed too. Those
+/// that yield members begin with the same columns: whether it is revised, its class, its identity, its published values.
+pub(super) struct Tables {
+    /// The table of waiting publications, to name a corrupt row's place.
+    pub(super) waiting_name: &'static str,
+    /// The table of sealed publications.
+    pub(super) publication_name: &'static str,
+    /// Counts what waits in a feed (first parameter) at a time (second): ordinary, revised, unripe, the oldest `release_at`, and an upper bound
+    /// on the size of any one in a bundle.
+    pub(super) count: &'static str,
+    /// The claimed publications in bundle order.
+    pub(super) claim: &'static str,
+    /// Inserts a sealed publication: feed, sequence, then the columns of `claim`.
+    pub(super) publish: &'static str,
+    /// Moves the claimed fresh rows to their sealed table in byte order.
+    pub(super) settle: &'static str,
+    /// What remains fresh.
+    pub(super) fresh: Rewrite,
+    /// What remains waiting.
+    pub(super) waiting: Rewrite,
+    /// A page of a bundle: feed, sequence; after revised, class and identity; how many.
+    pub(super) members: &'static str,
+    /// Reads a member.
+    pub(super) read: fn(&Row<'_>) -> Result<Stored, StoreError>,
+}
+
+/// How a small table is written anew.
+pub(super) struct Rewrite {
+    /// The rows to keep, in byte order: all that are not claimed.
+    pub(super) keep: &'static str,
+    /// Empties the table in one stroke.
+    pub(super) empty: &'static str,
+    /// Inserts a row that was kept.
+    pub(super) insert: &'static str,
+}
+
+/// A member as its row says.
+pub(super) struct Stored {
+    /// Whether it is a revised one.
+    pub(super) revised: bool,
+    /// Its class, which is the member's own.
+    pub(super) class: i64,
+    /// The member.
+    pub(super) member: Member,
+}
