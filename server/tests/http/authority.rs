@@ -1,0 +1,53 @@
+//! A simulated health authority.
+
+use ed25519_dalek::SigningKey;
+use proto::certificate::{CertificateKey, CertificateSigner, Claims};
+use proto::commitment::Commitment;
+use proto::{ReportType, Timestamp};
+
+/// An authority that signs with one Ed25519 key.
+pub struct Authority {
+    /// Its id and issuer.
+    pub id: &'static str,
+    /// Its signing key's seed.
+    seed: [u8; 32],
+}
+
+impl Authority {
+    pub const fn new(id: &'static str, seed: u8) -> Self {
+        Self { id, seed: [seed; 32] }
+    }
+
+    pub fn signing_key(&self) -> SigningKey {
+        SigningKey::from_bytes(&self.seed)
+    }
+
+    pub fn public_key(&self) -> CertificateKey {
+        self.signer().public_key()
+    }
+
+    /// A certificate that is good now.
+    pub fn certify(&self, commitment: Commitment, report_type: ReportType, now: Timestamp) -> String {
+        self.sign(&self.claims(commitment, report_type, now))
+    }
+
+    pub fn claims(&self, commitment: Commitment, report_type: ReportType, now: Timestamp) -> Claims {
+        Claims {
+            issuer: self.id.to_owned(),
+            audience: "pratique".to_owned(),
+            issued_at: now,
+            expires_at: now.plus(900),
+            report_type,
+            symptom_onset: None,
+            commitment,
+        }
+    }
+
+    pub fn sign(&self, claims: &Claims) -> String {
+        self.signer().sign(claims)
+    }
+
+    fn signer(&self) -> CertificateSigner {
+        CertificateSigner::new(self.signing_key())
+    }
+}

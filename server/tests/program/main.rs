@@ -1,0 +1,151 @@
+//! The program `server` as an operator meets it: what it prints, how it ends, what it says when something is wrong.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use proto::certificate::CertificateSigner;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A directory with a database to be and an authority's public key.
+struct Desk {
+    directory: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let signer = CertificateSigner::new(ed25519_dalek::SigningKey::from_bytes(&[1; 32]));
+        std::fs::write(directory.path().join("north.pem"), signer.public_key().to_pem()).expect("written");
+        std::fs::write(directory.path().join("no.pem"), "no key").expect("written");
+        Self { directory }
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+        command.args(arguments.split_whitespace()).current_dir(self.directory.path());
+        command.env_clear().env("SERVER_DATABASE_URL", "sqlite:keys.db");
+        command
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        self.command(arguments).output().expect("it runs")
+    }
+
+    /// What a command that succeeds prints, as JSON.
+    fn json(&self, arguments: &str) -> Value {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// What a command that fails says.
+    fn complaint(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        assert!(!output.status.success(), "{arguments} should fail");
+        String::from_utf8(output.stderr).expect("text")
+    }
+}
+
+const ADD: &str = "authority add --id North --public-key north.pem --region NO SE";
+
+#[test]
+fn an_authority_is_added_listed_and_replaced() {
+    let desk = Desk::new();
+    let added = desk.json(&format!("{ADD} --json"));
+    assert_eq!((&added["id"], &added["issuer"], &added["audience"]), (&"north".into(), &"north".into(), &"pratique".into()));
+    assert_eq!(added["regions"], serde_json::json!(["NO", "SE"]));
+    assert_eq!(added["keys"][0]["algorithm"], "EdDSA");
+    assert_eq!(added["keys"][0]["kid"].as_str().map(str::len), Some(43));
+    assert_eq!(desk.json("--json authority list"), Value::Array(vec![added.clone()]));
+    assert_eq!(desk.json(&format!("{ADD} --json")), added, "the same again changes nothing");
+    let moved = desk.json("authority add --id north --public-key north.pem --region DK --issuer https://north --json");
+    assert_eq!((&moved["regions"], &moved["issuer"]), (&serde_json::json!(["DK"]), &"https://north".into()));
+    assert_eq!(desk.json("--json authority list"), Value::Array(vec![moved]));
+}
+
+#[test]
+fn people_read_text_and_programs_read_json() {
+    let desk = Desk::new();
+    let empty = String::from_utf8(desk.run("authority list").stdout).expect("text");
+    assert!(empty.contains("server authority add --help"), "{empty}");
+    let text = String::from_utf8(desk.run(ADD).stdout).expect("text");
+    assert!(text.contains("north  regions NO, SE\n  issuer north, audience pratique\n  key "), "{text}");
+    assert_eq!(desk.json("migrate --json"), serde_json::json!({ "migrated": true }));
+}
+
+#[test]
+fn an_error_says_what_to_do() {
+    let desk = Desk::new();
+    let cases = [
+        ("authority add --id north --public-key none.pem --region NO", "cannot read the public key none.pem"),
+        ("authority add --id north --public-key no.pem --region NO", "BEGIN PUBLIC KEY"),
+        ("authority add --id north --public-key north.pem --region norway", "1 to 8 characters of A to Z"),
+        ("authority add --id north --public-key north.pem", "--region"),
+        ("authority add --id n/orth --public-key north.pem --region NO", "id: must be 1 to 64 characters"),
+        ("migrate --database-url postgres://secret@db/keys", "sqlite:PATH"),
+        ("migrate --database-url sqlite:none/keys.db", "check --database-url or SERVER_DATABASE_URL"),
+        ("serve --listen 203.0.113.1:80", "choose another address with --listen"),
+    ];
+    for (arguments, advice) in cases {
+        let complaint = desk.complaint(arguments);
+        assert!(complaint.contains(advice), "{arguments}: {complaint}");
+        assert!(!complaint.contains("secret"), "{complaint}");
+    }
+}
+
+#[test]
+fn the_help_is_the_manual() {
+    let desk = Desk::new();
+    let mut manual = String::new();
+    for command in ["", "serve", "migrate", "authority", "authority add", "authority list"] {
+        let help = desk.command(&format!("{command} --help")).env_clear().output().expect("it runs");
+        manual += &format!("$ server {command} --help\n{}\n", String::from_utf8(help.stdout).expect("text"));
+    }
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/help.txt");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&golden, &manual).expect("written");
+    }
+    let expected = std::fs::read_to_string(&golden).expect("the golden help");
+    assert_eq!(manual, expected, "if this is how it should read, run the test again with BLESS=1");
+}
+
+/// A running server and the address that it printed.
+fn serve(desk: &Desk) -> (Child, String) {
+    let mut child =
+        desk.command("serve --listen 127.0.0.1:0 --json").stdout(Stdio::piped()).spawn().expect("it runs");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    let url = line["listening"].as_str().expect("a URL");
+    (child, url.strip_prefix("http://").expect("http").to_owned())
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill runs");
+    assert!(status.success());
+}
+
+#[test]
+fn a_signal_stops_the_server_after_the_request_under_way() {
+    for name in ["-TERM", "-INT"] {
+        let desk = Desk::new();
+        let (mut child, address) = serve(&desk);
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        let head = "POST /v1/publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\
+            Expect: 100-continue\r\nConnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).expect("sent");
+        // The server asks for the body: the request is under way.
+        let mut interim = [0; 25];
+        stream.read_exact(&mut interim).expect("an interim reply");
+        assert!(interim.starts_with(b"HTTP/1.1 100 Continue"));
+        signal(&child, name);
+        stream.write_all(b"{}").expect("sent");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("a reply");
+        assert!(reply.starts_with("HTTP/1.1 400 "), "{reply}");
+        assert!(child.wait().expect("it ends").success(), "{name}");
+    }
+}
