@@ -22,8 +22,7 @@ impl State {
     /// [`ServerError::DatabaseUrl`] for a URL of another kind, [`ServerError::Store`] if the database cannot be opened.
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self, ServerError> {
         let store = SqliteKeyStore::open(&settings.database_file()?, clock.clone())?;
-        let _ = store;
-        todo!()
+        Ok(Self { store: Arc::new(store), clock })
     }
 
     /// The key database.
