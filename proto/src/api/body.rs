@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
+use super::object::Object;
 use crate::error::Malformed;
 
 /// Reads one JSON object, with nothing after it. The caller bounds its size; depth is bounded here, at 128.
@@ -12,12 +13,8 @@ use crate::error::Malformed;
 /// `body`, with the path of the field and what it must be. The parser's own messages quote what they refuse, be it a code or a key,
 /// so none of their words is passed on but those that come from our types.
 pub fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
-    // An array would be read as the fields in their order.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Malformed::new("body", "must be a JSON object"));
-    }
     let mut json = serde_json::Deserializer::from_slice(body);
-    let message = serde_path_to_error::deserialize(&mut json)
+    let Object(message) = serde_path_to_error::deserialize(&mut json)
         .map_err(|error| Malformed::new("body", explain(error.path(), error.inner())))?;
     json.end().map_err(|_| Malformed::new("body", "must be one JSON object and nothing else"))?;
     Ok(message)
@@ -26,7 +23,8 @@ pub fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
 /// What is wrong, in words of ours.
 fn explain(path: &Path, error: &serde_json::Error) -> String {
     match error.classify() {
-        Category::Data => explain_data(path, &error.to_string()),
+        // What is wrong with the body as a whole has no place to begin with.
+        Category::Data => explain_data(path, &error.to_string()).trim_start().to_owned(),
         Category::Eof => "ends before its JSON does".to_owned(),
         Category::Syntax | Category::Io => {
             format!("is not JSON at line {}, column {}", error.line(), error.column())
@@ -114,6 +112,10 @@ mod tests {
         assert_eq!(publish("7"), "body: temporaryExposureKeys must be an array");
         assert_eq!(publish(r#"[{"colour":1}]"#), "body: temporaryExposureKeys[0]: has a field that is not known");
         assert_eq!(publish("[7]"), "body: temporaryExposureKeys[0] must be an object");
+        assert_eq!(publish(r#"[["AA==",1,144,0]]"#), "body: temporaryExposureKeys[0] must be an object");
+        assert_eq!(refusal::<PublishRequest>("[[]]"), "body: must be an object");
+        assert_eq!(refusal::<PublishRequest>("{"), "body: ends before its JSON does");
+        assert_eq!(refusal::<PublishRequest>("{\n!"), "body: is not JSON at line 2, column 1");
         assert_eq!(refusal::<PublishRequest>(r#"{"traveler":1}"#), "body: traveler must be true or false");
         assert_eq!(refusal::<PublishRequest>(r#"{"padding":"","padding":""}"#), "body: padding stands twice");
         assert_eq!(refusal::<IssueRequest>(r#"{"tzOffset":4294967296}"#), "body: tzOffset is out of range");

@@ -7,6 +7,7 @@
 mod absent;
 pub mod base64;
 mod body;
+mod object;
 pub mod padding;
 pub mod publish;
 pub mod verification;

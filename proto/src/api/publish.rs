@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::absent::or_default;
+use super::object::objects_or_none;
 use super::padding::Padded;
 
 /// The largest body that either route reads, in bytes.
@@ -35,7 +36,7 @@ pub struct ExposureKey {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PublishRequest {
     /// 1 to 30 keys.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "objects_or_none")]
     pub temporary_exposure_keys: Vec<ExposureKey>,
     /// The authority's id, case-folded.
     #[serde(default, deserialize_with = "or_default", rename = "healthAuthorityID")]
