@@ -4,12 +4,13 @@
 //! empty, 0 or false, as apps in the field expect, and refused by the rule that needs it. Base64 comes in any of the standard, raw or
 //! URL alphabets, see [`base64`].
 
+pub mod publish;
+pub mod verification;
+
 mod absent;
 pub mod base64;
 mod body;
 mod object;
 pub mod padding;
-pub mod publish;
-pub mod verification;
 
 pub use body::parse_body;

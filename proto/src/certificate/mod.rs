@@ -3,10 +3,11 @@
 //! The algorithm is a property of the key. A header that names another one is refused, so that nobody can talk a verifier into `none`,
 //! into a symmetric algorithm with a public key as its secret, or into the other curve.
 
-mod check;
 mod claims;
 mod key;
 mod signer;
+
+mod check;
 
 pub use check::{Disbelief, Expected, MAX_CERTIFICATE, UnverifiedCertificate};
 pub use claims::Claims;

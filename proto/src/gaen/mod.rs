@@ -1,8 +1,9 @@
 //! Google/Apple exposure notification, cryptography v1.2: keys, identifiers, matching.
 
+mod key;
+
 mod derivation;
 mod identifier;
-mod key;
 mod matching;
 
 pub use identifier::{AssociatedMetadata, RollingProximityIdentifier};

@@ -1,7 +1,8 @@
 //! The TCN protocol, v0.4: ratchet, numbers, reports.
 
-mod memo;
 mod ratchet;
+
+mod memo;
 mod report;
 mod upload;
 

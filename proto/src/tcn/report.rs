@@ -7,8 +7,9 @@ use std::ops::Range;
 
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
 
+use super::memo::{Memo, MemoType};
+use super::ratchet::{ReportAuthorizationKey, TemporaryContactKey, TemporaryContactNumber};
 use crate::error::Malformed;
-use crate::tcn::{Memo, MemoType, ReportAuthorizationKey, TemporaryContactKey, TemporaryContactNumber};
 
 /// The longest span of one report, in numbers: 14 days at 15 minutes.
 pub const MAX_SPAN: u32 = 1_345;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::report::SignedReport;
 use crate::error::Malformed;
-use crate::tcn::SignedReport;
 
 /// The longest span of all reports of one upload together, in numbers.
 pub const MAX_UPLOAD_SPAN: u32 = 1_400;
