@@ -7,7 +7,7 @@ use std::io::{Cursor, ErrorKind};
 
 use proto::bundle::{Entry, ExportDigest, FORMAT, GaenEntry, Header, Signature, TcnEntry, Unsigned, Writer};
 use sha2::{Digest, Sha256};
-use store::{BundleRow, Derived, Member, MemberCursor};
+use store::{BundleRow, Derived, Member, MemberCursor, MemberDigest};
 
 use crate::error::ExportError;
 use crate::pass::Pass;
@@ -174,20 +174,5 @@ impl FromMember for TcnEntry {
             Member::Tcn(entry) => Some(entry),
             Member::Gaen(_) => None,
         }
-    }
-}
-
-/// Stands in until the store has one.
-struct MemberDigest;
-
-impl MemberDigest {
-    fn new() -> Self {
-        todo!("the store's member digest")
-    }
-
-    fn push(&mut self, _revised: bool, _member: &Member) {}
-
-    fn finish(self) -> [u8; 32] {
-        [0; 32]
     }
 }

@@ -80,3 +80,14 @@ fn causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_for_https_can_be_built() {
+        client().expect("a client");
+        client().expect("and another one");
+    }
+}

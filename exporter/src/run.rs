@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proto::Feed;
-use store::{BundleRow, Clock, KeyStore, SealOutcome};
+use store::{BundleRow, Clock, KeyStore, SealOutcome, SqliteKeyStore};
 
 use crate::bucket::{Bucket, DirectoryBucket};
 use crate::config::{BucketUrl, DatabaseUrl, Settings};
@@ -36,7 +36,7 @@ impl Exporter {
     /// [`ExportError::GiveUp`] if a bucket cannot be opened or two have one name; what the store says of its database.
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self, ExportError> {
         let store: Arc<dyn KeyStore> = match &settings.database_url {
-            DatabaseUrl::Sqlite(_path) => todo!("SqliteKeyStore is not a KeyStore yet"),
+            DatabaseUrl::Sqlite(path) => Arc::new(SqliteKeyStore::open(path, clock.clone())?),
         };
         let mut exporter = Self {
             settings: settings.clone(),

@@ -1,0 +1,150 @@
+//! The program: what can be typed, and its exit codes.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use proto::Kind;
+
+use crate::world::{World, keys_of};
+
+fn exporter(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_exporter")).args(arguments).output().expect("the program runs")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn help_teaches_every_command_and_its_exit_codes() {
+    let help = exporter(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    let shown = String::from_utf8(help.stdout).expect("UTF-8");
+    for word in ["once", "inspect", "keys", "Examples:", "exporter keys generate"] {
+        assert!(shown.contains(word), "{word}");
+    }
+    for command in ["once", "inspect"] {
+        let help = exporter(&[command, "--help"]);
+        assert_eq!(help.status.code(), Some(0));
+        let shown = String::from_utf8(help.stdout).expect("UTF-8");
+        assert!(shown.contains("Exit codes:") && shown.contains("\n  64  "), "{command}: {shown}");
+    }
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_refused_with_the_flags_name() {
+    for (arguments, named) in [
+        (
+            &["once", "--database-url", "mysql:x", "--signing-key-dir", "k", "--bucket", "a=file:b"][..],
+            "--database-url",
+        ),
+        (&["once", "--database-url", "sqlite:x", "--signing-key-dir", "k", "--bucket", "b"], "--bucket"),
+        (&["once", "--database-url", "sqlite:x", "--signing-key-dir", "k"], "--bucket"),
+        (&["keys", "generate", "--region", "norway", "--dir", "x"], "--region"),
+        (&["explode"], "explode"),
+    ] {
+        let refused = exporter(arguments);
+        assert_eq!(refused.status.code(), Some(64), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(named), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn once_from_the_command_line_publishes_and_says_so() {
+    let world = World::new().await;
+    world.accept_keys(0..20).await;
+    let url = format!("sqlite:{}", world.directory.path().join("keys.db").display());
+    let bucket = format!("main=file:{}", world.tree("main").display());
+    let keys = text(&world.settings.signing_key_dir).to_owned();
+    let once = |minimum: &str, more: &[&str]| {
+        let fixed = ["once", "--database-url", &url, "--bucket", &bucket, "--signing-key-dir", &keys];
+        exporter(&[&fixed[..], &["--minimum-keys", minimum], more].concat())
+    };
+    let held = once("1000", &[]);
+    assert_eq!(held.status.code(), Some(0));
+    let shown = String::from_utf8(held.stdout).expect("UTF-8");
+    assert!(shown.contains("NO/gaen: held, 20 of 1,000 keys waiting"), "{shown}");
+
+    let done = once("1", &["--json"]);
+    assert_eq!(done.status.code(), Some(0));
+    let report: serde_json::Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert_eq!(report["feeds"][0]["sealed"][0]["count"], 20);
+    assert_eq!(report["feeds"][0]["buckets"][0]["put"], serde_json::json!([1]));
+    assert_eq!(world.published("main", Kind::Gaen), keys_of(0..20));
+
+    // A directory in the way of the index: another try may succeed once somebody has moved it.
+    world.accept_keys(20..30).await;
+    let index = world.tree("main").join("NO/gaen/index.txt");
+    fs::remove_file(&index).expect("removed");
+    fs::create_dir(&index).expect("in the way");
+    let failed = once("1", &[]);
+    assert_eq!(failed.status.code(), Some(1), "{}", String::from_utf8_lossy(&failed.stdout));
+
+    assert_eq!(once("1", &["--feed", "XX/gaen"]).status.code(), Some(2));
+    assert_eq!(once("1", &["--bucket", "main=file:elsewhere"]).status.code(), Some(2));
+}
+
+#[test]
+fn keys_are_generated_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let dir = text(directory.path());
+    let made = exporter(&["keys", "generate", "--region", "US-WA", "--dir", dir]);
+    assert_eq!(made.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&made.stdout).lines().count(), 6);
+    assert_eq!(exporter(&["keys", "generate", "--region", "US-WA", "--dir", dir]).status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn inspect_reads_files_and_urls() {
+    let world = World::new().await;
+    world.accept_keys(0..20).await;
+    world.pass(&["main"]).await;
+    let path = world.index("main", Kind::Gaen).remove(0);
+    let file = world.tree("main").join(&path);
+    let key = world.settings.signing_key_dir.join("NO-gaen.pem");
+    let inspect = |source: &str| exporter(&["inspect", "--key", text(&key), source]);
+
+    let found = inspect(text(&file));
+    let shown = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert_eq!(found.status.code(), Some(0), "{shown}");
+    assert!(shown.contains("signature  verified") && shown.contains("phone      yes"), "{shown}");
+    assert_eq!(exporter(&["inspect", text(&file)]).status.code(), Some(2));
+
+    let bundle = fs::read(&file).expect("the bundle");
+    let server = OneAnswer::new("200 OK", &bundle);
+    assert_eq!(inspect(&server.url).status.code(), Some(0));
+    let gone = inspect(&OneAnswer::new("404 Not Found", b"no").url);
+    assert_eq!(gone.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&gone.stderr).contains("HTTP 404"));
+
+    assert_eq!(inspect("no-such-file.zip").status.code(), Some(3));
+    let wrong = exporter(&["inspect", "--json", "--key", text(&file), text(&file)]);
+    assert_eq!(wrong.status.code(), Some(3));
+    let error: serde_json::Value = serde_json::from_slice(&wrong.stdout).expect("JSON");
+    assert!(error["error"].is_string());
+}
+
+/// A web server that answers one request.
+struct OneAnswer {
+    url: String,
+}
+
+impl OneAnswer {
+    fn new(status: &str, body: &[u8]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/bundle.zip", listener.local_addr().expect("an address"));
+        let length = body.len();
+        let mut answer =
+            format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n").into_bytes();
+        answer.extend_from_slice(body);
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a request");
+            let _ = stream.read(&mut [0; 4_096]);
+            stream.write_all(&answer).expect("an answer");
+        });
+        Self { url }
+    }
+}

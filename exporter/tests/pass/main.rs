@@ -1,0 +1,10 @@
+//! What a pass of the exporter promises, on a real database and real directories.
+
+mod world;
+
+mod commands;
+mod inspection;
+mod keys;
+mod publishing;
+mod replicas;
+mod safety;

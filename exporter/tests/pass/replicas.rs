@@ -1,0 +1,82 @@
+//! Several buckets, and several exporters.
+
+use std::fs;
+use std::sync::Arc;
+
+use exporter::bucket::MemoryBucket;
+use proto::Kind;
+
+use crate::world::{World, keys_of, reports_of, snapshot};
+
+#[tokio::test]
+async fn a_bucket_added_later_is_filled() {
+    let world = World::new().await;
+    for round in 0..3_u16 {
+        world.accept_keys(round * 10..round * 10 + 10).await;
+        world.pass(&["main"]).await;
+    }
+    let main = snapshot(&world.tree("main"));
+    world.pass(&["main", "late"]).await;
+    assert_eq!(snapshot(&world.tree("main")), main);
+    assert_eq!(relative(&world, "late"), relative(&world, "main"));
+}
+
+#[tokio::test]
+async fn a_bucket_that_was_emptied_is_filled_again() {
+    let world = World::new().await;
+    world.accept_keys(0..10).await;
+    world.pass(&["main", "lost"]).await;
+    fs::remove_dir_all(world.tree("lost")).expect("removed");
+    world.pass(&["main", "lost"]).await;
+    assert_eq!(relative(&world, "lost"), relative(&world, "main"));
+}
+
+#[tokio::test]
+async fn one_bucket_that_fails_does_not_stop_the_other() {
+    let world = World::new().await;
+    let flaky = MemoryBucket::default();
+    let exporter = world.exporter(&["main"]).with_bucket("flaky", Arc::new(flaky.clone()));
+    world.accept_keys(0..10).await;
+    assert_eq!(exporter.once().await.expect("a pass").exit_code(), 0);
+
+    flaky.set_down(true);
+    world.accept_keys(10..20).await;
+    let report = exporter.once().await.expect("a pass");
+    assert_eq!(report.exit_code(), 1, "a bucket that is down is worth another try: {report}");
+    assert_eq!(world.published("main", Kind::Gaen), keys_of(0..20));
+
+    flaky.set_down(false);
+    assert_eq!(exporter.once().await.expect("a pass").exit_code(), 0);
+    let healed: Vec<Vec<u8>> = flaky.objects().into_values().collect();
+    assert_eq!(healed, relative(&world, "main").into_values().collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn several_exporters_at_once_give_one_truth() {
+    let mut world = World::new().await;
+    world.settings.maximum_keys = 7;
+    for round in 0..4_u16 {
+        world.accept_keys(round * 25..round * 25 + 25).await;
+        world.accept_reports(round * 3..round * 3 + 3).await;
+        let tasks: Vec<_> = (0..4)
+            .map(|_| {
+                let exporter = world.exporter(&["main", "other"]);
+                tokio::spawn(async move { exporter.once().await.expect("a pass") })
+            })
+            .collect();
+        for task in tasks {
+            let report = task.await.expect("no panic");
+            assert_eq!(report.exit_code(), 0, "{report}");
+        }
+    }
+    world.pass(&["main", "other"]).await;
+    assert_eq!(world.published("main", Kind::Gaen), keys_of(0..100));
+    assert_eq!(world.published("main", Kind::Tcn), reports_of(0..12));
+    assert_eq!(relative(&world, "main"), relative(&world, "other"));
+}
+
+fn relative(world: &World, bucket: &str) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let root = world.tree(bucket);
+    let below = |path: std::path::PathBuf| path.strip_prefix(&root).expect("below the root").to_owned();
+    snapshot(&root).into_iter().map(|(path, bytes)| (below(path), bytes)).collect()
+}
