@@ -1,1 +1,36 @@
-//! Placeholder.
+//! Codes, tokens and certificates: a health authority gives a person a code, the person's phone turns it into a certificate.
+//!
+//! A code is good once, but nobody loses it to a bad connection: each step answers a repeat as it answered the first time
+//! (the README's architecture page, "Codes, tokens, certificates").
+
+pub mod admin;
+mod config;
+mod error;
+mod state;
+
+mod app;
+mod handlers;
+mod problem;
+mod reply;
+mod request;
+
+mod certifying;
+mod claiming;
+mod issuing;
+mod order;
+
+mod api_key;
+mod code;
+mod dates;
+mod policy;
+mod secret;
+mod secret_file;
+mod signers;
+mod token;
+mod uuid;
+
+pub use api_key::ApiKey;
+pub use app::{listen, routes};
+pub use config::Settings;
+pub use error::VerificationError;
+pub use state::State;

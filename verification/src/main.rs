@@ -1,2 +1,164 @@
-//! Placeholder.
-fn main() {}
+//! The program `verification`: parse, dispatch, say what happened.
+
+mod cli;
+
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::net::TcpListener;
+use std::path::Path;
+
+use anyhow::Context;
+use clap::Parser;
+use cli::{
+    ApiKeyCommand, AuthorityCommand, Cli, Command, CreateApiKey, CreateAuthority, GenerateKey, KeysCommand,
+    SecretCommand, Serve,
+};
+use serde_json::{Value, json};
+use store::{Clock, Issuer};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use verification::admin::{self, AuthoritySpec};
+use verification::{Settings, State};
+
+#[actix_web::main]
+async fn main() -> anyhow::Result<()> {
+    let Cli { json, command } = Cli::parse();
+    log_to_stderr();
+    match command {
+        Command::Serve(flags) => serve(flags, json).await,
+        Command::Migrate { settings } => {
+            open(&settings)?;
+            say(json, json!({ "migrated": true }), "The database is at the newest version.")
+        }
+        Command::Authority(AuthorityCommand::Create(flags)) => create_authority(flags, json).await,
+        Command::Authority(AuthorityCommand::List { settings }) => list_authorities(&settings, json).await,
+        Command::Keys(KeysCommand::Generate(flags)) => generate_key(flags, json).await,
+        Command::ApiKey(ApiKeyCommand::Create(flags)) => create_api_key(flags, json).await,
+        Command::Secret(SecretCommand::Create { secret_file }) => create_secret(&secret_file, json),
+    }
+}
+
+/// Logs go to stderr, so that stdout holds results alone.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+}
+
+fn open(settings: &Settings) -> anyhow::Result<State> {
+    State::open(settings, Clock::system()).context(
+        "cannot open the verification service; check --database-url and --secret-file, \
+         and make a secret with verification secret create if there is none yet",
+    )
+}
+
+async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
+    let state = open(&flags.settings)?;
+    if let Err(error) = admin::check_signing_keys(&state).await {
+        tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");
+    }
+    let listener = TcpListener::bind(flags.listen).with_context(|| {
+        format!("cannot listen on {}; choose another address with --listen, port 0 takes any free one", flags.listen)
+    })?;
+    let address = listener.local_addr()?;
+    let server = verification::listen(listener, state)?;
+    let handle = server.handle();
+    // Both are caught before anybody is told that the service listens.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    actix_web::rt::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("stopping: requests that are under way are finished first");
+        handle.stop(true).await;
+    });
+    say(json, json!({ "listening": format!("http://{address}") }), &format!("Listening on http://{address}"))?;
+    server.await?;
+    Ok(())
+}
+
+async fn create_authority(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
+    let state = open(&flags.settings)?;
+    let CreateAuthority { id, issuer, audience, require_date, .. } = flags;
+    let spec = AuthoritySpec { id, issuer, audience: Some(audience), date_required: require_date };
+    let authority = admin::create_authority(&state, spec).await.context("the authority was not created")?;
+    let next = format!("Next: verification keys generate --authority {}", authority.id);
+    say(json, to_json(&authority), &format!("{}\n{next}", to_text(&authority)))
+}
+
+async fn list_authorities(settings: &Settings, json: bool) -> anyhow::Result<()> {
+    let authorities = admin::authorities(&open(settings)?).await?;
+    let text = if authorities.is_empty() {
+        "There is no authority yet; see verification authority create --help.".to_owned()
+    } else {
+        authorities.iter().map(to_text).collect::<Vec<_>>().join("\n")
+    };
+    say(json, Value::Array(authorities.iter().map(to_json).collect()), &text)
+}
+
+async fn generate_key(flags: GenerateKey, json: bool) -> anyhow::Result<()> {
+    let GenerateKey { settings, authority, public_key } = flags;
+    let state = open(&settings)?;
+    let key = admin::create_signing_key(&state, &authority).await.with_context(|| no_authority(&authority))?;
+    let (pem, private) = (key.to_pem(), admin::signing_key_file(&state, &authority, &key));
+    if let Some(path) = &public_key {
+        fs::write(path, &pem).with_context(|| format!("cannot write the public key to {}", path.display()))?;
+    }
+    let value = json!({
+        "authority": authority,
+        "kid": key.kid(),
+        "algorithm": key.algorithm(),
+        "public_key": pem,
+        "private_key_file": private,
+    });
+    let text = format!(
+        "Certificates of {authority} are signed by {} from now on; the private half is in {}.\nGive the key server the public half:\n{pem}",
+        key.kid(),
+        private.display()
+    );
+    say(json, value, text.trim_end())
+}
+
+async fn create_api_key(flags: CreateApiKey, json: bool) -> anyhow::Result<()> {
+    let CreateApiKey { settings, authority, kind } = flags;
+    let state = open(&settings)?;
+    let key = admin::create_api_key(&state, &authority, kind).await.with_context(|| no_authority(&authority))?;
+    let value = json!({ "authority": authority, "kind": kind.as_str(), "api_key": key.as_str() });
+    // The key stands alone on stdout, so that a shell can take it.
+    eprintln!("To be sent as X-API-Key. It is shown this once.");
+    say(json, value, key.as_str())
+}
+
+fn create_secret(path: &Path, json: bool) -> anyhow::Result<()> {
+    Settings::create_secret(path).context("no secret was written")?;
+    let text = format!("The secret is in {}. Keep a copy where only you can read it.", path.display());
+    say(json, json!({ "secret_file": path }), &text)
+}
+
+fn no_authority(authority: &str) -> String {
+    format!("nothing was made for {authority}; verification authority list shows which authorities there are")
+}
+
+fn to_json(authority: &Issuer) -> Value {
+    json!({
+        "id": authority.id,
+        "issuer": authority.issuer,
+        "audience": authority.audience,
+        "date_required": authority.date_required,
+    })
+}
+
+fn to_text(authority: &Issuer) -> String {
+    let date = if authority.date_required { ", wants a date" } else { "" };
+    format!("{}  issuer {}, audience {}{date}", authority.id, authority.issuer, authority.audience)
+}
+
+/// One result on stdout: JSON on one line, or words.
+fn say(as_json: bool, value: Value, text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if as_json {
+        writeln!(out, "{value}")?
+    } else {
+        writeln!(out, "{text}")?
+    };
+    out.flush()?;
+    Ok(())
+}

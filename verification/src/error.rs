@@ -1,0 +1,43 @@
+//! What can go wrong outside of a request, by what the operator can do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use proto::Malformed;
+use store::StoreError;
+
+/// The service cannot be opened or administered like this.
+#[derive(Debug, thiserror::Error)]
+pub enum VerificationError {
+    /// The database URL is not one that this program understands. The URL is not repeated: it may hold a password.
+    #[error("the database URL must be sqlite:PATH, for instance sqlite:/var/lib/pratique/codes.db")]
+    DatabaseUrl,
+    /// A file with a secret or a key cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others than its owner may read a file with a secret.
+    #[error("{}: others may read this file; run chmod 600 on it", .0.display())]
+    Exposed(PathBuf),
+    /// A file does not hold what it should.
+    #[error("{}: {reason}", path.display())]
+    Content {
+        /// Which.
+        path: PathBuf,
+        /// What it should hold.
+        reason: &'static str,
+    },
+    /// An authority has no key that signs now.
+    #[error("authority {0} has no signing key; run verification keys generate --authority {0}")]
+    NoSigningKey(String),
+    /// Something about an authority is not as it must be.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

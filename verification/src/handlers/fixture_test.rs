@@ -1,0 +1,1 @@
+//! An authority at work, for tests.

@@ -1,0 +1,10 @@
+//! The routes, one file each.
+
+pub(crate) mod certificate;
+pub(crate) mod health;
+pub(crate) mod issue;
+pub(crate) mod jwks;
+pub(crate) mod verify;
+
+#[cfg(test)]
+mod fixture_test;

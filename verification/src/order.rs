@@ -1,0 +1,81 @@
+//! What an authority asks for when it issues a code: an issue request that holds.
+
+use proto::api::verification::IssueRequest;
+use proto::{Interval, ReportType, Timestamp};
+use rand::CryptoRng;
+use store::{Issuer, Terms};
+
+use crate::dates;
+use crate::problem::Problem;
+use crate::uuid::Uuid;
+
+/// The longest `externalIssuerID`, in characters.
+const MAX_EXTERNAL_ISSUER: usize = 255;
+
+/// A request to issue a code, by the rules.
+pub(crate) struct Order {
+    /// The caller's name for it; drawn if it has none.
+    pub(crate) uuid: Uuid,
+    /// What is said of the person.
+    pub(crate) terms: Terms,
+    /// The whole request without its padding: by it a repeat is known.
+    pub(crate) text: Vec<u8>,
+}
+
+impl Order {
+    /// Reads a request as `issuer` may make it now.
+    pub(crate) fn parse(
+        request: IssueRequest,
+        issuer: &Issuer,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, Problem> {
+        let report_type = parse_test_type(&request.test_type)?;
+        let (symptom, test) = parse_dates(&request, issuer, now)?;
+        if !request.phone.is_empty() || request.only_generate_sms {
+            return Err(Problem::NO_TEXT_MESSAGES);
+        }
+        if request.external_issuer_id.chars().count() > MAX_EXTERNAL_ISSUER {
+            return Err(Problem::unparsable("externalIssuerID", "must be at most 255 characters"));
+        }
+        let uuid = match request.uuid.as_str() {
+            "" => Uuid::draw(rng),
+            text => Uuid::parse(text).ok_or_else(|| Problem::unparsable("uuid", "must be a UUID"))?,
+        };
+        Ok(Self { uuid, terms: Terms { report_type, symptom, test }, text: canonical(request) })
+    }
+}
+
+fn parse_test_type(text: &str) -> Result<ReportType, Problem> {
+    match text.trim().to_ascii_lowercase().parse() {
+        Ok(ReportType::UserReport) => Err(Problem::CANNOT_ISSUE),
+        Ok(report_type) => Ok(report_type),
+        Err(_) => Err(Problem::INVALID_TEST_TYPE),
+    }
+}
+
+fn parse_dates(
+    request: &IssueRequest,
+    issuer: &Issuer,
+    now: Timestamp,
+) -> Result<(Option<Interval>, Option<Interval>), Problem> {
+    if !dates::is_offset(request.tz_offset) {
+        return Err(Problem::unparsable("tzOffset", "must be -840 to 840 minutes"));
+    }
+    let day = |field, text: &str| match text {
+        "" => Ok(None),
+        text => dates::parse_day(text, request.tz_offset, now).map(Some).map_err(|_| Problem::invalid_date(field)),
+    };
+    let symptom = day("symptomDate", &request.symptom_date)?;
+    let test = day("testDate", &request.test_date)?;
+    if issuer.date_required && symptom.is_none() && test.is_none() {
+        return Err(Problem::MISSING_DATE);
+    }
+    Ok((symptom, test))
+}
+
+/// The request as JSON in the order of its fields: the same request gives the same bytes.
+fn canonical(mut request: IssueRequest) -> Vec<u8> {
+    request.padding.clear();
+    serde_json::to_vec(&request).expect("a struct of strings and numbers serialises")
+}

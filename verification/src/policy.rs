@@ -1,0 +1,19 @@
+//! How long things live and how often they may be repeated: the customs of the Exposure Notifications API and our retry rules.
+
+/// A short code can be claimed for a quarter of an hour, in seconds.
+pub(crate) const SHORT_CODE_LIFE: i64 = 15 * 60;
+/// A token can be exchanged for a day, in seconds; the store rounds its end up to the hour.
+pub(crate) const TOKEN_LIFE: i64 = 24 * 3_600;
+/// A certificate can be presented for a quarter of an hour, in seconds. A phone that misses it asks again.
+pub(crate) const CERTIFICATE_LIFE: i64 = 15 * 60;
+/// A claim that no nonce binds may be repeated for two minutes, in seconds: apps in the field retry at once or never.
+pub(crate) const UNBOUND_REPEATS: i64 = 120;
+/// What has expired is remembered for a day, in seconds, so that its holder is told that it is late and not that it never was.
+pub(crate) const MEMORY: i64 = 24 * 3_600;
+/// A token is good for two different commitments: an app that rebuilds its key set after midnight must not lose the code.
+pub(crate) const COMMITMENTS: usize = 2;
+/// Days of onset and test may lie this many days back.
+pub(crate) const OLDEST_DAY: i64 = 28;
+/// How often a code is drawn again because somebody else has it. With a million codes among the hundred million of eight digits, all
+/// draws fail once in 10^16 times.
+pub(crate) const DRAWS: usize = 8;

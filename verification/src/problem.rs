@@ -1,0 +1,133 @@
+//! From refusals and failures to HTTP: the one place that knows which code has which status.
+
+use std::borrow::Cow;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
+use proto::Malformed;
+use proto::api::verification::Refusal;
+use store::StoreError;
+
+use crate::error::VerificationError;
+use crate::reply;
+
+/// Why a request is not answered with 200. Its text names fields, says what they must be, and never repeats what they were.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    text: Cow<'static, str>,
+}
+
+/// The codes of the Exposure Notifications API, and after them those of ours for what it does not name.
+impl Problem {
+    pub(crate) const MISSING_DATE: Self =
+        Self::bad_request("missing_date", "symptomDate, testDate: this authority wants at least one of them");
+    pub(crate) const INVALID_TEST_TYPE: Self =
+        Self::bad_request("invalid_test_type", "testType: must be confirmed, likely, negative or user-report");
+    pub(crate) const INVALID_ACCEPT: Self =
+        Self::bad_request("invalid_test_type", "accept: must name confirmed, likely, negative or user-report");
+    pub(crate) const CANNOT_ISSUE: Self =
+        Self::bad_request("unsupported_test_type", "testType: user-report is not for the authority to issue");
+    pub(crate) const NOT_ACCEPTED: Self = Self::new(
+        StatusCode::PRECONDITION_FAILED,
+        "unsupported_test_type",
+        "accept: the code is of a type that the app does not accept; it was not used up",
+    );
+    pub(crate) const NO_TEXT_MESSAGES: Self = Self::bad_request(
+        "sms_failure",
+        "phone, onlyGenerateSMS: this service sends no text messages; issue without them and hand the code over",
+    );
+    pub(crate) const UUID_EXISTS: Self = Self::new(
+        StatusCode::CONFLICT,
+        "uuid_already_exists",
+        "uuid: was used for another request, or its code was claimed or has expired",
+    );
+    pub(crate) const CODE_INVALID: Self = Self::bad_request("code_invalid", "code: is not known, or was used");
+    pub(crate) const CODE_EXPIRED: Self = Self::bad_request("code_expired", "code: has expired; ask for another");
+    pub(crate) const TOKEN_INVALID: Self = Self::bad_request("token_invalid", "token: is not known");
+    pub(crate) const TOKEN_EXPIRED: Self = Self::bad_request("token_expired", "token: has expired, or was used");
+    pub(crate) const HMAC_INVALID: Self = Self::bad_request("hmac_invalid", "ekeyhmac: must be 32 bytes in base64");
+
+    pub(crate) const UNAUTHORIZED: Self = Self::new(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "X-API-Key: must be a live key of the kind that this path is for",
+    );
+    pub(crate) const NOT_FOUND: Self = Self::new(StatusCode::NOT_FOUND, "not_found", "no such path");
+    pub(crate) const NO_SUCH_AUTHORITY: Self = Self::new(StatusCode::NOT_FOUND, "not_found", "no such authority");
+    pub(crate) const WRONG_METHOD: Self = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use POST");
+    pub(crate) const TOO_LARGE: Self =
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "the body must be at most 64000 bytes");
+    pub(crate) const NOT_JSON: Self = Self::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "Content-Type: must be application/json",
+    );
+    pub(crate) const INTERNAL: Self = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "try again later");
+
+    /// A request that cannot be read, or a field without a code of its own.
+    pub(crate) fn unparsable(field: &'static str, reason: &str) -> Self {
+        Self::from(Malformed::new(field, reason.to_owned()))
+    }
+
+    /// A day that does not count.
+    pub(crate) fn invalid_date(field: &'static str) -> Self {
+        let text = format!("{field}: must be an ISO 8601 date, not in the future and at most 28 days ago");
+        Self { status: StatusCode::BAD_REQUEST, code: "invalid_date", text: text.into() }
+    }
+
+    const fn bad_request(code: &'static str, text: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, text)
+    }
+
+    const fn new(status: StatusCode, code: &'static str, text: &'static str) -> Self {
+        Self { status, code, text: Cow::Borrowed(text) }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let refusal = Refusal {
+            error: self.text.clone().into_owned(),
+            error_code_camel: self.code.to_owned(),
+            error_code: self.code.to_owned(),
+            ..Refusal::default()
+        };
+        reply::padded(self.status, refusal)
+    }
+}
+
+impl Responder for Problem {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, _request: &HttpRequest) -> HttpResponse {
+        self.error_response()
+    }
+}
+
+impl From<Malformed> for Problem {
+    fn from(malformed: Malformed) -> Self {
+        let text = malformed.to_string().into();
+        Self { status: StatusCode::BAD_REQUEST, code: "unparsable_request", text }
+    }
+}
+
+/// A failure is logged here, once; the phone only hears that it may try again.
+impl From<VerificationError> for Problem {
+    fn from(error: VerificationError) -> Self {
+        tracing::error!(%error, "a request could not be served");
+        Self::INTERNAL
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        VerificationError::from(error).into()
+    }
+}

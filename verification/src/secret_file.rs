@@ -1,0 +1,92 @@
+//! Files that only their owner may read.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::error::VerificationError;
+
+/// No secret of ours is longer, in bytes.
+const LONGEST: u64 = 16_384;
+
+/// Reads a secret as text, unless others than the owner may read it too.
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, VerificationError> {
+    let failed = |source| VerificationError::File { path: path.to_owned(), source };
+    // Looked at through the open file, so that it cannot be exchanged in between.
+    let file = fs::File::open(path).map_err(failed)?;
+    if exposed(&file.metadata().map_err(failed)?) {
+        return Err(VerificationError::Exposed(path.to_owned()));
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(LONGEST).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+/// Writes a secret into a new file that only its owner may read. An existing file is never touched.
+pub(crate) fn create(path: &Path, text: &str) -> Result<(), VerificationError> {
+    let failed = |source| VerificationError::File { path: path.to_owned(), source };
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        create_private_dir(parent).map_err(failed)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => VerificationError::Content {
+            path: path.to_owned(),
+            reason: "exists already and is kept: without it, what it protects is lost",
+        },
+        _ => failed(source),
+    })?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+fn create_private_dir(path: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+#[cfg(unix)]
+fn exposed(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn exposed(_metadata: &fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_others_may_read_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("new/secret");
+        create(&path, "text").expect("written");
+        assert_eq!(read(&path).expect("private").as_str(), "text");
+        for mode in [0o640, 0o604, 0o660] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
+            assert!(matches!(read(&path), Err(VerificationError::Exposed(_))), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn an_existing_secret_is_kept() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("secret");
+        create(&path, "first").expect("written");
+        assert!(matches!(create(&path, "second"), Err(VerificationError::Content { .. })));
+        assert_eq!(read(&path).expect("private").as_str(), "first");
+    }
+}

@@ -1,0 +1,76 @@
+//! What every handler shares: store, secret, signing keys, clock.
+
+use std::sync::Arc;
+
+use proto::Timestamp;
+use proto::certificate::CertificateSigner;
+use store::{Clock, CodeStore, SqliteCodeStore};
+
+use crate::config::Settings;
+use crate::error::VerificationError;
+use crate::secret::Secret;
+use crate::signers::Signers;
+
+/// An open service. Clones share everything.
+#[derive(Clone)]
+pub struct State {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Box<dyn CodeStore>,
+    secret: Secret,
+    signers: Signers,
+    clock: Clock,
+}
+
+impl State {
+    /// Reads the secret, opens the database, creates it if it does not exist, and brings it to the newest version.
+    ///
+    /// # Errors
+    /// [`VerificationError::DatabaseUrl`] for a URL of another kind, [`VerificationError::Store`] if the database cannot be opened, and
+    /// what can be wrong with the secret's file. The signing keys are read when they are first needed.
+    pub fn open(settings: &Settings, clock: Clock) -> Result<Self, VerificationError> {
+        let secret = Secret::read(&settings.secret_file)?;
+        let store = Box::new(SqliteCodeStore::open(&settings.database_file()?)?);
+        let signers = Signers::new(&settings.signing_key_dir);
+        Ok(Self { inner: Arc::new(Inner { store, secret, signers, clock }) })
+    }
+
+    /// The verification database.
+    pub(crate) fn store(&self) -> &dyn CodeStore {
+        &*self.inner.store
+    }
+
+    /// The secret under which new rows are written.
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.inner.secret
+    }
+
+    /// The private halves of signing keys.
+    pub(crate) fn signers(&self) -> &Signers {
+        &self.inner.signers
+    }
+
+    /// The time now. Each request reads it once.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Who signs an authority's certificates now: of its live keys, the one whose turn came last.
+    pub(crate) async fn signer(
+        &self,
+        authority: &str,
+        now: Timestamp,
+    ) -> Result<Arc<CertificateSigner>, VerificationError> {
+        let keys = self.store().issuer_keys(authority, now).await?.unwrap_or_default();
+        let current = keys.iter().find(|key| key.signs_from <= now);
+        let current = current.ok_or_else(|| VerificationError::NoSigningKey(authority.to_owned()))?;
+        self.signers().get(authority, &current.kid)
+    }
+
+    /// Whether anybody but the caller still holds this state.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.inner) > 1
+    }
+}
