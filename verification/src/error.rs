@@ -13,12 +13,12 @@ pub enum VerificationError {
     #[error("the database URL must be sqlite:PATH, for instance sqlite:/var/lib/pratique/codes.db")]
     DatabaseUrl,
     /// A file with a secret or a key cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     File {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Others than its owner may read a file with a secret.
     #[error("{}: others may read this file; run chmod 600 on it", .0.display())]

@@ -13,7 +13,7 @@ const LONGEST: u64 = 16_384;
 
 /// Reads a secret as text, unless others than the owner may read it too.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, VerificationError> {
-    let failed = |source| VerificationError::File { path: path.to_owned(), source };
+    let failed = |cause| VerificationError::File { path: path.to_owned(), cause };
     // Looked at through the open file, so that it cannot be exchanged in between.
     let file = fs::File::open(path).map_err(failed)?;
     if exposed(&file.metadata().map_err(failed)?) {
@@ -26,7 +26,7 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, VerificationError> 
 
 /// Writes a secret into a new file that only its owner may read. An existing file is never touched.
 pub(crate) fn create(path: &Path, text: &str) -> Result<(), VerificationError> {
-    let failed = |source| VerificationError::File { path: path.to_owned(), source };
+    let failed = |cause| VerificationError::File { path: path.to_owned(), cause };
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         create_private_dir(parent).map_err(failed)?;
     }
@@ -34,12 +34,12 @@ pub(crate) fn create(path: &Path, text: &str) -> Result<(), VerificationError> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|source| match source.kind() {
+    let mut file = options.open(path).map_err(|cause| match cause.kind() {
         ErrorKind::AlreadyExists => VerificationError::Content {
             path: path.to_owned(),
             reason: "exists already and is kept: without it, what it protects is lost",
         },
-        _ => failed(source),
+        _ => failed(cause),
     })?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
