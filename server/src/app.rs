@@ -8,6 +8,7 @@ use actix_web::dev::Server;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpServer};
 
+use crate::body;
 use crate::handlers::{health, publish, reports};
 use crate::problem::Problem;
 use crate::state::State;
@@ -40,10 +41,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
 }
 
 /// 405 without an `Allow` header: every reply to a phone has the same header names.
-async fn wrong_method() -> Problem {
+async fn wrong_method(body: web::Payload) -> Problem {
+    body::discard(body).await;
     Problem::MethodNotAllowed
 }
 
-async fn unknown_path() -> Problem {
+async fn unknown_path(body: web::Payload) -> Problem {
+    body::discard(body).await;
     Problem::NotFound
 }

@@ -5,12 +5,17 @@ use std::pin::Pin;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, dev, web};
+use futures_util::StreamExt;
 use proto::Malformed;
 use proto::api::parse_body;
 use proto::api::publish::{MAX_BODY, MAX_KEYS, MAX_REPORTS, PublishRequest, ReportsRequest};
 use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
+
+/// A body that is too long is read on for this many bytes in all. Were it left unread, the connection would have to be closed, which an
+/// additional header would announce.
+const PATIENCE: usize = 1 << 20;
 
 /// A body that was read and parsed.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -47,9 +52,7 @@ impl<T: Request> FromRequest for Body<T> {
         let json = is_json(request);
         let stream = web::Payload::from_request(request, payload).into_inner();
         Box::pin(async move {
-            // The limit counts what arrives: a chunked body has no Content-Length to believe.
-            let read = stream.map_err(|_| unreadable())?.to_bytes_limited(MAX_BODY).await;
-            let bytes = read.map_err(|_| Problem::TooLarge)?.map_err(|_| unreadable())?;
+            let bytes = read(stream.map_err(|_| unreadable())?).await?;
             if !json {
                 return Err(Problem::UnsupportedMediaType);
             }
@@ -58,6 +61,28 @@ impl<T: Request> FromRequest for Body<T> {
             Ok(Self(request))
         })
     }
+}
+
+/// Reads a body that nobody asked for, so that the connection may be kept and the answer has the same headers as any other.
+pub(crate) async fn discard(stream: web::Payload) {
+    // Whether it was too long or ended early changes nothing: the answer is a refusal already.
+    let _ = read(stream).await;
+}
+
+/// Reads a body to its end, as long as it is within [`PATIENCE`], but keeps no more than [`MAX_BODY`] bytes of it. What counts is what
+/// arrives: a chunked body has no Content-Length to believe.
+async fn read(mut stream: web::Payload) -> Result<Vec<u8>, Problem> {
+    let (mut body, mut arrived) = (Vec::new(), 0_usize);
+    while arrived <= PATIENCE
+        && let Some(chunk) = stream.next().await
+    {
+        let chunk = chunk.map_err(|_| unreadable())?;
+        arrived = arrived.saturating_add(chunk.len());
+        if arrived <= MAX_BODY {
+            body.extend_from_slice(&chunk);
+        }
+    }
+    if arrived <= MAX_BODY { Ok(body) } else { Err(Problem::TooLarge) }
 }
 
 /// Whether the request says that its body is JSON. Parameters, such as a character set, say nothing that JSON does not fix.

@@ -5,8 +5,6 @@
 //! depends on the body and the certificate alone, never on what is stored: a repeat is answered like the first time, and nobody can
 //! find out by asking which keys are known. No route returns keys.
 
-#![cfg_attr(not(test), warn(clippy::unwrap_used))]
-
 mod config;
 mod error;
 

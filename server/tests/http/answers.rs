@@ -1,5 +1,9 @@
 //! What every answer has in common, whatever it says.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
 use proto::ReportType::Confirmed;
 use proto::api::publish::PublishRequest;
 
@@ -43,7 +47,11 @@ async fn every_reply_has_4096_bytes_and_the_same_header_names() {
         (405, "method_not_allowed", request("GET", "/v1/publish", None, b"")),
         (405, "method_not_allowed", request("PUT", "/v1/reports", JSON, b"{}")),
         (405, "method_not_allowed", request("OPTIONS", "/v1/publish", None, b"")),
+        (404, "not_found", chunked("/v1/nothing", &good)),
+        (405, "method_not_allowed", request("PATCH", "/v1/publish", JSON, &good)),
         (413, "body_too_large", request("POST", "/v1/publish", JSON, &upload_of(&system, 64_001))),
+        (413, "body_too_large", request("POST", "/v1/publish", JSON, &upload_of(&system, 1_000_000))),
+        (413, "body_too_large", chunked("/v1/reports", &upload_of(&system, 1_000_000))),
         (415, "unsupported_media_type", request("POST", "/v1/publish", Some("text/plain"), &good)),
     ];
     let mut replies = Vec::new();
@@ -117,10 +125,8 @@ async fn health_says_ok_while_the_database_answers() {
 async fn a_database_that_fails_is_told_to_phones_in_an_answer_of_the_same_size() {
     let system = System::start().await;
     let good = system.send(request("POST", "/v1/publish", JSON, b"{}")).await;
-    for name in ["keys.db", "keys.db-wal"] {
-        let file = system.directory.path().join(name);
-        let length = std::fs::metadata(&file).expect("a file").len();
-        std::fs::write(&file, vec![0x55; length.try_into().expect("small")]).expect("overwritten");
+    for name in ["keys.db", "keys.db-wal", "keys.db-shm"] {
+        overwrite(&system.directory.path().join(name));
     }
     let reply = system.publish(&system.upload(system.keys(1, 1), Confirmed)).await;
     assert_eq!(
@@ -128,4 +134,12 @@ async fn a_database_that_fails_is_told_to_phones_in_an_answer_of_the_same_size()
         (500, "internal_error", "try again later")
     );
     assert_eq!((reply.body.len(), reply.header_names), (4_096, good.header_names));
+    assert_eq!(system.send(request("GET", "/health", None, b"")).await.status, 503);
+}
+
+/// Destroys a file in place: it is mapped into memory, so its length must stay.
+fn overwrite(file: &Path) {
+    let mut file = OpenOptions::new().write(true).open(file).expect("a file");
+    let length = file.metadata().expect("metadata").len();
+    file.write_all(&vec![0x55; length.try_into().expect("small")]).expect("overwritten");
 }

@@ -6,32 +6,32 @@ use proto::commitment::Commitment;
 use proto::{ReportType, Timestamp};
 
 /// An authority that signs with one Ed25519 key.
-pub struct Authority {
+pub(crate) struct Authority {
     /// Its id and issuer.
-    pub id: &'static str,
+    pub(crate) id: &'static str,
     /// Its signing key's seed.
     seed: [u8; 32],
 }
 
 impl Authority {
-    pub const fn new(id: &'static str, seed: u8) -> Self {
+    pub(crate) const fn new(id: &'static str, seed: u8) -> Self {
         Self { id, seed: [seed; 32] }
     }
 
-    pub fn signing_key(&self) -> SigningKey {
+    pub(crate) fn signing_key(&self) -> SigningKey {
         SigningKey::from_bytes(&self.seed)
     }
 
-    pub fn public_key(&self) -> CertificateKey {
+    pub(crate) fn public_key(&self) -> CertificateKey {
         self.signer().public_key()
     }
 
     /// A certificate that is good now.
-    pub fn certify(&self, commitment: Commitment, report_type: ReportType, now: Timestamp) -> String {
+    pub(crate) fn certify(&self, commitment: Commitment, report_type: ReportType, now: Timestamp) -> String {
         self.sign(&self.claims(commitment, report_type, now))
     }
 
-    pub fn claims(&self, commitment: Commitment, report_type: ReportType, now: Timestamp) -> Claims {
+    pub(crate) fn claims(&self, commitment: Commitment, report_type: ReportType, now: Timestamp) -> Claims {
         Claims {
             issuer: self.id.to_owned(),
             audience: "pratique".to_owned(),
@@ -43,7 +43,7 @@ impl Authority {
         }
     }
 
-    pub fn sign(&self, claims: &Claims) -> String {
+    pub(crate) fn sign(&self, claims: &Claims) -> String {
         self.signer().sign(claims)
     }
 

@@ -1,7 +1,6 @@
 //! Which certificates are believed. Whatever is wrong with one, the answer is the same, byte for byte.
 
 use ed25519_dalek::Signer as _;
-use p256::ecdsa::signature::Signer as _;
 use proto::ReportType::Confirmed;
 use proto::api::base64;
 use proto::api::publish::{ExposureKey, PublishRequest};

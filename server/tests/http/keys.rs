@@ -6,7 +6,7 @@ use store::{Bundles, SealOutcome, SealPolicy};
 
 use crate::authority::Authority;
 use crate::system::{SOUTH, System, commit};
-use crate::wire::request;
+use crate::wire::{exchange, request};
 
 /// What waits after an upload of `count` keys under a certificate of the north.
 fn north(count: u64) -> [(String, u64); 2] {
@@ -61,6 +61,24 @@ async fn a_repeat_after_a_lost_reply_is_answered_byte_for_byte_like_the_first_ti
         assert_eq!(system.publish(&request).await, first);
     }
     assert_eq!(system.stored().await, north(2));
+}
+
+#[actix_web::test]
+async fn parallel_uploads_of_the_same_keys_are_answered_alike_and_stored_once() {
+    let system = System::start().await;
+    let body = serde_json::to_vec(&system.upload(system.keys(1, 14), Confirmed)).expect("JSON");
+    let body = request("POST", "/v1/publish", Some("application/json"), &body);
+    let under_way: Vec<_> = (0..16)
+        .map(|_| {
+            let (address, body) = (system.address, body.clone());
+            actix_web::rt::task::spawn_blocking(move || exchange(address, &body))
+        })
+        .collect();
+    for reply in under_way {
+        let json = reply.await.expect("an exchange").json();
+        assert_eq!((json.inserted_exposures, json.code), (Some(14), None));
+    }
+    assert_eq!(system.stored().await, north(14));
 }
 
 #[actix_web::test]

@@ -17,24 +17,24 @@ use crate::authority::Authority;
 use crate::wire::{self, Reply};
 
 /// The authority that publishes in NO and SE.
-pub const NORTH: Authority = Authority::new("north", 1);
+pub(crate) const NORTH: Authority = Authority::new("north", 1);
 /// The authority that publishes in DK.
-pub const SOUTH: Authority = Authority::new("south", 2);
+pub(crate) const SOUTH: Authority = Authority::new("south", 2);
 /// The phone's HMAC key.
 const HMAC_KEY: [u8; 16] = [5; 16];
 
 /// A server on a free port, over a database of its own.
-pub struct System {
-    pub address: SocketAddr,
+pub(crate) struct System {
+    pub(crate) address: SocketAddr,
     /// Another handle on the same database.
-    pub store: SqliteKeyStore,
-    pub clock: Clock,
-    pub directory: TempDir,
+    pub(crate) store: SqliteKeyStore,
+    pub(crate) clock: Clock,
+    pub(crate) directory: TempDir,
     server: ServerHandle,
 }
 
 impl System {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("keys.db");
         let (clock, settings) = (Clock::system(), Settings { database_url: format!("sqlite:{}", file.display()) });
@@ -54,29 +54,29 @@ impl System {
         Self { address, store, clock, directory, server: handle }
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// Sends bytes as they are.
-    pub async fn send(&self, request: Vec<u8>) -> Reply {
+    pub(crate) async fn send(&self, request: Vec<u8>) -> Reply {
         let address = self.address;
         let exchange = actix_web::rt::task::spawn_blocking(move || wire::exchange(address, &request));
         exchange.await.expect("an exchange")
     }
 
     /// Posts JSON.
-    pub async fn post(&self, path: &str, body: &impl Serialize) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: &impl Serialize) -> Reply {
         let body = serde_json::to_vec(body).expect("JSON");
         self.send(wire::request("POST", path, Some("application/json"), &body)).await
     }
 
-    pub async fn publish(&self, request: &PublishRequest) -> Reply {
+    pub(crate) async fn publish(&self, request: &PublishRequest) -> Reply {
         self.post("/v1/publish", request).await
     }
 
     /// How many publications wait in each feed that has any, for instance `[("NO/gaen", 2)]`.
-    pub async fn stored(&self) -> Vec<(String, u64)> {
+    pub(crate) async fn stored(&self) -> Vec<(String, u64)> {
         let mut stored = Vec::new();
         for feed in self.store.feeds().await.expect("feeds") {
             let waiting = self.store.waiting(&feed).await.expect("a count");
@@ -89,7 +89,7 @@ impl System {
     }
 
     /// Asserts that a request was refused like this and that nothing is stored.
-    pub async fn assert_refused(&self, reply: &Reply, status: u16, code: &str) {
+    pub(crate) async fn assert_refused(&self, reply: &Reply, status: u16, code: &str) {
         assert_eq!((reply.status, reply.code().as_str()), (status, code), "{:?}", reply.error());
         assert_eq!(reply.body.len(), 4_096);
         assert!(!reply.error().is_empty(), "a refusal says why");
@@ -97,7 +97,7 @@ impl System {
     }
 
     /// `count` keys of one person: one a day, the newest of yesterday. All have ended, so all may be published.
-    pub fn keys(&self, person: u8, count: u8) -> Vec<ExposureKey> {
+    pub(crate) fn keys(&self, person: u8, count: u8) -> Vec<ExposureKey> {
         let today = Interval::containing(self.now()).midnight();
         let key = |day: u8| ExposureKey {
             key: base64::encode(&[[person; 8], [day; 8]].concat()),
@@ -109,13 +109,13 @@ impl System {
     }
 
     /// A good upload of these keys under a certificate of the north.
-    pub fn upload(&self, keys: Vec<ExposureKey>, report_type: ReportType) -> PublishRequest {
+    pub(crate) fn upload(&self, keys: Vec<ExposureKey>, report_type: ReportType) -> PublishRequest {
         let certificate = NORTH.certify(commit(&keys), report_type, self.now());
         self.upload_with(keys, certificate)
     }
 
     /// An upload of these keys under any certificate.
-    pub fn upload_with(&self, keys: Vec<ExposureKey>, certificate: String) -> PublishRequest {
+    pub(crate) fn upload_with(&self, keys: Vec<ExposureKey>, certificate: String) -> PublishRequest {
         PublishRequest {
             temporary_exposure_keys: keys,
             health_authority_id: NORTH.id.to_owned(),
@@ -126,7 +126,7 @@ impl System {
     }
 
     /// A good upload of these reports under a certificate of the north.
-    pub fn upload_reports(&self, reports: Vec<String>, report_type: ReportType) -> ReportsRequest {
+    pub(crate) fn upload_reports(&self, reports: Vec<String>, report_type: ReportType) -> ReportsRequest {
         let texts: Vec<_> = reports.iter().map(String::as_str).collect();
         let commitment = hmac_key().commit_reports(&texts);
         ReportsRequest {
@@ -147,12 +147,12 @@ impl Drop for System {
 }
 
 /// The phone's HMAC key.
-pub fn hmac_key() -> HmacKey {
+pub(crate) fn hmac_key() -> HmacKey {
     HmacKey::new(&HMAC_KEY).expect("16 bytes")
 }
 
 /// The commitment over keys as they stand in an upload.
-pub fn commit(keys: &[ExposureKey]) -> Commitment {
+pub(crate) fn commit(keys: &[ExposureKey]) -> Commitment {
     let segments: Vec<_> = keys
         .iter()
         .map(|sent| KeySegment {

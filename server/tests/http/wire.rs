@@ -1,6 +1,7 @@
 //! HTTP/1.1 by hand, so that nothing between the test and the socket tidies up.
 
-use std::io::{Read, Write};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -8,44 +9,42 @@ use proto::api::publish::PublishReply;
 
 /// A reply as it came over the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    pub status: u16,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
     /// Header names in lower case, sorted.
-    pub header_names: Vec<String>,
-    pub body: Vec<u8>,
+    pub(crate) header_names: Vec<String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
     /// The reply of a phone route.
-    pub fn json(&self) -> PublishReply {
+    pub(crate) fn json(&self) -> PublishReply {
         serde_json::from_slice(&self.body).expect("a reply is JSON")
     }
 
     /// `code`, or nothing.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json().code.unwrap_or_default()
     }
 
     /// `error`, or nothing.
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         self.json().error.unwrap_or_default()
     }
 }
 
 /// A request in full.
-pub fn request(method: &str, path: &str, content_type: Option<&str>, body: &[u8]) -> Vec<u8> {
+pub(crate) fn request(method: &str, path: &str, content_type: Option<&str>, body: &[u8]) -> Vec<u8> {
     let content_type = content_type.map(|value| format!("Content-Type: {value}\r\n")).unwrap_or_default();
     let length = body.len();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{content_type}Content-Length: {length}\r\n\r\n"
-    );
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{content_type}Content-Length: {length}\r\n\r\n");
     [head.as_bytes(), body].concat()
 }
 
 /// A JSON request whose body comes in chunks, without a Content-Length.
-pub fn chunked(path: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn chunked(path: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!(
-        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
     .into_bytes();
     for chunk in body.chunks(1_000) {
@@ -57,24 +56,25 @@ pub fn chunked(path: &str, body: &[u8]) -> Vec<u8> {
     request
 }
 
-/// Sends bytes and reads the reply to its end.
-pub fn exchange(address: SocketAddr, request: &[u8]) -> Reply {
+/// Sends bytes and reads one reply. The connection is a phone's: it may be kept, and whether it is shows in no header.
+pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).expect("the server listens");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
     // A server that refuses a long body may stop reading it: what counts is its reply.
     let _ = stream.write_all(request);
-    let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes);
-    parse(&bytes)
-}
-
-fn parse(bytes: &[u8]) -> Reply {
-    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a reply has a head");
-    let head = std::str::from_utf8(&bytes[..end]).expect("a head is ASCII");
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
-    let mut header_names: Vec<_> =
-        lines.filter_map(|line| Some(line.split_once(':')?.0.to_ascii_lowercase())).collect();
-    header_names.sort();
-    Reply { status: status.expect("a status"), header_names, body: bytes[end + 4..].to_vec() }
+    let mut reader = BufReader::new(stream);
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a line of the head");
+        line.trim_end().to_owned()
+    };
+    let status = line().split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    let mut headers = BTreeMap::new();
+    for header in std::iter::repeat_with(&mut line).take_while(|line| !line.is_empty()) {
+        let (name, value) = header.split_once(':').expect("a header");
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let mut body = vec![0; headers["content-length"].parse().expect("a length")];
+    reader.read_exact(&mut body).expect("a whole body");
+    Reply { status, header_names: headers.into_keys().collect(), body }
 }

@@ -55,7 +55,10 @@ const ADD: &str = "authority add --id North --public-key north.pem --region NO S
 fn an_authority_is_added_listed_and_replaced() {
     let desk = Desk::new();
     let added = desk.json(&format!("{ADD} --json"));
-    assert_eq!((&added["id"], &added["issuer"], &added["audience"]), (&"north".into(), &"north".into(), &"pratique".into()));
+    assert_eq!(
+        (&added["id"], &added["issuer"], &added["audience"]),
+        (&"north".into(), &"north".into(), &"pratique".into())
+    );
     assert_eq!(added["regions"], serde_json::json!(["NO", "SE"]));
     assert_eq!(added["keys"][0]["algorithm"], "EdDSA");
     assert_eq!(added["keys"][0]["kid"].as_str().map(str::len), Some(43));
@@ -114,8 +117,7 @@ fn the_help_is_the_manual() {
 
 /// A running server and the address that it printed.
 fn serve(desk: &Desk) -> (Child, String) {
-    let mut child =
-        desk.command("serve --listen 127.0.0.1:0 --json").stdout(Stdio::piped()).spawn().expect("it runs");
+    let mut child = desk.command("serve --listen 127.0.0.1:0 --json").stdout(Stdio::piped()).spawn().expect("it runs");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
     let line: Value = serde_json::from_str(&line).expect("JSON");

@@ -36,8 +36,10 @@ impl Authorities for SqliteKeyStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let alive = |tx: &Transaction<'_>| Ok(tx.query_row("SELECT 1", [], |_| Ok(()))?);
-        self.pool.read("ping", alive).await
+        const SQL: &str = "-- authorities::ping
+            SELECT EXISTS (SELECT 1 FROM authority)";
+        // A table is read, so that a file that is gone or destroyed shows.
+        self.pool.read("ping", |tx| Ok(tx.query_row(SQL, [], |_| Ok(()))?)).await
     }
 }
 
