@@ -15,6 +15,8 @@ pub mod api;
 pub mod certificate;
 pub mod commitment;
 
+mod generated;
+
 pub mod bundle;
 pub mod index;
 pub mod manifest;

@@ -1,0 +1,107 @@
+//! Deflate (RFC 1951): compressing with one pinned compressor, inflating within limits.
+
+use std::io::{self, Write};
+
+use zlib_rs::crc32::crc32;
+use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
+
+use crate::error::Malformed;
+
+/// What compresses a million keys best within its time: see `benches/bundle.rs`.
+const LEVEL: i32 = 6;
+/// A raw stream, without a zlib header, over the widest window.
+const WINDOW_BITS: u8 = 15;
+/// How many bytes are moved at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// Compresses one file. Level, window and version are fixed, and so the output is a function of the input and of where it is cut into pieces.
+pub(super) struct Deflater {
+    state: Deflate,
+    output: Vec<u8>,
+    checksum: u32,
+}
+
+impl Deflater {
+    pub(super) fn new() -> Self {
+        let config = DeflateConfig { window_bits: -i32::from(WINDOW_BITS), ..DeflateConfig::new(LEVEL) };
+        Self { state: Deflate::new_with_config(config), output: vec![0; CHUNK], checksum: 0 }
+    }
+
+    /// Compresses one piece into `out`.
+    pub(super) fn write(&mut self, piece: &[u8], out: &mut impl Write) -> io::Result<()> {
+        self.checksum = crc32(self.checksum, piece);
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let (taken, _) = self.step(rest, DeflateFlush::NoFlush, out)?;
+            rest = &rest[taken..];
+        }
+        Ok(())
+    }
+
+    /// Ends the stream.
+    pub(super) fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
+        while self.step(&[], DeflateFlush::Finish, out)?.1 != Status::StreamEnd {}
+        Ok(())
+    }
+
+    /// CRC-32 of what was written.
+    pub(super) const fn checksum(&self) -> u32 {
+        self.checksum
+    }
+
+    /// How many bytes were written.
+    pub(super) fn plain_bytes(&self) -> u64 {
+        self.state.total_in()
+    }
+
+    /// How many bytes came out.
+    pub(super) fn packed_bytes(&self) -> u64 {
+        self.state.total_out()
+    }
+
+    /// One call of the compressor: how much input it took, and how it stands.
+    fn step(&mut self, input: &[u8], flush: DeflateFlush, out: &mut impl Write) -> io::Result<(usize, Status)> {
+        let (before_in, before_out) = (self.state.total_in(), self.state.total_out());
+        let status = self.state.compress(input, &mut self.output, flush).map_err(|e| io::Error::other(e.as_str()))?;
+        out.write_all(&self.output[..(self.state.total_out() - before_out) as usize])?;
+        Ok(((self.state.total_in() - before_in) as usize, status))
+    }
+}
+
+/// Inflates `packed`, which must hold exactly `plain_bytes` bytes with this checksum. Memory grows with what really comes out, never with
+/// what is claimed, and the first byte too many ends it.
+pub(super) fn inflate(packed: &[u8], plain_bytes: u64, checksum: u32) -> Result<Vec<u8>, Malformed> {
+    let malformed = |reason| Malformed::new("zip", reason);
+    let mut state = Inflate::new(false, WINDOW_BITS);
+    let (mut plain, mut chunk) = (Vec::new(), vec![0; CHUNK]);
+    loop {
+        let (taken, made) = (state.total_in() as usize, state.total_out());
+        let status = state
+            .decompress(&packed[taken..], &mut chunk, InflateFlush::NoFlush)
+            .map_err(|_| malformed("must be well-formed deflate"))?;
+        if state.total_out() > plain_bytes {
+            return Err(malformed("must not inflate to more than it says"));
+        }
+        plain.extend_from_slice(&chunk[..(state.total_out() - made) as usize]);
+        if status == Status::StreamEnd {
+            break;
+        }
+        if state.total_in() as usize == taken && state.total_out() == made {
+            return Err(malformed("must not end within a deflate stream"));
+        }
+    }
+    if state.total_in() != packed.len() as u64 || state.total_out() != plain_bytes {
+        return Err(malformed("must inflate to what it says, and from nothing more"));
+    }
+    check(&plain, checksum)?;
+    Ok(plain)
+}
+
+/// Checks a file against its CRC-32.
+pub(super) fn check(plain: &[u8], checksum: u32) -> Result<(), Malformed> {
+    if crc32(0, plain) == checksum {
+        Ok(())
+    } else {
+        Err(Malformed::new("zip", "must have the checksums that it says"))
+    }
+}
