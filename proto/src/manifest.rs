@@ -227,7 +227,10 @@ impl Lines {
     fn take(&mut self, line: &str) -> Result<(), Malformed> {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
-            ["feed", ref rest @ ..] => once(&mut self.feed, "feed", one("feed", rest)?.parse()?),
+            ["feed", ref rest @ ..] => {
+                let feed = one("feed", rest)?.parse().map_err(|_| Malformed::new("feed", "must be a feed's path"));
+                once(&mut self.feed, "feed", feed?)
+            }
             ["number", ref rest @ ..] => once(&mut self.number, "number", number("number", one("number", rest)?)?),
             ["time", ref rest @ ..] => once(&mut self.time, "time", time("time", one("time", rest)?)?),
             ["key", ref rest @ ..] => {
