@@ -194,7 +194,7 @@ struct Said {
 
 /// A foreign text as it may be shown and logged: one line, at most 200 characters.
 fn shortened(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 
 fn text_of(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
