@@ -1,2 +1,50 @@
-//! Placeholder.
-fn main() {}
+//! The program `pratique`: all of Pratique in one process, to see it work and to develop against it.
+
+mod cli;
+
+mod demo;
+mod serve;
+
+mod cdn;
+mod system;
+
+mod access;
+mod layout;
+
+mod error;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use tracing_subscriber::EnvFilter;
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    let done = match command {
+        Command::Demo(flags) => {
+            // The demo narrates; a log would talk into it.
+            log_to_stderr("warn");
+            demo::run(&flags).await
+        }
+        Command::Serve(flags) => {
+            log_to_stderr("info");
+            serve::run(&flags).await
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pratique: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_stderr(level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+}

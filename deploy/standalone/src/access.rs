@@ -1,0 +1,105 @@
+//! How to reach the running services: `DIR/access.json`, for scripts.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use proto::Malformed;
+use serde::{Deserialize, Serialize};
+
+use crate::error::StandaloneError;
+use crate::layout::{Layout, write_private};
+
+/// What stands in `access.json`.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Access {
+    /// Base URL of the verification service.
+    pub(crate) verification: String,
+    /// Base URL of the key server.
+    pub(crate) server: String,
+    /// Base URL of the public tree.
+    pub(crate) cdn: String,
+    /// The region of the feeds.
+    pub(crate) region: String,
+    /// What uploads name as `healthAuthorityID`.
+    pub(crate) health_authority_id: String,
+    /// The ready-made authority's keys.
+    pub(crate) api_keys: ApiKeys,
+}
+
+/// API keys of the ready-made authority.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ApiKeys {
+    /// Issues codes.
+    pub(crate) admin: String,
+    /// Stands in the app: claims codes.
+    pub(crate) device: String,
+}
+
+impl Access {
+    /// Writes `access.json`. To be called once all services listen: its appearance is what scripts wait for.
+    pub(crate) fn write(&self, layout: &Layout) -> Result<(), StandaloneError> {
+        write_private(&layout.access_file(), &to_json(self))
+    }
+
+    /// Takes away the `access.json` of an earlier run, so that nobody takes its ports for ours.
+    pub(crate) fn clear(layout: &Layout) -> Result<(), StandaloneError> {
+        match fs::remove_file(layout.access_file()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(StandaloneError::file("remove", &layout.access_file())(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ApiKeys {
+    /// The keys of an earlier run, if they are `authority`'s.
+    pub(crate) fn read(layout: &Layout, authority: &str) -> Result<Option<Self>, StandaloneError> {
+        let path = layout.api_keys_file();
+        let Some(text) = read_if_there(&path)? else { return Ok(None) };
+        let keys: Self = serde_json::from_str(&text).map_err(|_| {
+            Malformed::new("private/api-keys.json", "is not what was written; remove it to get new keys")
+        })?;
+        let own = |key: &str, kind| key.starts_with(&format!("{authority}.{kind}."));
+        Ok(Some(keys).filter(|keys| own(&keys.admin, "admin") && own(&keys.device, "device")))
+    }
+
+    /// Keeps the keys for the next start.
+    pub(crate) fn write(&self, layout: &Layout) -> Result<(), StandaloneError> {
+        write_private(&layout.api_keys_file(), &to_json(self))
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<String>, StandaloneError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StandaloneError::file("read", path)(error)),
+    }
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("a struct of strings serialises");
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn api_keys_are_found_again_by_their_own_authority_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let layout = Layout::create(dir.path()).expect("created");
+        assert!(ApiKeys::read(&layout, "demo").expect("none yet").is_none());
+        let keys = ApiKeys { admin: "demo.admin.A".to_owned(), device: "demo.device.B".to_owned() };
+        keys.write(&layout).expect("written");
+        assert!(ApiKeys::read(&layout, "demo").expect("readable") == Some(keys));
+        assert!(ApiKeys::read(&layout, "other").expect("readable").is_none());
+        fs::write(layout.api_keys_file(), "demo.admin.A").expect("written");
+        let error = ApiKeys::read(&layout, "demo").err().expect("refused").to_string();
+        assert!(error.contains("api-keys.json") && !error.contains("admin.A"), "{error}");
+    }
+}

@@ -1,0 +1,46 @@
+//! Sets the stage, has the story told, and clears up.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use store::Clock;
+
+use crate::cli::Demo;
+use crate::demo::narrator::Narrator;
+use crate::demo::story::{Stage, tell};
+use crate::error::StandaloneError;
+use crate::layout::Layout;
+use crate::system::{Plan, Ports, System};
+
+/// Plays the demo in the directory that the flags name, or in a new one that stays.
+pub(crate) async fn run(flags: &Demo) -> Result<(), StandaloneError> {
+    let began = Instant::now();
+    let root = flags.dir.clone().map_or_else(fresh_directory, Ok)?;
+    let layout = Layout::create(&root)?;
+    let region = "DEMO".parse().expect("four capitals are a region");
+    let plan = Plan { region, authority: "demo".to_owned(), minimum_keys: 1, minimum_reports: 1 };
+    let clock = Clock::system();
+    let system = System::open(&layout, &plan, clock.clone()).await?;
+    let api_keys = system.api_keys(&plan).await?;
+    let listening = system.listen(Ports::default())?;
+    let stage = Stage {
+        layout: &layout,
+        plan: &plan,
+        system: &system,
+        listening: &listening,
+        api_keys: &api_keys,
+        now: clock.now(),
+        narrator: Narrator,
+    };
+    let told = tell(&stage).await;
+    listening.stop().await;
+    told?;
+    stage.narrator.farewell(&layout, &plan.region, began.elapsed());
+    Ok(())
+}
+
+fn fresh_directory() -> Result<PathBuf, StandaloneError> {
+    let parent = std::env::temp_dir();
+    let directory = tempfile::Builder::new().prefix("pratique-demo-").tempdir_in(&parent);
+    Ok(directory.map_err(StandaloneError::file("create a directory in", &parent))?.keep())
+}

@@ -1,0 +1,129 @@
+//! `pratique serve`: all services until Ctrl-C, with an export every so often.
+
+use std::time::Duration;
+
+use exporter::Exporter;
+use store::Clock;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::access::Access;
+use crate::cli::Serve;
+use crate::error::StandaloneError;
+use crate::layout::Layout;
+use crate::system::System;
+
+/// Below these a bundle may tell who is in it: the defaults of the exporter.
+const SAFE_KEYS: u32 = 1_000;
+const SAFE_REPORTS: u32 = 50;
+
+/// Runs until SIGINT or SIGTERM; requests that are under way and a running export are finished first.
+pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
+    let layout = Layout::create(&flags.dir)?;
+    Access::clear(&layout)?;
+    let plan = flags.plan();
+    let system = System::open(&layout, &plan, Clock::system()).await?;
+    let api_keys = system.api_keys(&plan).await?;
+    // Caught before anybody is told that we listen: whoever waits for access.json may stop us at once.
+    let mut stop = Stop::catch(&layout)?;
+    let listening = system.listen(flags.ports())?;
+    let access = Access {
+        verification: listening.verification.clone(),
+        server: listening.server.clone(),
+        cdn: listening.cdn.clone(),
+        region: plan.region.to_string(),
+        health_authority_id: plan.authority.clone(),
+        api_keys,
+    };
+    access.write(&layout)?;
+    println!("{}", welcome(&access, flags, &layout));
+    if plan.minimum_keys < SAFE_KEYS || plan.minimum_reports < SAFE_REPORTS {
+        tracing::warn!(
+            minimum.keys = plan.minimum_keys,
+            minimum.reports = plan.minimum_reports,
+            "this is no production setting: a bundle of few people's keys may tell who is in it"
+        );
+    }
+    export_until_stopped(system.exporter(), Duration::from_secs(flags.export_period), &mut stop).await;
+    tracing::info!("stopping: requests that are under way are finished first");
+    listening.stop().await;
+    Ok(())
+}
+
+async fn export_until_stopped(exporter: &Exporter, period: Duration, stop: &mut Stop) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.requested() => return,
+            _ = ticks.tick() => export(exporter).await,
+        }
+    }
+}
+
+/// One pass. What failed is repaired by the next one, so nothing here ends the program.
+async fn export(exporter: &Exporter) {
+    let report = match exporter.once().await {
+        Ok(report) => report,
+        Err(error) => return tracing::error!("the export did not begin: {error}"),
+    };
+    for feed in &report.feeds {
+        for bundle in &feed.sealed {
+            tracing::info!(
+                feed = feed.feed,
+                bundle.sequence = bundle.sequence,
+                entries.count = bundle.count,
+                "published a bundle"
+            );
+        }
+        if let Some(waiting) = feed.waiting.filter(|waiting| waiting.held > 0) {
+            tracing::info!(feed = feed.feed, entries.held = waiting.held, minimum = waiting.minimum, "held");
+        }
+    }
+}
+
+/// The two signals that end the program.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn catch(layout: &Layout) -> Result<Self, StandaloneError> {
+        let catch = |kind| signal(kind).map_err(StandaloneError::file("catch signals for", layout.root()));
+        Ok(Self { interrupt: catch(SignalKind::interrupt())?, terminate: catch(SignalKind::terminate())? })
+    }
+
+    async fn requested(&mut self) {
+        tokio::select! { _ = self.interrupt.recv() => {}, _ = self.terminate.recv() => {} }
+    }
+}
+
+fn welcome(access: &Access, flags: &Serve, layout: &Layout) -> String {
+    let Access { verification, server, cdn, region, health_authority_id, api_keys } = access;
+    let (dir, period) = (layout.root().display(), flags.export_period);
+    format!(
+        "\
+Pratique runs. Everything it keeps is in {dir}
+
+  verification   {verification}
+  server         {server}
+  public tree    {cdn}/{region}/gaen/index.txt
+                 {cdn}/{region}/tcn/index.txt
+  exports        every {period} s; Ctrl-C stops
+
+  authority      {health_authority_id}, region {region}
+  admin key      {}
+  device key     {}
+  for scripts    {}
+
+Issue a code:
+  curl -s {verification}/api/issue -H 'X-API-Key: {}' \\
+    -H 'Content-Type: application/json' -d '{{\"testType\":\"confirmed\"}}'
+",
+        api_keys.admin,
+        api_keys.device,
+        layout.access_file().display(),
+        api_keys.admin,
+    )
+}

@@ -1,0 +1,187 @@
+//! All services in one process: opened on the databases and keys of a [`Layout`], introduced to each other, listening on loopback.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use actix_web::dev::{Server, ServerHandle};
+use exporter::Exporter;
+use exporter::config::{BucketSpec, BucketUrl, DatabaseUrl};
+use exporter::keys::{KeyPurpose, private_file, public_file};
+use proto::Region;
+use store::{ApiKeyKind, Clock};
+
+use crate::access::ApiKeys;
+use crate::cdn;
+use crate::error::StandaloneError;
+use crate::layout::Layout;
+
+/// What the ready-made installation is called, and below what it holds a feed.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// The region of its feeds.
+    pub(crate) region: Region,
+    /// The id of its authority.
+    pub(crate) authority: String,
+    /// Fewer keys than this are held.
+    pub(crate) minimum_keys: u32,
+    /// Fewer reports than this are held.
+    pub(crate) minimum_reports: u32,
+}
+
+/// Ports on loopback; 0 takes any free one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ports {
+    pub(crate) verification: u16,
+    pub(crate) server: u16,
+    pub(crate) cdn: u16,
+}
+
+/// The services, open and introduced to each other.
+pub(crate) struct System {
+    layout: Layout,
+    verification: verification::State,
+    server: server::State,
+    exporter: Exporter,
+    /// The authority did not exist before: keys of an earlier run are of no use.
+    is_new: bool,
+}
+
+/// The services, listening.
+pub(crate) struct Listening {
+    /// Base URL of the verification service.
+    pub(crate) verification: String,
+    /// Base URL of the key server.
+    pub(crate) server: String,
+    /// Base URL of the public tree.
+    pub(crate) cdn: String,
+    handles: Vec<ServerHandle>,
+}
+
+impl System {
+    /// Opens everything; what is missing (secret, databases, keys, authority) is made, what is there is kept.
+    pub(crate) async fn open(layout: &Layout, plan: &Plan, clock: Clock) -> Result<Self, StandaloneError> {
+        let verification = open_verification(layout, clock.clone())?;
+        let database_url = format!("sqlite:{}", layout.key_database().display());
+        let server = server::State::open(&server::Settings { database_url }, clock.clone())?;
+        make_bundle_keys(layout, &plan.region)?;
+        let exporter = open_exporter(layout, plan, clock)?;
+        let is_new = introduce(&verification, &server, plan).await?;
+        Ok(Self { layout: layout.clone(), verification, server, exporter, is_new })
+    }
+
+    /// The read path.
+    pub(crate) const fn exporter(&self) -> &Exporter {
+        &self.exporter
+    }
+
+    /// The ready-made authority's API keys: those of an earlier run, or new ones.
+    pub(crate) async fn api_keys(&self, plan: &Plan) -> Result<ApiKeys, StandaloneError> {
+        if !self.is_new
+            && let Some(keys) = ApiKeys::read(&self.layout, &plan.authority)?
+        {
+            return Ok(keys);
+        }
+        let create = async |kind| {
+            let key = verification::admin::create_api_key(&self.verification, &plan.authority, kind).await?;
+            Ok::<_, StandaloneError>(key.as_str().to_owned())
+        };
+        let keys = ApiKeys { admin: create(ApiKeyKind::Admin).await?, device: create(ApiKeyKind::Device).await? };
+        keys.write(&self.layout)?;
+        Ok(keys)
+    }
+
+    /// Binds all three ports, then serves.
+    pub(crate) fn listen(&self, ports: Ports) -> Result<Listening, StandaloneError> {
+        let (verification, verification_url) = bind("verification", ports.verification)?;
+        let (server, server_url) = bind("server", ports.server)?;
+        let (public, cdn_url) = bind("cdn", ports.cdn)?;
+        let running = |service, port| move |source| StandaloneError::Port { service, port, source };
+        let servers = [
+            verification::listen(verification, self.verification.clone())
+                .map_err(running("verification", ports.verification))?,
+            server::listen(server, self.server.clone()).map_err(running("server", ports.server))?,
+            cdn::listen(public, &self.layout.cdn()).map_err(running("cdn", ports.cdn))?,
+        ];
+        let handles = servers.iter().map(Server::handle).collect();
+        servers.into_iter().for_each(|server| drop(actix_web::rt::spawn(server)));
+        Ok(Listening { verification: verification_url, server: server_url, cdn: cdn_url, handles })
+    }
+}
+
+impl Listening {
+    /// Takes no new requests and finishes those that are under way.
+    pub(crate) async fn stop(&self) {
+        for handle in &self.handles {
+            handle.stop(true).await;
+        }
+    }
+}
+
+fn open_verification(layout: &Layout, clock: Clock) -> Result<verification::State, StandaloneError> {
+    let settings = verification::Settings {
+        database_url: format!("sqlite:{}", layout.verification_database().display()),
+        secret_file: layout.secret_file(),
+        signing_key_dir: layout.certificate_keys(),
+    };
+    if !settings.secret_file.exists() {
+        verification::Settings::create_secret(&settings.secret_file)?;
+    }
+    Ok(verification::State::open(&settings, clock)?)
+}
+
+fn open_exporter(layout: &Layout, plan: &Plan, clock: Clock) -> Result<Exporter, StandaloneError> {
+    let database = DatabaseUrl::Sqlite(layout.key_database());
+    let mut settings = exporter::Settings::new(database, layout.bundle_keys());
+    settings.buckets = vec![BucketSpec { name: "cdn".to_owned(), url: BucketUrl::Directory(layout.cdn()) }];
+    settings.minimum_keys = plan.minimum_keys;
+    settings.minimum_reports = plan.minimum_reports;
+    Ok(Exporter::open(&settings, clock)?)
+}
+
+/// A region's bundle keys are made once; their public halves are laid out for apps.
+fn make_bundle_keys(layout: &Layout, region: &Region) -> Result<(), StandaloneError> {
+    let directory = layout.bundle_keys();
+    if !KeyPurpose::ALL.iter().all(|purpose| private_file(&directory, region, *purpose).exists()) {
+        exporter::keys::generate(&directory, region)?;
+    }
+    for purpose in KeyPurpose::ALL {
+        let public = public_file(&layout.keys(), region, purpose);
+        let made = public_file(&directory, region, purpose);
+        fs::copy(made, &public).map_err(StandaloneError::file("write", &public))?;
+    }
+    Ok(())
+}
+
+/// Makes the authority known to both sides: `verification` signs for it, `server` believes its certificates. Says whether it is new to
+/// `verification`.
+async fn introduce(
+    verification: &verification::State,
+    server: &server::State,
+    plan: &Plan,
+) -> Result<bool, StandaloneError> {
+    let id = &plan.authority;
+    let is_new = !verification::admin::authorities(verification).await?.iter().any(|known| known.id == *id);
+    let spec = verification::admin::AuthoritySpec { id: id.clone(), ..Default::default() };
+    verification::admin::create_authority(verification, spec).await?;
+    let believed = server::admin::authorities(server).await?.into_iter().find(|known| known.id == *id);
+    // A side whose database was lost starts anew, and the other one learns of it.
+    let keys = match &believed {
+        Some(believed) if !is_new => believed.keys.iter().map(|key| key.key.clone()).collect(),
+        _ => vec![verification::admin::create_signing_key(verification, id).await?],
+    };
+    let mut regions = believed.map(|believed| believed.regions).unwrap_or_default();
+    if !regions.contains(&plan.region) {
+        regions.push(plan.region.clone());
+    }
+    let spec = server::admin::AuthoritySpec { id: id.clone(), issuer: None, audience: None, regions, keys };
+    server::admin::register_authority(server, spec).await?;
+    Ok(is_new)
+}
+
+fn bind(service: &'static str, port: u16) -> Result<(TcpListener, String), StandaloneError> {
+    let failed = |source: io::Error| StandaloneError::Port { service, port, source };
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(failed)?;
+    let url = format!("http://{}", listener.local_addr().map_err(failed)?);
+    Ok((listener, url))
+}
