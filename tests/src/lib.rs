@@ -11,6 +11,9 @@ pub mod network;
 pub mod bucket;
 pub mod outside_reader;
 
+pub mod authority;
+pub mod phone;
+
 pub mod fixtures;
 
 pub mod fuzz;
