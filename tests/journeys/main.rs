@@ -1,1 +1,12 @@
-//! Placeholder.
+//! Journeys: stories of people and their phones, played on the whole system. Each ends with a look at the public tree from outside.
+
+mod stories;
+
+mod lost_replies;
+mod parallel_claims;
+mod silence;
+
+mod holding;
+mod regions;
+
+mod many_bundles;

@@ -14,6 +14,8 @@ pub mod outside_reader;
 pub mod authority;
 pub mod phone;
 
+pub mod system;
+
 pub mod fixtures;
 
 pub mod fuzz;

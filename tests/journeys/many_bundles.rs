@@ -1,0 +1,92 @@
+//! Many small bundles, made while the clock steps back and forth: every kind of client gets each of them exactly once.
+
+use proto::{Kind, ReportType, Timestamp};
+use tests::outside_reader::CheckedFeed;
+use tests::system::{NOON, System};
+
+/// How the clock moves before each export, in seconds.
+const STEPS: [i64; 10] = [3_600, 0, -1_800, 1, 7_200, -7_200, 0, 0, 600, -1];
+
+/// What an app knows that keeps `start >= since; since = max(end)`, as those of the covidgreen family do.
+#[derive(Default)]
+struct BySince {
+    since: i64,
+    taken: Vec<String>,
+}
+
+/// What an app knows that keeps the last line of the index that it handled, as those of Google do.
+#[derive(Default)]
+struct ByLastLine {
+    last: Option<String>,
+    taken: Vec<String>,
+}
+
+impl BySince {
+    fn poll(&mut self, index: &[String]) {
+        for path in index {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            let mut parts = name.split('-').map(|part| part.parse::<i64>().unwrap_or_default());
+            let (start, end) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            if start >= self.since {
+                self.taken.push(path.clone());
+                self.since = self.since.max(end);
+            }
+        }
+    }
+}
+
+impl ByLastLine {
+    fn poll(&mut self, index: &[String]) {
+        let handled = self.last.as_ref().and_then(|last| index.iter().position(|path| path == last));
+        self.taken.extend_from_slice(&index[handled.map_or(0, |position| position + 1)..]);
+        self.last = index.last().cloned();
+    }
+}
+
+fn index_of(checked: &CheckedFeed) -> Vec<String> {
+    checked.manifest.bundles.iter().map(|bundle| bundle.path.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_client_gets_thirty_bundles_once_while_the_clock_steps() -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority().await?;
+    let (feed, reader) = (authority.feed(Kind::Gaen), system.outside_reader());
+    let watcher = system.phone(1_000, &authority)?;
+    let mut follower = system.follower(&feed)?;
+    let (mut by_since, mut by_last_line) = (BySince::default(), ByLastLine::default());
+    let (mut now, mut expected): (Timestamp, Vec<Vec<u8>>) = (NOON, Vec::new());
+
+    for round in 0..30 {
+        now = now.plus(STEPS[round % STEPS.len()]);
+        system.set_time(now);
+        let mut phone = system.phone(round as u64, &authority)?;
+        let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;
+        let keys = phone.past_keys(1 + round % 5).to_vec();
+        phone.report_keys(&code, &keys).await?;
+        expected.extend(keys.iter().map(|key| key.data().to_vec()));
+        system.export().await?;
+
+        // Not every client polls after every bundle.
+        let index = index_of(&reader.check(&feed)?);
+        if round % 3 != 1 {
+            by_since.poll(&index);
+            by_last_line.poll(&index);
+            let synced = watcher.poll(&mut follower).await?;
+            assert!(synced.failed.is_empty() && synced.postponed.is_empty() && !synced.went_backwards);
+        }
+    }
+
+    let checked = reader.check(&feed)?;
+    checked.ensure_exactly(expected)?;
+    assert_eq!(checked.bundles.len(), 30);
+    let index = index_of(&checked);
+    assert_eq!(by_since.taken, index);
+    assert_eq!(by_last_line.taken, index);
+    let fetched: Vec<&String> = follower.fetched.iter().map(|fetched| &fetched.path).collect();
+    assert_eq!(fetched, index.iter().collect::<Vec<_>>());
+
+    // Nothing new: another poll costs two conditional requests and brings nothing.
+    let synced = watcher.poll(&mut follower).await?;
+    assert_eq!((synced.fetched, follower.fetched.len()), (0, 30));
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! The whole of Pratique for one test: both services, the exporter and the public bucket, on a clock that the test moves.
+
+use std::path::PathBuf;
+
+use anyhow::ensure;
+use client::Trust;
+use exporter::config::{BucketSpec, BucketUrl, DatabaseUrl};
+use exporter::keys::KeyPurpose;
+use exporter::{Exporter, Report};
+use proto::bundle::{BundleKey, Limits};
+use proto::note::NoteVerifier;
+use proto::{Feed, Region, Timestamp};
+use store::{ApiKeyKind, Clock};
+use tempfile::TempDir;
+
+use crate::authority::Authority;
+use crate::bucket;
+use crate::outside_reader::OutsideReader;
+use crate::phone::{AppSettings, Follower, Phone};
+use crate::service::Service;
+
+/// When journeys begin unless they say otherwise: 2021-03-10T12:00:00Z, a Wednesday noon far from any midnight.
+pub const NOON: Timestamp = Timestamp::from_unix(1_615_377_600);
+
+/// A running system. Everything lies in one temporary directory and ends with this value.
+pub struct System {
+    /// The clock of every service and of the exporter.
+    pub clock: Clock,
+    /// The verification service.
+    pub verification: Service,
+    /// The key server.
+    pub server: Service,
+    /// The public bucket over HTTP.
+    pub cdn: Service,
+    verification_state: verification::State,
+    server_state: server::State,
+    directory: TempDir,
+}
+
+impl System {
+    /// Starts everything at `now`, without any authority.
+    ///
+    /// # Errors
+    /// Whatever keeps a service from starting.
+    pub async fn start(now: Timestamp) -> anyhow::Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let clock = Clock::system();
+        set(&clock, now);
+        std::fs::create_dir(directory.path().join("cdn"))?;
+
+        let settings = verification::Settings {
+            database_url: sqlite(&directory.path().join("verification.db")),
+            secret_file: directory.path().join("verification.secret"),
+            signing_key_dir: directory.path().join("certificate-keys"),
+        };
+        verification::Settings::create_secret(&settings.secret_file)?;
+        let verification_state = verification::State::open(&settings, clock.clone())?;
+        let settings = server::Settings { database_url: sqlite(&directory.path().join("keys.db")) };
+        let server_state = server::State::open(&settings, clock.clone())?;
+        let (for_verification, for_server) = (verification_state.clone(), server_state.clone());
+        let cdn = directory.path().join("cdn");
+        Ok(Self {
+            verification: Service::start(|listener| verification::listen(listener, for_verification))?,
+            server: Service::start(|listener| server::listen(listener, for_server))?,
+            cdn: Service::start(|listener| bucket::serve(listener, &cdn))?,
+            clock,
+            verification_state,
+            server_state,
+            directory,
+        })
+    }
+
+    /// Starts everything at noon with one authority, `health`, of region `XA`.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start) and [`authority`](Self::authority).
+    pub async fn with_authority() -> anyhow::Result<(Self, Authority)> {
+        let system = Self::start(NOON).await?;
+        let authority = system.authority("health", &["XA"]).await?;
+        Ok((system, authority))
+    }
+
+    /// Makes an authority that both services know, and the bundle keys of its regions that have none.
+    ///
+    /// # Errors
+    /// Those of the services.
+    pub async fn authority(&self, id: &str, regions: &[&str]) -> anyhow::Result<Authority> {
+        let regions: Vec<Region> = regions.iter().map(|region| region.parse()).collect::<Result<_, _>>()?;
+        let state = &self.verification_state;
+        let spec = verification::admin::AuthoritySpec { id: id.to_owned(), ..Default::default() };
+        verification::admin::create_authority(state, spec).await?;
+        let key = verification::admin::create_signing_key(state, id).await?;
+        let admin_key = verification::admin::create_api_key(state, id, ApiKeyKind::Admin).await?;
+        let device_key = verification::admin::create_api_key(state, id, ApiKeyKind::Device).await?;
+        let spec = server::admin::AuthoritySpec {
+            id: id.to_owned(),
+            issuer: None,
+            audience: None,
+            regions: regions.clone(),
+            keys: vec![key],
+        };
+        server::admin::register_authority(&self.server_state, spec).await?;
+        for region in &regions {
+            if !exporter::keys::private_file(&self.keys_directory(), region, KeyPurpose::Manifest).exists() {
+                exporter::keys::generate(&self.keys_directory(), region)?;
+            }
+        }
+        Ok(Authority {
+            id: id.to_owned(),
+            regions,
+            admin_key: admin_key.as_str().to_owned(),
+            device_key: device_key.as_str().to_owned(),
+            verification: self.verification.address(),
+        })
+    }
+
+    /// Sets the clock of everything to `now`; it goes on from there.
+    pub fn set_time(&self, now: Timestamp) {
+        set(&self.clock, now);
+    }
+
+    /// Where an app of this authority finds everything.
+    pub fn app_settings(&self, authority: &Authority) -> AppSettings {
+        AppSettings {
+            verification: self.verification.url(),
+            server: self.server.url(),
+            cdn: self.cdn.url(),
+            device_key: authority.device_key.clone(),
+            authority: authority.id.clone(),
+        }
+    }
+
+    /// A phone with the app of this authority.
+    ///
+    /// # Errors
+    /// As [`Phone::new`].
+    pub fn phone(&self, seed: u64, authority: &Authority) -> anyhow::Result<Phone> {
+        Phone::new(seed, self.app_settings(authority), self.clock.now())
+    }
+
+    /// A phone's view of a feed, with the public keys pinned.
+    ///
+    /// # Errors
+    /// If the region has no keys.
+    pub fn follower(&self, feed: &Feed) -> anyhow::Result<Follower> {
+        let pem = |purpose| {
+            std::fs::read_to_string(exporter::keys::public_file(&self.keys_directory(), &feed.region, purpose))
+        };
+        let name = proto::manifest::note_name(&feed.region);
+        let trust = Trust {
+            keys: vec![BundleKey::from_pem(&pem(KeyPurpose::Bundle(feed.kind))?)?],
+            manifest: Some(NoteVerifier::from_pem(&name, &pem(KeyPurpose::Manifest)?)?),
+            limits: Limits::default(),
+        };
+        Ok(Follower::new(feed.clone(), trust))
+    }
+
+    /// One pass of an exporter that holds nothing back for being small, and that must not fail.
+    ///
+    /// # Errors
+    /// If any part of the pass failed.
+    pub async fn export(&self) -> anyhow::Result<Report> {
+        self.export_with_minimum(1).await
+    }
+
+    /// One pass of an exporter that holds a feed while it has fewer than `minimum` keys or reports.
+    ///
+    /// # Errors
+    /// If any part of the pass failed.
+    pub async fn export_with_minimum(&self, minimum: u32) -> anyhow::Result<Report> {
+        let database = DatabaseUrl::Sqlite(self.key_database());
+        let mut settings = exporter::Settings::new(database, self.keys_directory());
+        settings.buckets = vec![BucketSpec { name: "main".to_owned(), url: BucketUrl::Directory(self.tree()) }];
+        (settings.minimum_keys, settings.minimum_reports) = (minimum, minimum);
+        let report = Exporter::open(&settings, self.clock.clone())?.once().await?;
+        let failures: Vec<String> = report.failures().map(ToString::to_string).collect();
+        ensure!(failures.is_empty(), "{}", failures.join("; "));
+        Ok(report)
+    }
+
+    /// Somebody outside who knows the public keys.
+    pub fn outside_reader(&self) -> OutsideReader {
+        OutsideReader { tree: self.tree(), keys: self.keys_directory() }
+    }
+
+    /// The root of the public tree.
+    pub fn tree(&self) -> PathBuf {
+        self.directory.path().join("cdn")
+    }
+
+    /// Where the bundle keys stand, private and public.
+    pub fn keys_directory(&self) -> PathBuf {
+        self.directory.path().join("keys")
+    }
+
+    /// The file of the key database.
+    pub fn key_database(&self) -> PathBuf {
+        self.directory.path().join("keys.db")
+    }
+}
+
+/// The URL of a SQLite file.
+fn sqlite(path: &std::path::Path) -> String {
+    format!("sqlite:{}", path.display())
+}
+
+fn set(clock: &Clock, now: Timestamp) {
+    clock.set_offset(now.unix() - Clock::system().now().unix());
+}
