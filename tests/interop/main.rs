@@ -1,5 +1,7 @@
 //! Interoperability: foreign programs read what we write and derive what we derive.
 
+mod text_format;
 mod tools;
 
+mod bundles;
 mod identifiers;

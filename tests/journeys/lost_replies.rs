@@ -8,10 +8,7 @@ use tests::phone::Phone;
 use tests::system::{NOON, System};
 
 /// A phone whose every request passes through bad networks.
-async fn phone_behind(
-    system: &System,
-    authority: &Authority,
-) -> anyhow::Result<(Phone, BadNetwork, BadNetwork)> {
+async fn phone_behind(system: &System, authority: &Authority) -> anyhow::Result<(Phone, BadNetwork, BadNetwork)> {
     let to_verification = BadNetwork::before(system.verification.address()).await?;
     let to_server = BadNetwork::before(system.server.address()).await?;
     let mut settings = system.app_settings(authority);

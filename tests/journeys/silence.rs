@@ -16,11 +16,7 @@ use tests::wire::{Reply, Request};
 /// The same for every upload here: replies could hardly depend on it, and requests stay comparable.
 const HMAC_KEY: [u8; 32] = [9; 32];
 
-async fn certify_keys(
-    authority: &Authority,
-    phone: &mut Phone,
-    keys: &[ExposureKey],
-) -> anyhow::Result<Certificate> {
+async fn certify_keys(authority: &Authority, phone: &mut Phone, keys: &[ExposureKey]) -> anyhow::Result<Certificate> {
     let segments: Vec<KeySegment<'_>> = keys.iter().map(segment).collect();
     let commitment = HmacKey::new(&HMAC_KEY)?.commit_keys(&segments);
     let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;
@@ -124,9 +120,8 @@ async fn every_answer_to_a_phone_has_one_size_and_the_same_header_names() -> any
     let to_verification = |path: &str, body: Vec<u8>| {
         Request::post_json(path, body).with(API_KEY_HEADER, &authority.device_key).send(system.verification.address())
     };
-    let to_server = |path: &str, body: &str| {
-        Request::post_json(path, body.as_bytes().to_vec()).send(system.server.address())
-    };
+    let to_server =
+        |path: &str, body: &str| Request::post_json(path, body.as_bytes().to_vec()).send(system.server.address());
     let replies = [
         to_verification("/api/verify", serde_json::to_vec(&verify(&code))?).await?,
         to_verification("/api/verify", serde_json::to_vec(&verify("00000000"))?).await?,
