@@ -1,59 +1,72 @@
-//! Request bodies of the services.
+//! Request bodies of the services: each as it is, and again as a phone with a good certificate would send it.
 
-use proto::api::base64;
-use proto::api::publish::{PublishRequest, ReportsRequest};
+use proto::api::padding::REPLY_BYTES;
+use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
 use proto::api::verification::{CertificateRequest, IssueRequest, VerifyRequest};
-use proto::commitment::{Commitment, HmacKey, KeySegment};
-use proto::gaen::TemporaryExposureKey;
+use proto::api::{base64, parse_body};
+use proto::commitment::{HmacKey, KeySegment};
 
-use super::certificates::certificate;
+use super::reports::assert_plain;
+use super::samples;
+use super::services::{Reply, post_to_server, post_to_verification};
 
 /// The body of `POST /v1/publish`.
 pub fn publish(data: &[u8]) {
-    let Ok(request) = serde_json::from_slice::<PublishRequest>(data) else { return };
-    certificate(request.verification_payload.as_bytes());
+    assert_quiet(&post_to_server("/v1/publish", data));
+    let mut request = match parse_body::<PublishRequest>(data) {
+        Ok(request) => request,
+        Err(refusal) => return assert_plain(&refusal),
+    };
+    // Certified, so that what lies behind belief is reached too: the rules, and the store.
+    let Some(hmac_key) = hmac_key(&request.hmac_key) else { return };
     let segments: Vec<KeySegment<'_>> = request.temporary_exposure_keys.iter().map(segment).collect();
-    for key in &request.temporary_exposure_keys {
-        if let Ok(bytes) = base64::decode("key", &key.key) {
-            let _ = TemporaryExposureKey::new(&bytes, key.rolling_start_number, key.rolling_period);
-        }
-    }
-    if let Some(hmac_key) = hmac_key(&request.hmac_key) {
-        assert!(hmac_key.covers_keys(&segments, &hmac_key.commit_keys(&segments)));
-    }
+    let commitment = hmac_key.commit_keys(&segments);
+    assert!(hmac_key.covers_keys(&segments, &commitment));
+    request.verification_payload = samples::certificate_for(commitment);
+    assert_quiet(&post_to_server("/v1/publish", &samples::json(&request)));
 }
 
 /// The body of `POST /v1/reports`.
 pub fn reports(data: &[u8]) {
-    let Ok(request) = serde_json::from_slice::<ReportsRequest>(data) else { return };
-    certificate(request.verification_payload.as_bytes());
-    for text in &request.reports {
-        if let Ok(bytes) = base64::decode("reports", text) {
-            super::reports::report(&bytes);
-        }
-    }
+    assert_quiet(&post_to_server("/v1/reports", data));
+    let mut request = match parse_body::<ReportsRequest>(data) {
+        Ok(request) => request,
+        Err(refusal) => return assert_plain(&refusal),
+    };
+    let Some(hmac_key) = hmac_key(&request.hmac_key) else { return };
     let texts: Vec<&str> = request.reports.iter().map(String::as_str).collect();
-    if let Some(hmac_key) = hmac_key(&request.hmac_key) {
-        assert!(hmac_key.covers_reports(&texts, &hmac_key.commit_reports(&texts)));
-    }
+    let commitment = hmac_key.commit_reports(&texts);
+    assert!(hmac_key.covers_reports(&texts, &commitment));
+    request.verification_payload = samples::certificate_for(commitment);
+    assert_quiet(&post_to_server("/v1/reports", &samples::json(&request)));
 }
 
 /// The three bodies of the verification service: whichever of them the bytes are.
 pub fn verification(data: &[u8]) {
-    let _ = serde_json::from_slice::<IssueRequest>(data);
-    if let Ok(request) = serde_json::from_slice::<VerifyRequest>(data) {
-        let _ = base64::decode("nonce", &request.nonce);
+    assert_quiet(&post_to_verification("/api/verify", data));
+    assert_quiet(&post_to_verification("/api/certificate", data));
+    let issued = post_to_verification("/api/issue", data);
+    assert!((200..500).contains(&issued.status), "{}", issued.status);
+    for refusal in [
+        parse_body::<IssueRequest>(data).err(),
+        parse_body::<VerifyRequest>(data).err(),
+        parse_body::<CertificateRequest>(data).err(),
+    ] {
+        refusal.iter().for_each(assert_plain);
     }
-    if let Ok(request) = serde_json::from_slice::<CertificateRequest>(data) {
-        let _ = base64::decode("ekeyhmac", &request.ekeyhmac).map(|bytes| Commitment::new(&bytes));
-    }
+}
+
+/// Whatever a phone sends, it is its own fault and no failure of ours, and the answer has the size of every answer.
+fn assert_quiet(reply: &Reply) {
+    assert!((200..500).contains(&reply.status), "{}: {}", reply.status, String::from_utf8_lossy(&reply.body));
+    assert_eq!(reply.body.len(), REPLY_BYTES, "{}", reply.status);
 }
 
 fn hmac_key(text: &str) -> Option<HmacKey> {
     HmacKey::new(&base64::decode("hmacKey", text).ok()?).ok()
 }
 
-fn segment(key: &proto::api::publish::ExposureKey) -> KeySegment<'_> {
+fn segment(key: &ExposureKey) -> KeySegment<'_> {
     KeySegment {
         key: &key.key,
         rolling_start: key.rolling_start_number,

@@ -15,6 +15,7 @@ mod corpus;
 mod mutator;
 mod runner;
 mod samples;
+mod services;
 
 pub use corpus::{Corpus, corpus_directory, write_samples};
 pub use mutator::Mutator;

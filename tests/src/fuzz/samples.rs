@@ -120,7 +120,8 @@ fn certificate() -> String {
     certificate_for(commitment_key().commit_keys(&[]))
 }
 
-fn certificate_for(commitment: Commitment) -> String {
+/// A certificate of the fixtures' authority for a commitment.
+pub(super) fn certificate_for(commitment: Commitment) -> String {
     fixtures::certificate_signer().sign(&claims(commitment))
 }
 
@@ -263,6 +264,7 @@ fn listed() -> Vec<ListedBundle> {
     vec![bundle(1, -7_200, -3_600), bundle(2, -3_600, 0)]
 }
 
-fn json(body: &impl Serialize) -> Vec<u8> {
+/// A body as it travels.
+pub(super) fn json(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("a body of strings and numbers serialises")
 }

@@ -1,0 +1,115 @@
+//! Both services in this process, on real databases, without a socket: bytes in, status and body out.
+
+use std::path::Path;
+
+use actix_web::body::to_bytes;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::web::Data;
+use actix_web::{App, rt};
+use proto::api::verification::API_KEY_HEADER;
+use store::{ApiKeyKind, Clock};
+use tempfile::TempDir;
+
+use crate::fixtures;
+
+/// What came back.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
+type Post = Box<dyn Fn(&str, &[u8]) -> Reply>;
+
+thread_local! {
+    static SERVER: Post = server();
+    static VERIFICATION: Post = verification();
+}
+
+/// Posts JSON to the key server. It knows the authority of the fixtures, and its clock stands near [`fixtures::NOW`].
+pub(super) fn post_to_server(path: &str, body: &[u8]) -> Reply {
+    SERVER.with(|post| post(path, body))
+}
+
+/// Posts JSON to the verification service, with an API key that the route takes.
+pub(super) fn post_to_verification(path: &str, body: &[u8]) -> Reply {
+    VERIFICATION.with(|post| post(path, body))
+}
+
+fn server() -> Post {
+    let (runtime, directory) = (rt::Runtime::new().expect("a runtime"), directory());
+    let settings = server::Settings { database_url: sqlite(directory.path(), "keys.db") };
+    let state = server::State::open(&settings, clock()).expect("a new database opens");
+    let authority = server::admin::AuthoritySpec {
+        id: fixtures::ISSUER.to_owned(),
+        issuer: None,
+        audience: Some(fixtures::AUDIENCE.to_owned()),
+        regions: vec![fixtures::region()],
+        keys: fixtures::certificate_keys().into(),
+    };
+    runtime.block_on(server::admin::register_authority(&state, authority)).expect("a valid authority");
+    let app = App::new().app_data(Data::new(state)).configure(server::routes);
+    let app = runtime.block_on(init_service(app));
+    Box::new(move |path, body| {
+        let _kept = &directory;
+        let request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, "application/json"));
+        let request = request.set_payload(body.to_vec()).to_request();
+        runtime.block_on(async { reply(call_service(&app, request).await).await })
+    })
+}
+
+fn verification() -> Post {
+    let (runtime, directory) = (rt::Runtime::new().expect("a runtime"), directory());
+    let settings = verification::Settings {
+        database_url: sqlite(directory.path(), "verification.db"),
+        secret_file: directory.path().join("secret"),
+        signing_key_dir: directory.path().join("keys"),
+    };
+    verification::Settings::create_secret(&settings.secret_file).expect("a new file");
+    let state = verification::State::open(&settings, clock()).expect("a new database opens");
+    let (admin, device) = runtime.block_on(api_keys(&state));
+    let app = App::new().app_data(Data::new(state)).configure(verification::routes);
+    let app = runtime.block_on(init_service(app));
+    Box::new(move |path, body| {
+        let _kept = &directory;
+        let key = if path == "/api/issue" { &admin } else { &device };
+        let request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, "application/json"));
+        let request = request.insert_header((API_KEY_HEADER, key.as_str())).set_payload(body.to_vec());
+        runtime.block_on(async { reply(call_service(&app, request.to_request()).await).await })
+    })
+}
+
+/// An authority's ADMIN and DEVICE keys.
+async fn api_keys(state: &verification::State) -> (String, String) {
+    use verification::admin::{AuthoritySpec, create_api_key, create_authority, create_signing_key};
+    let id = fixtures::ISSUER;
+    let spec = AuthoritySpec { id: id.to_owned(), ..AuthoritySpec::default() };
+    create_authority(state, spec).await.expect("a valid authority");
+    create_signing_key(state, id).await.expect("the authority exists");
+    let admin = create_api_key(state, id, ApiKeyKind::Admin).await.expect("the authority exists");
+    let device = create_api_key(state, id, ApiKeyKind::Device).await.expect("the authority exists");
+    (admin.as_str().to_owned(), device.as_str().to_owned())
+}
+
+async fn reply(response: ServiceResponse) -> Reply {
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body()).await.unwrap_or_default();
+    Reply { status, body: body.to_vec() }
+}
+
+/// Under `target/`, since a fuzzer is often stopped before it can tidy up.
+fn directory() -> TempDir {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    tempfile::tempdir_in(target).expect("target/ is there, we were built into it")
+}
+
+fn sqlite(directory: &Path, name: &str) -> String {
+    format!("sqlite:{}", directory.join(name).display())
+}
+
+fn clock() -> Clock {
+    let clock = Clock::system();
+    clock.set_offset(fixtures::NOW.unix() - clock.now().unix());
+    clock
+}
