@@ -53,7 +53,7 @@ impl Request {
     ///
     /// # Errors
     /// If nobody answers, or what comes back is not HTTP/1.1.
-    pub async fn send(&self, to: SocketAddr) -> anyhow::Result<Reply> {
+    pub async fn send(self, to: SocketAddr) -> anyhow::Result<Reply> {
         let mut stream = TcpStream::connect(to).await.context("connect")?;
         stream.write_all(&self.to_bytes(to)).await.context("send")?;
         let mut bytes = Vec::new();
