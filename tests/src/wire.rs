@@ -20,11 +20,11 @@ pub struct Request {
 }
 
 /// A reply as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// 200, 400 ...
     pub status: u16,
-    /// In the order in which they came, names in lower case.
+    /// Sorted, names in lower case: the web framework draws their order anew for each reply, so it tells nothing.
     pub headers: Vec<(String, String)>,
     /// All of it.
     pub body: Vec<u8>,
@@ -81,10 +81,11 @@ impl Reply {
         let head = std::str::from_utf8(&bytes[..end])?;
         let mut lines = head.split("\r\n");
         let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("no status")?.parse()?;
-        let headers: Vec<(String, String)> = lines
+        let mut headers: Vec<(String, String)> = lines
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
+        headers.sort();
         if headers.iter().any(|(name, _)| name == "transfer-encoding") {
             bail!("a chunked reply: its length is not fixed");
         }
@@ -96,7 +97,7 @@ impl Reply {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The names of the headers, in order.
+    /// The names of the headers, sorted.
     pub fn header_names(&self) -> Vec<&str> {
         self.headers.iter().map(|(name, _)| name.as_str()).collect()
     }
@@ -107,5 +108,14 @@ impl Reply {
     /// If it is none of this shape.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> anyhow::Result<T> {
         Ok(serde_json::from_slice(&self.body)?)
+    }
+}
+
+/// The body as text, without the padding at its end.
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body = String::from_utf8_lossy(&self.body);
+        let body = body.split_once("\"padding\"").map_or(&*body, |(said, _)| said);
+        write!(f, "{} {:?} {} bytes: {body}", self.status, self.headers, self.body.len())
     }
 }
