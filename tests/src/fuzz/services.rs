@@ -1,5 +1,6 @@
 //! Both services in this process, on real databases, without a socket: bytes in, status and body out.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use actix_web::body::to_bytes;
@@ -22,22 +23,29 @@ pub(super) struct Reply {
 
 type Post = Box<dyn Fn(&str, &[u8]) -> Reply>;
 
+/// A service and the directory of its database.
+struct InProcess {
+    /// Not dropped: the web framework reaches for other thread-local values when it is, and at the end of a thread these are gone.
+    post: ManuallyDrop<Post>,
+    _directory: TempDir,
+}
+
 thread_local! {
-    static SERVER: Post = server();
-    static VERIFICATION: Post = verification();
+    static SERVER: InProcess = server();
+    static VERIFICATION: InProcess = verification();
 }
 
 /// Posts JSON to the key server. It knows the authority of the fixtures, and its clock stands near [`fixtures::NOW`].
 pub(super) fn post_to_server(path: &str, body: &[u8]) -> Reply {
-    SERVER.with(|post| post(path, body))
+    SERVER.with(|service| (service.post)(path, body))
 }
 
 /// Posts JSON to the verification service, with an API key that the route takes.
 pub(super) fn post_to_verification(path: &str, body: &[u8]) -> Reply {
-    VERIFICATION.with(|post| post(path, body))
+    VERIFICATION.with(|service| (service.post)(path, body))
 }
 
-fn server() -> Post {
+fn server() -> InProcess {
     let (runtime, directory) = (rt::Runtime::new().expect("a runtime"), directory());
     let settings = server::Settings { database_url: sqlite(directory.path(), "keys.db") };
     let state = server::State::open(&settings, clock()).expect("a new database opens");
@@ -51,15 +59,15 @@ fn server() -> Post {
     runtime.block_on(server::admin::register_authority(&state, authority)).expect("a valid authority");
     let app = App::new().app_data(Data::new(state)).configure(server::routes);
     let app = runtime.block_on(init_service(app));
-    Box::new(move |path, body| {
-        let _kept = &directory;
+    let post: Post = Box::new(move |path, body| {
         let request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, "application/json"));
         let request = request.set_payload(body.to_vec()).to_request();
         runtime.block_on(async { reply(call_service(&app, request).await).await })
-    })
+    });
+    InProcess { post: ManuallyDrop::new(post), _directory: directory }
 }
 
-fn verification() -> Post {
+fn verification() -> InProcess {
     let (runtime, directory) = (rt::Runtime::new().expect("a runtime"), directory());
     let settings = verification::Settings {
         database_url: sqlite(directory.path(), "verification.db"),
@@ -71,13 +79,13 @@ fn verification() -> Post {
     let (admin, device) = runtime.block_on(api_keys(&state));
     let app = App::new().app_data(Data::new(state)).configure(verification::routes);
     let app = runtime.block_on(init_service(app));
-    Box::new(move |path, body| {
-        let _kept = &directory;
+    let post: Post = Box::new(move |path, body| {
         let key = if path == "/api/issue" { &admin } else { &device };
         let request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, "application/json"));
         let request = request.insert_header((API_KEY_HEADER, key.as_str())).set_payload(body.to_vec());
         runtime.block_on(async { reply(call_service(&app, request.to_request()).await).await })
-    })
+    });
+    InProcess { post: ManuallyDrop::new(post), _directory: directory }
 }
 
 /// An authority's ADMIN and DEVICE keys.
