@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::path::Path;
 
+use actix_web::dev::ServerHandle;
 use anyhow::Context;
 use clap::Parser;
 use cli::{Add, AuthorityCommand, Cli, Command, Serve};
@@ -41,31 +42,44 @@ fn log_to_stderr() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }
 
+/// Opens the database with the system's clock.
 fn open(settings: &Settings) -> anyhow::Result<State> {
     State::open(settings, Clock::system())
         .context("cannot open the key database; check --database-url or SERVER_DATABASE_URL")
 }
 
+/// Serves until a signal comes and the requests that are under way then are answered.
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     let state = open(&flags.settings)?;
+    if admin::authorities(&state).await?.is_empty() {
+        tracing::warn!("no authority is known, so every upload will be refused; see `server authority add --help`");
+    }
     let listener = TcpListener::bind(flags.listen).with_context(|| {
         format!("cannot listen on {}; choose another address with --listen, port 0 takes any free one", flags.listen)
     })?;
-    let address = listener.local_addr()?;
+    let url = format!("http://{}", listener.local_addr()?);
     let server = server::listen(listener, state)?;
-    let handle = server.handle();
-    // Both are caught before anybody is told that the server listens.
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    actix_web::rt::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!("stopping: requests that are under way are finished first");
-        handle.stop(true).await;
-    });
-    say(json, json!({ "listening": format!("http://{address}") }), &format!("Listening on http://{address}"));
+    stop_on_signal(server.handle())?;
+    say(json, json!({ "listening": url }), &format!("Listening on {url}"));
     server.await?;
     Ok(())
 }
 
+/// Both signals are caught from here on, so nobody is told that the server listens while one could still kill it.
+fn stop_on_signal(server: ServerHandle) -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    actix_web::rt::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests that are under way are answered first");
+        server.stop(true).await;
+    });
+    Ok(())
+}
+
+/// Believes an authority from now on; a server that runs on the same database needs no restart.
 async fn add(flags: Add, json: bool) -> anyhow::Result<()> {
     let keys = flags.public_key.iter().map(|path| read_public_key(path)).collect::<Result<_, _>>()?;
     let state = open(&flags.settings)?;
@@ -76,6 +90,7 @@ async fn add(flags: Add, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A private key in the file is refused like anything else that is no public key, and never repeated.
 fn read_public_key(path: &Path) -> anyhow::Result<CertificateKey> {
     let pem = fs::read_to_string(path).with_context(|| format!("cannot read the public key {}", path.display()))?;
     CertificateKey::from_pem(&pem).with_context(|| {
@@ -95,6 +110,7 @@ async fn list(settings: &Settings, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Public halves stay in the database: their ids are what operators compare.
 fn to_json(authority: &Authority) -> Value {
     let regions: Vec<_> = authority.regions.iter().map(proto::Region::as_str).collect();
     let keys: Vec<_> =

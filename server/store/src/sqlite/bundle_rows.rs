@@ -98,7 +98,7 @@ pub(super) fn exists(tx: &Transaction<'_>, feed: i64, sequence: u64) -> Result<b
 fn read(tx: &Transaction<'_>, (feed, id): (&Feed, i64), row: &Row<'_>) -> Result<BundleRow, StoreError> {
     let sequence = number(row, 0)?;
     let place = format!("bundle {sequence} of {feed}");
-    let (signing, signatures) = signatures(tx, [&id, &integer(sequence)]).map_err(at(&place))?;
+    let signers = signers(tx, [&id, &integer(sequence)]).map_err(at(&place))?;
     let rest = || {
         Ok(BundleRow {
             feed: feed.clone(),
@@ -109,9 +109,9 @@ fn read(tx: &Transaction<'_>, (feed, id): (&Feed, i64), row: &Row<'_>) -> Result
             count: number(row, 4)?,
             revised: number(row, 5)?,
             member_digest: value(row, 6)?,
-            signing,
+            signing: signers.keys,
             format: number(row, 7)?,
-            derived: derived(row, signatures)?,
+            derived: derived(row, signers.signatures)?,
         })
     };
     rest().map_err(at(place))
@@ -128,26 +128,28 @@ fn derived(row: &Row<'_>, signatures: Option<Vec<Vec<u8>>>) -> Result<Option<Der
     }
 }
 
-/// Who signs, and the signatures if all of them are there.
-fn signatures(
-    tx: &Transaction<'_>,
-    bundle: [&dyn ToSql; 2],
-) -> Result<(Vec<SigningKeyId>, Option<Vec<Vec<u8>>>), StoreError> {
+/// Who signs.
+struct Signers {
+    keys: Vec<SigningKeyId>,
+    /// All of the signatures or none.
+    signatures: Option<Vec<Vec<u8>>>,
+}
+
+fn signers(tx: &Transaction<'_>, bundle: [&dyn ToSql; 2]) -> Result<Signers, StoreError> {
     const SQL: &str = "-- bundle_signature::list
         SELECT key_id, key_version, signature FROM bundle_signature
         WHERE feed = ?1 AND sequence = ?2 ORDER BY position";
     let mut statement = tx.prepare_cached(SQL)?;
     let mut rows = statement.query(&bundle[..])?;
-    let (mut signing, mut signatures) = (Vec::new(), Vec::new());
+    let (mut keys, mut signatures) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let (id, version): (String, String) = (value(row, 0)?, value(row, 1)?);
-        signing.push(SigningKeyId::new(&id, &version).map_err(malformed)?);
+        keys.push(SigningKeyId::new(&id, &version).map_err(malformed)?);
         signatures.extend(value::<Option<Vec<u8>>>(row, 2)?);
     }
-    // A bundle without signers has none of its signatures and all of them; only what was derived can tell.
     match signatures.len() {
-        0 => Ok((signing, None)),
-        n if n == signing.len() => Ok((signing, Some(signatures))),
+        0 => Ok(Signers { keys, signatures: None }),
+        n if n == keys.len() => Ok(Signers { keys, signatures: Some(signatures) }),
         _ => Err(StoreError::Corrupt("signed in part".into())),
     }
 }

@@ -1,5 +1,7 @@
 //! Feeds: their rows, and the numbers that they take.
 
+use std::collections::BTreeSet;
+
 use proto::{Feed, Kind, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
@@ -37,12 +39,13 @@ pub(super) fn find(transaction: &Transaction<'_>, feed: &Feed) -> Result<FeedRow
     row.ok_or(StoreError::NotFound("feed"))?.map_err(at(format_args!("feed {feed}")))
 }
 
-/// The ids of `feeds`, all of which must be of one kind: keys go to no feed of reports.
+/// The ids of `feeds`, each once. All must be of one kind: keys go to no feed of reports.
 pub(super) fn ids(transaction: &Transaction<'_>, feeds: &[Feed], kind: Kind) -> Result<Vec<i64>, StoreError> {
     if feeds.iter().any(|feed| feed.kind != kind) {
         return Err(StoreError::NotFound("feed of this kind"));
     }
-    feeds.iter().map(|feed| Ok(find(transaction, feed)?.id)).collect()
+    let ids: Result<BTreeSet<i64>, StoreError> = feeds.iter().map(|feed| Ok(find(transaction, feed)?.id)).collect();
+    Ok(ids?.into_iter().collect())
 }
 
 /// All feeds, by path.

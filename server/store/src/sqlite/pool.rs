@@ -8,10 +8,13 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::StoreError;
 
-/// How long a connection waits for another program's write, in seconds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long emptying the write-ahead log waits for those who read it.
-const CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a connection sleeps before it asks again for a lock that another program holds. SQLite's own handler soon sleeps for 100 ms at a
+/// time, which starves it when the other program writes without a pause.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
+/// How often it asks until it gives up: about 10 s.
+const BUSY_ATTEMPTS: i32 = 10_000;
+/// How often emptying the write-ahead log asks those who read it: about 1 s, in which nobody writes.
+const CHECKPOINT_ATTEMPTS: i32 = 1_000;
 /// How many connections read beside the one that writes.
 const READERS: usize = 4;
 
@@ -35,7 +38,7 @@ impl Pool {
         migrate: impl FnOnce(&mut Connection) -> Result<(), StoreError>,
     ) -> Result<Self, StoreError> {
         let mut writer = Connection::open(path)?;
-        configure(&writer)?;
+        configure(&mut writer)?;
         migrate(&mut writer)?;
         let readers = (0..READERS).map(|_| open_reader(path).map(Mutex::new)).collect::<Result<_, _>>()?;
         Ok(Self { inner: Arc::new(Inner { writer: Mutex::new(writer), readers }) })
@@ -80,10 +83,10 @@ impl Pool {
     pub(super) async fn checkpoint(&self) -> Result<bool, StoreError> {
         let inner = Arc::clone(&self.inner);
         blocking("checkpoint", move || {
-            let connection = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            connection.busy_timeout(CHECKPOINT_TIMEOUT)?;
+            let mut connection = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            connection.busy_handler(Some(|attempt| pause(attempt, CHECKPOINT_ATTEMPTS)))?;
             let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.busy_handler(Some(|attempt| pause(attempt, BUSY_ATTEMPTS)))?;
             Ok(busy? == 0)
         })
         .await
@@ -99,15 +102,15 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    let reader =
+    let mut reader =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    configure(&reader)?;
+    configure(&mut reader)?;
     reader.pragma_update(None, "query_only", true)?;
     Ok(reader)
 }
 
-fn configure(connection: &Connection) -> Result<(), StoreError> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+fn configure(connection: &mut Connection) -> Result<(), StoreError> {
+    connection.busy_handler(Some(|attempt| pause(attempt, BUSY_ATTEMPTS)))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -117,6 +120,12 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
+}
+
+/// Waits for a lock, on a thread made for blocking; whether to ask again.
+fn pause(attempt: i32, attempts: i32) -> bool {
+    std::thread::sleep(BUSY_PAUSE);
+    attempt < attempts
 }
 
 impl From<rusqlite::Error> for StoreError {

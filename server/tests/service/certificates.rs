@@ -9,8 +9,9 @@ use proto::commitment::KeySegment;
 use serde_json::{Value, json};
 use server::Settings;
 
-use crate::authority::Authority;
-use crate::system::{NORTH, SOUTH, System, commit, hmac_key};
+use crate::authority::{Authority, NORTH, SOUTH};
+use crate::phone::{commit, hmac_key};
+use crate::system::System;
 
 fn url(bytes: &[u8]) -> String {
     base64::encode(bytes).replace('+', "-").replace('/', "_").trim_end_matches('=').to_owned()

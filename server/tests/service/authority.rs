@@ -5,6 +5,11 @@ use proto::certificate::{CertificateKey, CertificateSigner, Claims};
 use proto::commitment::Commitment;
 use proto::{ReportType, Timestamp};
 
+/// The authority that publishes in NO and SE.
+pub(crate) const NORTH: Authority = Authority::new("north", 1);
+/// The authority that publishes in DK.
+pub(crate) const SOUTH: Authority = Authority::new("south", 2);
+
 /// An authority that signs with one Ed25519 key.
 pub(crate) struct Authority {
     /// Its id and issuer.

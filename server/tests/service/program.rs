@@ -5,9 +5,14 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use proto::certificate::CertificateSigner;
+use proto::ReportType::Confirmed;
 use serde_json::Value;
+use store::Clock;
 use tempfile::TempDir;
+
+use crate::authority::NORTH;
+use crate::phone;
+use crate::wire::{exchange, request};
 
 /// A directory with a database to be and an authority's public key.
 struct Desk {
@@ -17,8 +22,7 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let signer = CertificateSigner::new(ed25519_dalek::SigningKey::from_bytes(&[1; 32]));
-        std::fs::write(directory.path().join("north.pem"), signer.public_key().to_pem()).expect("written");
+        std::fs::write(directory.path().join("north.pem"), NORTH.public_key().to_pem()).expect("written");
         std::fs::write(directory.path().join("no.pem"), "no key").expect("written");
         Self { directory }
     }
@@ -107,7 +111,7 @@ fn the_help_is_the_manual() {
         let help = desk.command(&format!("{command} --help")).env_clear().output().expect("it runs");
         manual += &format!("$ server {command} --help\n{}\n", String::from_utf8(help.stdout).expect("text"));
     }
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/help.txt");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/service/help.txt");
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&golden, &manual).expect("written");
     }
@@ -115,9 +119,10 @@ fn the_help_is_the_manual() {
     assert_eq!(manual, expected, "if this is how it should read, run the test again with BLESS=1");
 }
 
-/// A running server and the address that it printed.
-fn serve(desk: &Desk) -> (Child, String) {
-    let mut child = desk.command("serve --listen 127.0.0.1:0 --json").stdout(Stdio::piped()).spawn().expect("it runs");
+/// A running server, and the address that it printed.
+fn serve(desk: &Desk, log: Stdio) -> (Child, String) {
+    let mut command = desk.command("serve --listen 127.0.0.1:0 --json");
+    let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("it runs");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
     let line: Value = serde_json::from_str(&line).expect("JSON");
@@ -134,7 +139,7 @@ fn signal(child: &Child, name: &str) {
 fn a_signal_stops_the_server_after_the_request_under_way() {
     for name in ["-TERM", "-INT"] {
         let desk = Desk::new();
-        let (mut child, address) = serve(&desk);
+        let (mut child, address) = serve(&desk, Stdio::null());
         let mut stream = TcpStream::connect(address).expect("it listens");
         let head = "POST /v1/publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\
             Expect: 100-continue\r\nConnection: close\r\n\r\n";
@@ -150,4 +155,36 @@ fn a_signal_stops_the_server_after_the_request_under_way() {
         assert!(reply.starts_with("HTTP/1.1 400 "), "{reply}");
         assert!(child.wait().expect("it ends").success(), "{name}");
     }
+}
+
+#[test]
+fn requests_of_phones_leave_no_line_in_the_log() {
+    let desk = Desk::new();
+    assert!(desk.run(ADD).status.success());
+    let (child, address) = serve(&desk, Stdio::piped());
+    let now = Clock::system().now();
+    let keys = phone::keys(now, 1, 3);
+    let certificate = NORTH.certify(phone::commit(&keys), Confirmed, now);
+    let good = serde_json::to_vec(&phone::upload(keys.clone(), &NORTH, certificate)).expect("JSON");
+    let bad = serde_json::to_vec(&phone::upload(keys, &NORTH, "bad".to_owned())).expect("JSON");
+    for (body, status) in [(good, 200), (bad, 401), (b"{".to_vec(), 400)] {
+        let request = request("POST", "/v1/publish", Some("application/json"), &body);
+        assert_eq!(exchange(address.parse().expect("an address"), &request).status, status);
+    }
+    signal(&child, "-TERM");
+    let output = child.wait_with_output().expect("it ends");
+    let log = String::from_utf8(output.stderr).expect("text");
+    let lines = log.lines().skip_while(|line| !line.contains("listening on"));
+    let between: Vec<_> = lines.skip(1).take_while(|line| !line.contains("stopping")).collect();
+    assert!(log.contains("listening on") && between.is_empty(), "{between:?}");
+}
+
+#[test]
+fn a_server_that_believes_nobody_says_so() {
+    let desk = Desk::new();
+    let (child, _) = serve(&desk, Stdio::piped());
+    signal(&child, "-TERM");
+    let output = child.wait_with_output().expect("it ends");
+    let log = String::from_utf8(output.stderr).expect("text");
+    assert!(log.contains("server authority add"), "{log}");
 }

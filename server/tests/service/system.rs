@@ -1,27 +1,19 @@
-//! A running server with two authorities, and phones that upload to it.
+//! A running server with two authorities: the north publishes in NO and SE, the south in DK.
 
 use std::net::{SocketAddr, TcpListener};
 
 use actix_web::dev::ServerHandle;
-use proto::api::base64;
 use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
-use proto::commitment::{Commitment, HmacKey, KeySegment};
-use proto::{Interval, ReportType, Timestamp};
+use proto::{ReportType, Timestamp};
 use serde::Serialize;
 use server::admin::{AuthoritySpec, register_authority};
 use server::{Settings, State};
 use store::{Authorities, Bundles, Clock, SqliteKeyStore};
 use tempfile::TempDir;
 
-use crate::authority::Authority;
+use crate::authority::{NORTH, SOUTH};
+use crate::phone;
 use crate::wire::{self, Reply};
-
-/// The authority that publishes in NO and SE.
-pub(crate) const NORTH: Authority = Authority::new("north", 1);
-/// The authority that publishes in DK.
-pub(crate) const SOUTH: Authority = Authority::new("south", 2);
-/// The phone's HMAC key.
-const HMAC_KEY: [u8; 16] = [5; 16];
 
 /// A server on a free port, over a database of its own.
 pub(crate) struct System {
@@ -96,46 +88,26 @@ impl System {
         assert_eq!(self.stored().await, []);
     }
 
-    /// `count` keys of one person: one a day, the newest of yesterday. All have ended, so all may be published.
+    /// [`phone::keys`] by this server's clock.
     pub(crate) fn keys(&self, person: u8, count: u8) -> Vec<ExposureKey> {
-        let today = Interval::containing(self.now()).midnight();
-        let key = |day: u8| ExposureKey {
-            key: base64::encode(&[[person; 8], [day; 8]].concat()),
-            rolling_start_number: i64::from(today.number()) - 144 * (i64::from(day) + 2),
-            rolling_period: 144,
-            transmission_risk: 3,
-        };
-        (0..count).map(key).collect()
+        phone::keys(self.now(), person, count)
     }
 
     /// A good upload of these keys under a certificate of the north.
     pub(crate) fn upload(&self, keys: Vec<ExposureKey>, report_type: ReportType) -> PublishRequest {
-        let certificate = NORTH.certify(commit(&keys), report_type, self.now());
-        self.upload_with(keys, certificate)
+        let certificate = NORTH.certify(phone::commit(&keys), report_type, self.now());
+        phone::upload(keys, &NORTH, certificate)
     }
 
-    /// An upload of these keys under any certificate.
+    /// An upload of these keys to the north under any certificate.
     pub(crate) fn upload_with(&self, keys: Vec<ExposureKey>, certificate: String) -> PublishRequest {
-        PublishRequest {
-            temporary_exposure_keys: keys,
-            health_authority_id: NORTH.id.to_owned(),
-            verification_payload: certificate,
-            hmac_key: base64::encode(&HMAC_KEY),
-            ..PublishRequest::default()
-        }
+        phone::upload(keys, &NORTH, certificate)
     }
 
     /// A good upload of these reports under a certificate of the north.
     pub(crate) fn upload_reports(&self, reports: Vec<String>, report_type: ReportType) -> ReportsRequest {
-        let texts: Vec<_> = reports.iter().map(String::as_str).collect();
-        let commitment = hmac_key().commit_reports(&texts);
-        ReportsRequest {
-            health_authority_id: NORTH.id.to_owned(),
-            verification_payload: NORTH.certify(commitment, report_type, self.now()),
-            hmac_key: base64::encode(&HMAC_KEY),
-            reports,
-            padding: String::new(),
-        }
+        let certificate = NORTH.certify(phone::commit_reports(&reports), report_type, self.now());
+        phone::upload_reports(reports, &NORTH, certificate)
     }
 }
 
@@ -144,23 +116,4 @@ impl Drop for System {
         // The command is sent by the call; nobody need wait for it.
         drop(self.server.stop(false));
     }
-}
-
-/// The phone's HMAC key.
-pub(crate) fn hmac_key() -> HmacKey {
-    HmacKey::new(&HMAC_KEY).expect("16 bytes")
-}
-
-/// The commitment over keys as they stand in an upload.
-pub(crate) fn commit(keys: &[ExposureKey]) -> Commitment {
-    let segments: Vec<_> = keys
-        .iter()
-        .map(|sent| KeySegment {
-            key: &sent.key,
-            rolling_start: sent.rolling_start_number,
-            rolling_period: sent.rolling_period,
-            transmission_risk: sent.transmission_risk,
-        })
-        .collect();
-    hmac_key().commit_keys(&segments)
 }

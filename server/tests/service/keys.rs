@@ -4,8 +4,9 @@ use proto::ReportType::{Confirmed, Negative};
 use proto::api::publish::{ExposureKey, PublishRequest};
 use store::{Bundles, SealOutcome, SealPolicy};
 
-use crate::authority::Authority;
-use crate::system::{SOUTH, System, commit};
+use crate::authority::{Authority, SOUTH};
+use crate::phone::commit;
+use crate::system::System;
 use crate::wire::{exchange, request};
 
 /// What waits after an upload of `count` keys under a certificate of the north.

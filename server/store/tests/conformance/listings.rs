@@ -1,0 +1,93 @@
+//! Numbers, and what is listed at each.
+
+use proto::Timestamp;
+use proto::bundle::SigningKeyId;
+use proto::manifest::{AnnouncedKey, KeyUse};
+use store::{KeyStore, SealPolicy, StoreError};
+
+use crate::engine::Engine;
+use crate::samples::{gaen, keys, opened, policy, provenance, sealed};
+
+fn announced(usage: KeyUse, version: &str) -> AnnouncedKey {
+    let key = SigningKeyId { id: "242".into(), version: version.into() };
+    AnnouncedKey { usage, key, spki: version.as_bytes().to_vec(), not_before: Timestamp::from_unix(1_600_000_000) }
+}
+
+async fn number(store: &dyn KeyStore) -> u64 {
+    store.number(&gaen()).await.expect("read")
+}
+
+async fn seal(engine: &impl Engine, store: &dyn KeyStore, numbers: std::ops::Range<u64>, policy: &SealPolicy) {
+    let now = engine.clock().now();
+    store.accept_keys(&keys(numbers, now), &[gaen()], &provenance(now)).await.expect("accepted");
+    sealed(store, &gaen(), policy).await;
+}
+
+pub(crate) async fn a_feed_begins_at_number_zero_with_nothing(engine: &impl Engine) {
+    let store = opened(engine).await;
+    assert_eq!(number(&*store).await, 0);
+    let listing = store.listing(&gaen(), 0).await.expect("listed");
+    assert!(listing.keys.is_empty() && listing.bundles.is_empty());
+    assert!(matches!(store.listing(&gaen(), 1).await, Err(StoreError::NotFound("number"))));
+}
+
+pub(crate) async fn a_seal_takes_one_number_however_many_bundles_it_makes(engine: &impl Engine) {
+    let store = opened(engine).await;
+    seal(engine, &*store, 0..28, &SealPolicy { max_entries: 10, ..policy() }).await;
+    assert_eq!(number(&*store).await, 1);
+    let listing = store.listing(&gaen(), 1).await.expect("listed");
+    assert_eq!(listing.bundles.iter().map(|b| b.sequence).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(listing.time >= engine.clock().now().plus(-60));
+}
+
+pub(crate) async fn a_listing_at_an_old_number_does_not_change(engine: &impl Engine) {
+    let store = opened(engine).await;
+    store.announce(&gaen(), &[announced(KeyUse::Current, "v1")]).await.expect("announced");
+    seal(engine, &*store, 0..14, &policy()).await;
+    let mut before = Vec::new();
+    for number in 0..=2 {
+        before.push(store.listing(&gaen(), number).await.expect("listed"));
+    }
+
+    seal(engine, &*store, 14..28, &policy()).await;
+    store.announce(&gaen(), &[announced(KeyUse::Current, "v2")]).await.expect("announced");
+    store.record_put(&gaen(), 1, "near").await.expect("recorded");
+    store.record_listed(&gaen(), 4, "near").await.expect("recorded");
+    for listing in before {
+        assert_eq!(store.listing(&gaen(), listing.number).await.expect("listed"), listing);
+    }
+    assert_eq!(store.listing(&gaen(), 4).await.expect("listed").bundles.len(), 2);
+}
+
+pub(crate) async fn announcing_the_same_keys_again_takes_no_number(engine: &impl Engine) {
+    let store = opened(engine).await;
+    let (current, next) = (announced(KeyUse::Current, "v1"), announced(KeyUse::Next, "v2"));
+    store.announce(&gaen(), &[current.clone(), next.clone()]).await.expect("announced");
+    store.announce(&gaen(), &[next.clone(), current.clone(), next.clone()]).await.expect("announced");
+    assert_eq!(number(&*store).await, 1);
+    let listing = store.listing(&gaen(), 1).await.expect("listed");
+    assert_eq!(listing.keys, [current, next], "current keys stand first");
+}
+
+pub(crate) async fn keys_are_announced_from_one_number_to_another(engine: &impl Engine) {
+    let store = opened(engine).await;
+    let (v1, v2) = (announced(KeyUse::Current, "v1"), announced(KeyUse::Current, "v2"));
+    let moved = AnnouncedKey { not_before: v2.not_before.plus(60), ..v2.clone() };
+    let steps = [vec![v1.clone()], vec![v1, v2.clone()], vec![moved], vec![], vec![v2]];
+    for (taken, keys) in (1..).zip(&steps) {
+        store.announce(&gaen(), keys).await.expect("announced");
+        assert_eq!(number(&*store).await, taken);
+    }
+    for (taken, keys) in (1..).zip(steps) {
+        assert_eq!(store.listing(&gaen(), taken).await.expect("listed").keys, keys, "at number {taken}");
+    }
+}
+
+pub(crate) async fn the_time_of_a_listing_never_runs_backwards(engine: &impl Engine) {
+    let store = opened(engine).await;
+    seal(engine, &*store, 0..14, &policy()).await;
+    engine.clock().set_offset(-7_200);
+    seal(engine, &*store, 14..28, &policy()).await;
+    let first = store.listing(&gaen(), 1).await.expect("listed").time;
+    assert_eq!(store.listing(&gaen(), 2).await.expect("listed").time, first);
+}

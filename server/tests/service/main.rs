@@ -1,0 +1,13 @@
+//! The key server as phones and operators meet it: over real HTTP, on a real database, and as a program.
+
+mod authority;
+mod phone;
+mod system;
+mod wire;
+
+mod answers;
+mod certificates;
+mod keys;
+mod reports;
+
+mod program;
