@@ -1,1 +1,3 @@
 //! Faults: programs that are killed, disks that fill, networks that break. What was acknowledged survives all of it.
+
+mod crash;

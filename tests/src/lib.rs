@@ -10,6 +10,7 @@ pub mod network;
 
 pub mod bucket;
 pub mod outside_reader;
+pub mod stepping;
 
 pub mod authority;
 pub mod phone;

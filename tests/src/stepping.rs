@@ -1,0 +1,93 @@
+//! Runs `stepping_exporter`, an exporter that stops at every step of a pass, and kills it where it stands.
+
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::Context as _;
+use exporter::Settings;
+
+/// Seconds by which the clock of a stepping exporter is late. It always stands before the end of the newest bundle, so the times of its own
+/// bundles follow from that end alone and not from when the test runs.
+pub const CLOCK_OFFSET: i64 = -7_200;
+
+/// Settings that cut what waits into several bundles.
+///
+/// # Errors
+/// If the path of the database is none that fits into a URL.
+pub fn settings(database: &Path, keys: PathBuf) -> anyhow::Result<Settings> {
+    let url = format!("sqlite:{}", database.display()).parse()?;
+    let small = Settings { minimum_keys: 1, minimum_reports: 1, ..Settings::new(url, keys) };
+    Ok(Settings { maximum_keys: 15, maximum_reports: 5, ..small })
+}
+
+/// A running `stepping_exporter`.
+pub struct SteppingExporter {
+    process: Child,
+    answers: ChildStdin,
+    steps: Lines<BufReader<ChildStdout>>,
+}
+
+impl SteppingExporter {
+    /// Starts it; `program` is its path.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start(program: &str, database: &Path, keys: &Path, buckets: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut command = Command::new(program);
+        command.arg(database).arg(keys).arg(CLOCK_OFFSET.to_string()).args(buckets);
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let answers = process.stdin.take().context("its input is piped")?;
+        let steps = BufReader::new(process.stdout.take().context("its output is piped")?).lines();
+        Ok(Self { process, answers, steps })
+    }
+
+    /// The step that it stops at next, without letting it go on; none once the pass is over.
+    ///
+    /// # Errors
+    /// If it ends in any other way.
+    pub fn next_step(&mut self) -> anyhow::Result<Option<String>> {
+        if let Some(step) = self.steps.next() {
+            return Ok(Some(step?));
+        }
+        let status = self.process.wait()?;
+        anyhow::ensure!(status.success(), "the exporter failed: {status}");
+        Ok(None)
+    }
+
+    /// Lets it go on from the step where it stands.
+    ///
+    /// # Errors
+    /// If it is gone.
+    pub fn go_on(&mut self) -> anyhow::Result<()> {
+        Ok(self.answers.write_all(b"\n")?)
+    }
+
+    /// Lets it go on past `steps` steps and kills it, with SIGKILL, at the one after. Answers with that step, or none if the pass was over
+    /// before.
+    ///
+    /// # Errors
+    /// If it fails by itself.
+    pub fn kill_after(mut self, steps: usize) -> anyhow::Result<Option<String>> {
+        for _ in 0..steps {
+            if self.next_step()?.is_none() {
+                return Ok(None);
+            }
+            self.go_on()?;
+        }
+        let step = self.next_step()?;
+        if step.is_some() {
+            self.process.kill()?;
+            self.process.wait()?;
+        }
+        Ok(step)
+    }
+}
+
+/// Nothing that a test started outlives it.
+impl Drop for SteppingExporter {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
