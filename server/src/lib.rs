@@ -1,7 +1,7 @@
 //! The write path: phones bring keys and reports with a certificate, and what is true and within the rules is stored for the exporter.
 //!
-//! How one upload walks: a handler reads the [body](body), [belief](belief) asks whether the certificate is true and for exactly these
-//! keys, the [rules](rules) judge each of them, the store writes what is good, and the [answer](answer) says what was not. The answer
+//! How one upload walks: a handler reads the `body`, `belief` asks whether the certificate is true and for exactly these
+//! keys, the `rules` judge each of them, the store writes what is good, and the `answer` says what was not. The answer
 //! depends on the body and the certificate alone, never on what is stored: a repeat is answered like the first time, and nobody can
 //! find out by asking which keys are known. No route returns keys.
 
