@@ -103,3 +103,103 @@ fn is_json(request: &HttpRequest) -> bool {
     let media_type = value.and_then(|value| value.split(';').next());
     media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+    use serde_json::json;
+
+    use crate::handlers::fixture_test::{COMMITMENT, Desk};
+
+    const JSON: (&str, &str) = ("Content-Type", "application/json");
+    const PATHS: [&str; 3] = ["/api/verify", "/api/certificate", "/api/issue"];
+
+    fn key<'a>(desk: &'a Desk, path: &str) -> (&'static str, &'a str) {
+        ("x-api-key", if path == "/api/issue" { &desk.admin } else { &desk.device })
+    }
+
+    #[actix_web::test]
+    async fn a_body_is_json_and_says_so() {
+        let desk = Desk::open().await;
+        for path in PATHS {
+            let key = key(&desk, path);
+            for content_type in ["text/plain", "application/jsonp", "", "application/x-www-form-urlencoded"] {
+                let headers = [key, ("Content-Type", content_type)];
+                let answer = desk.send(Method::POST, path, &headers, b"{}".to_vec()).await;
+                assert_eq!(answer.refusal(), (415, "unsupported_media_type"), "{content_type}");
+            }
+            assert_eq!(desk.send(Method::POST, path, &[key], b"{}".to_vec()).await.refusal().0, 415);
+            for body in ["", "{", "{}{}", "[]", "null", "\u{feff}{}", r#"{"padding":1}"#, r#"{"x":""}"#] {
+                let answer = desk.send(Method::POST, path, &[key, JSON], body.into()).await;
+                assert_eq!(answer.refusal(), (400, "unparsable_request"), "{path} {body}");
+            }
+            let charset = ("Content-Type", "Application/JSON; charset=utf-8");
+            let answer = desk.send(Method::POST, path, &[key, charset], b"{}".to_vec()).await;
+            assert_ne!(answer.status, 415);
+        }
+        assert!(desk.is_empty().await);
+    }
+
+    #[actix_web::test]
+    async fn a_body_may_have_64000_bytes_and_no_more() {
+        let desk = Desk::open().await;
+        for path in PATHS {
+            let key = key(&desk, path);
+            let sized = |size: usize| format!("{{\"padding\":\"{}\"}}", "A".repeat(size - 14)).into_bytes();
+            assert_eq!(sized(64_000).len(), 64_000);
+            let fits = desk.send(Method::POST, path, &[key, JSON], sized(64_000)).await;
+            assert_eq!(fits.refusal().0, 400);
+            for size in [64_001, 200_000, 2_000_000] {
+                let answer = desk.send(Method::POST, path, &[key, JSON], sized(size)).await;
+                assert_eq!(answer.refusal(), (413, "request_too_large"), "{size}");
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn strangers_learn_nothing_about_their_bodies() {
+        let desk = Desk::open().await;
+        for path in PATHS {
+            for body in [vec![], b"{}".to_vec(), vec![b'x'; 70_000]] {
+                let answer = desk.send(Method::POST, path, &[], body).await;
+                assert_eq!(answer.refusal(), (401, "unauthorized"));
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn other_methods_and_paths_are_refused_in_the_same_shape() {
+        let desk = Desk::open().await;
+        for path in PATHS {
+            for method in [Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS] {
+                let answer = desk.send(method, path, &[key(&desk, path)], vec![]).await;
+                assert_eq!(answer.refusal(), (405, "method_not_allowed"));
+            }
+        }
+        for path in ["/", "/api", "/api/verify/", "/api/Verify", "/v1/publish"] {
+            assert_eq!(desk.post(path, &desk.device, &json!({})).await.refusal(), (404, "not_found"));
+        }
+    }
+
+    #[actix_web::test]
+    async fn every_reply_has_the_same_header_names() {
+        let desk = Desk::open().await;
+        let token = desk.token().await;
+        let code = desk.code().await;
+        let answers = [
+            desk.issue(&json!({ "testType": "likely" })).await,
+            desk.verify(&json!({ "code": code })).await,
+            desk.verify(&json!({ "code": "00" })).await,
+            desk.certificate(&token, COMMITMENT).await,
+            desk.certificate("", COMMITMENT).await,
+            desk.verify(&json!([])).await,
+            desk.post("/api/verify", "", &json!({})).await,
+            desk.post("/api/nothing", "", &json!({})).await,
+            desk.send(Method::GET, "/api/verify", &[], vec![]).await,
+            desk.send(Method::POST, "/api/verify", &[JSON], vec![b' '; 70_000]).await,
+        ];
+        for answer in &answers {
+            assert_eq!(answer.headers, answers[0].headers, "{}", answer.status);
+        }
+    }
+}

@@ -1,1 +1,148 @@
-//! An authority at work, for tests.
+//! An authority at work, for the tests of the routes: a service of its own, the keys to it, and a clock that can be moved.
+
+use std::path::PathBuf;
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Data;
+use actix_web::{App, test};
+use proto::api::verification::API_KEY_HEADER;
+use serde_json::{Value, json};
+use store::{ApiKeyKind, Clock};
+
+use crate::admin::{self, AuthoritySpec};
+use crate::app::routes;
+use crate::config::Settings;
+use crate::state::State;
+
+/// A commitment that nobody looks into.
+pub(crate) const COMMITMENT: &str = "2u1nHt5WWurJytFLF3xitNzM99oNrad2y4YGOL53AeY=";
+/// Another.
+pub(crate) const OTHER_COMMITMENT: &str = "mFNI9zhTA17n4ndd1Vu5tsn4XQX0gPrIKyjeh/9noUE=";
+/// A third.
+pub(crate) const THIRD_COMMITMENT: &str = "J9S7xVebH/66dm14wGsIcAnSUR3PHD4NtDQEOGZbDUo=";
+/// A phone's nonce: 16 bytes.
+pub(crate) const NONCE: &str = "AAECAwQFBgcICQoLDA0ODw==";
+
+/// The service, with one authority, `no`, that has a signing key.
+pub(crate) struct Desk {
+    /// The open service.
+    pub(crate) state: State,
+    /// Its clock.
+    pub(crate) clock: Clock,
+    /// The authority's keys to the API.
+    pub(crate) admin: String,
+    /// And those of its app.
+    pub(crate) device: String,
+    _dir: tempfile::TempDir,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Vec<String>,
+    pub(crate) body: Value,
+}
+
+impl Desk {
+    /// Opens one.
+    pub(crate) async fn open() -> Self {
+        let desk = Self::without_signing_key().await;
+        admin::create_signing_key(&desk.state, "no").await.expect("a key");
+        desk
+    }
+
+    /// Opens one whose authority cannot sign yet.
+    pub(crate) async fn without_signing_key() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| -> PathBuf { dir.path().join(name) };
+        let settings = Settings {
+            database_url: format!("sqlite:{}", path("codes.db").display()),
+            secret_file: path("secret"),
+            signing_key_dir: path("keys"),
+        };
+        Settings::create_secret(&settings.secret_file).expect("a secret");
+        let clock = Clock::system();
+        let state = State::open(&settings, clock.clone()).expect("opens");
+        let (admin, device) = authority(&state, "no", false).await;
+        Self { state, clock, admin, device, _dir: dir }
+    }
+
+    /// Sends JSON and checks what holds of every reply to a POST: one size, one type, not to be stored.
+    pub(crate) async fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+        let content_type = ("Content-Type", "application/json");
+        self.send(Method::POST, path, &[(API_KEY_HEADER, key), content_type], body.to_string().into()).await
+    }
+
+    /// Sends anything.
+    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let app = App::new().app_data(Data::new(self.state.clone())).configure(routes);
+        let service = test::init_service(app).await;
+        let mut request = test::TestRequest::with_uri(path).method(method).set_payload(body);
+        for &header in headers {
+            request = request.insert_header(header);
+        }
+        let response = test::call_service(&service, request.to_request()).await;
+        let status = response.status();
+        let value = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        assert_eq!((value("content-type"), value("cache-control")), ("application/json", "no-store"), "{path}");
+        let mut headers: Vec<_> = response.headers().keys().map(|name| name.to_string()).collect();
+        headers.sort();
+        let bytes = test::read_body(response).await;
+        assert_eq!(bytes.len(), 4_096, "every reply has one size, whatever it says");
+        Answer { status, headers, body: serde_json::from_slice(&bytes).expect("JSON") }
+    }
+
+    /// Issues a code.
+    pub(crate) async fn issue(&self, body: &Value) -> Answer {
+        self.post("/api/issue", &self.admin, body).await
+    }
+
+    /// Issues a code for a confirmed case with an onset.
+    pub(crate) async fn code(&self) -> String {
+        let answer = self.issue(&json!({ "testType": "confirmed" })).await;
+        answer.text("code").to_owned()
+    }
+
+    /// Claims a code.
+    pub(crate) async fn verify(&self, body: &Value) -> Answer {
+        self.post("/api/verify", &self.device, body).await
+    }
+
+    /// Issues a code and claims it.
+    pub(crate) async fn token(&self) -> String {
+        let code = self.code().await;
+        self.verify(&json!({ "code": code, "nonce": NONCE })).await.text("token").to_owned()
+    }
+
+    /// Has a commitment certified.
+    pub(crate) async fn certificate(&self, token: &str, commitment: &str) -> Answer {
+        self.post("/api/certificate", &self.device, &json!({ "token": token, "ekeyhmac": commitment })).await
+    }
+
+    /// Whether the database holds nothing of anybody's.
+    pub(crate) async fn is_empty(&self) -> bool {
+        let doomsday = self.state.now().plus(1_000_000_000);
+        self.state.store().purge(doomsday, 1_000).await.expect("purged") == 0
+    }
+}
+
+impl Answer {
+    /// A field of a reply that must be there.
+    pub(crate) fn text(&self, field: &str) -> &str {
+        self.body[field].as_str().unwrap_or_else(|| panic!("no {field} in a reply of status {}", self.status))
+    }
+
+    /// Status and code of a refusal; both spellings of the code must agree.
+    pub(crate) fn refusal(&self) -> (u16, &str) {
+        assert_eq!(self.text("errorCode"), self.text("error_code"));
+        (self.status.as_u16(), self.text("errorCode"))
+    }
+}
+
+/// Registers an authority and gives out its ADMIN and DEVICE keys.
+pub(crate) async fn authority(state: &State, id: &str, date_required: bool) -> (String, String) {
+    let spec = AuthoritySpec { id: id.to_owned(), date_required, ..AuthoritySpec::default() };
+    admin::create_authority(state, spec).await.expect("created");
+    let key = async |kind| admin::create_api_key(state, id, kind).await.expect("a key").as_str().to_owned();
+    (key(ApiKeyKind::Admin).await, key(ApiKeyKind::Device).await)
+}

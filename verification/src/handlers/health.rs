@@ -17,3 +17,17 @@ pub(crate) async fn health(state: Data<State>) -> HttpResponse {
     };
     reply.content_type(ContentType::json()).insert_header((CACHE_CONTROL, "no-store")).body(body)
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+
+    use super::*;
+    use crate::handlers::fixture_test::Desk;
+
+    #[actix_web::test]
+    async fn a_service_with_a_database_is_well() {
+        let desk = Desk::open().await;
+        assert_eq!(health(Data::new(desk.state.clone())).await.status(), StatusCode::OK);
+    }
+}

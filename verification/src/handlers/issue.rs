@@ -29,3 +29,125 @@ pub(crate) async fn issue(state: Data<State>, call: Call<Admin, IssueRequest>) -
         ..IssueReply::default()
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::handlers::fixture_test::{Desk, authority};
+
+    const UUID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+
+    fn day(desk: &Desk, ago: i64) -> String {
+        dates::day_text(proto::Interval::containing(desk.state.now().plus(-86_400 * ago)))
+    }
+
+    #[actix_web::test]
+    async fn an_issued_code_has_eight_digits_and_a_quarter_of_an_hour() {
+        let desk = Desk::open().await;
+        let before = desk.state.now().unix();
+        let answer = desk.issue(&json!({ "testType": "confirmed" })).await;
+        assert_eq!(answer.status, 200);
+        let code = answer.text("code");
+        assert!(code.len() == 8 && code.bytes().all(|digit| digit.is_ascii_digit()));
+        assert_eq!(answer.text("uuid").len(), 36);
+        let expires_at = answer.body["expiresAtTimestamp"].as_i64().expect("seconds");
+        assert!((before + 900..before + 960).contains(&expires_at));
+        assert_eq!(answer.text("expiresAt"), dates::rfc1123(proto::Timestamp::from_unix(expires_at)));
+        assert_eq!(answer.body["longExpiresAtTimestamp"], expires_at);
+        assert_eq!(answer.text("longExpiresAt"), answer.text("expiresAt"));
+        assert!(answer.body.get("generatedSMS").is_none());
+    }
+
+    #[actix_web::test]
+    async fn the_same_request_with_the_same_uuid_gets_the_same_code() {
+        let desk = Desk::open().await;
+        let request = json!({ "testType": "likely", "symptomDate": day(&desk, 3), "uuid": UUID });
+        let first = desk.issue(&request).await;
+        assert_eq!(first.text("uuid"), UUID);
+        desk.clock.set_offset(600);
+        let mut padded = request.clone();
+        padded["padding"] = json!("AAAA");
+        for repeat in [&request, &padded] {
+            let again = desk.issue(repeat).await;
+            assert_eq!(again.body["code"], first.body["code"]);
+            assert_eq!(again.body["expiresAtTimestamp"], first.body["expiresAtTimestamp"]);
+        }
+        assert_ne!(desk.issue(&json!({ "testType": "likely" })).await.body["code"], first.body["code"]);
+    }
+
+    #[actix_web::test]
+    async fn a_uuid_is_not_used_for_another_request_nor_after_claim_or_expiry() {
+        let desk = Desk::open().await;
+        let request = json!({ "testType": "likely", "uuid": UUID });
+        let code = desk.issue(&request).await.text("code").to_owned();
+        let other = json!({ "testType": "confirmed", "uuid": UUID });
+        assert_eq!(desk.issue(&other).await.refusal(), (409, "uuid_already_exists"));
+        assert_eq!(desk.verify(&json!({ "code": code })).await.status, 200);
+        assert_eq!(desk.issue(&request).await.refusal(), (409, "uuid_already_exists"));
+
+        let late = json!({ "testType": "likely", "uuid": UUID.replace('0', "1") });
+        assert_eq!(desk.issue(&late).await.status, 200);
+        desk.clock.set_offset(900);
+        assert_eq!(desk.issue(&late).await.refusal(), (409, "uuid_already_exists"));
+    }
+
+    #[actix_web::test]
+    async fn what_is_wrong_is_named_and_leaves_nothing() {
+        let desk = Desk::open().await;
+        let (tomorrow, old) = (day(&desk, -2), day(&desk, 30));
+        let long = "x".repeat(256);
+        let cases: Vec<(Value, &str, &str)> = vec![
+            (json!({}), "invalid_test_type", "testType"),
+            (json!({ "testType": "maybe" }), "invalid_test_type", "testType"),
+            (json!({ "testType": "user-report" }), "unsupported_test_type", "testType"),
+            (json!({ "testType": "likely", "symptomDate": tomorrow }), "invalid_date", "symptomDate"),
+            (json!({ "testType": "likely", "testDate": old }), "invalid_date", "testDate"),
+            (json!({ "testType": "likely", "testDate": "yesterday" }), "invalid_date", "testDate"),
+            (json!({ "testType": "likely", "tzOffset": 841 }), "unparsable_request", "tzOffset"),
+            (json!({ "testType": "likely", "tzOffset": "60" }), "unparsable_request", "tzOffset"),
+            (json!({ "testType": "likely", "uuid": "7" }), "unparsable_request", "uuid"),
+            (json!({ "testType": "likely", "externalIssuerID": long }), "unparsable_request", "externalIssuerID"),
+            (json!({ "testType": "likely", "phone": "+4791234567" }), "sms_failure", "phone"),
+            (json!({ "testType": "likely", "onlyGenerateSMS": true }), "sms_failure", "onlyGenerateSMS"),
+            (json!({ "testType": "likely", "colour": "red" }), "unparsable_request", "body"),
+            (json!([]), "unparsable_request", "body"),
+        ];
+        for (request, code, field) in cases {
+            let answer = desk.issue(&request).await;
+            assert_eq!(answer.refusal(), (400, code), "{request}");
+            assert!(answer.text("error").contains(field), "{request}: {}", answer.text("error"));
+            for said in ["maybe", "yesterday", "4791234567", "xxxx", "colour", "red"] {
+                assert!(!answer.text("error").contains(said), "{request}");
+            }
+        }
+        assert!(desk.is_empty().await);
+    }
+
+    #[actix_web::test]
+    async fn an_authority_may_insist_on_a_date() {
+        let desk = Desk::open().await;
+        let (admin, _) = authority(&desk.state, "se", true).await;
+        let undated = desk.post("/api/issue", &admin, &json!({ "testType": "likely" })).await;
+        assert_eq!(undated.refusal(), (400, "missing_date"));
+        assert!(desk.is_empty().await);
+        for field in ["symptomDate", "testDate"] {
+            let dated = json!({ "testType": "likely", field: day(&desk, 1) });
+            assert_eq!(desk.post("/api/issue", &admin, &dated).await.status, 200);
+        }
+    }
+
+    #[actix_web::test]
+    async fn only_the_authority_issues() {
+        let desk = Desk::open().await;
+        let stats = crate::admin::create_api_key(&desk.state, "no", store::ApiKeyKind::Stats).await.expect("a key");
+        let request = json!({ "testType": "likely" });
+        let cut = &desk.admin[..desk.admin.len() - 1];
+        for key in [desk.device.as_str(), stats.as_str(), cut, "", "no.admin.", &"x".repeat(5_000)] {
+            let answer = desk.post("/api/issue", key, &request).await;
+            assert_eq!(answer.refusal(), (401, "unauthorized"));
+        }
+        assert!(desk.is_empty().await);
+    }
+}

@@ -17,3 +17,42 @@ pub(crate) async fn jwks(state: Data<State>, authority: Path<String>) -> Result<
     let body = json!({ "keys": keys }).to_string();
     Ok(HttpResponse::Ok().content_type(ContentType::json()).insert_header(cached).body(body))
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::{App, test};
+
+    use super::*;
+    use crate::admin;
+    use crate::app::routes;
+    use crate::handlers::fixture_test::Desk;
+
+    async fn get(desk: &Desk, path: &str) -> (StatusCode, serde_json::Value) {
+        let app = App::new().app_data(Data::new(desk.state.clone())).configure(routes);
+        let service = test::init_service(app).await;
+        let response = test::call_service(&service, test::TestRequest::get().uri(path).to_request()).await;
+        let status = response.status();
+        (status, serde_json::from_slice(&test::read_body(response).await).expect("JSON"))
+    }
+
+    #[actix_web::test]
+    async fn all_live_keys_are_published_the_newest_first() {
+        let desk = Desk::without_signing_key().await;
+        assert_eq!(get(&desk, "/jwks/no").await, (StatusCode::OK, json!({ "keys": [] })));
+        let first = admin::create_signing_key(&desk.state, "no").await.expect("a key");
+        desk.clock.set_offset(10);
+        let second = admin::create_signing_key(&desk.state, "no").await.expect("a key");
+        let (status, set) = get(&desk, "/jwks/No").await;
+        assert_eq!((status, set), (StatusCode::OK, json!({ "keys": [second.to_jwk(), first.to_jwk()] })));
+    }
+
+    #[actix_web::test]
+    async fn an_unknown_authority_has_no_keys() {
+        let desk = Desk::open().await;
+        for path in ["/jwks/se", "/jwks/", "/jwks/no/more", "/jwks/..%2fno"] {
+            let (status, refusal) = get(&desk, path).await;
+            assert_eq!((status, &refusal["errorCode"]), (StatusCode::NOT_FOUND, &json!("not_found")), "{path}");
+        }
+    }
+}

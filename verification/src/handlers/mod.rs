@@ -7,4 +7,4 @@ pub(crate) mod jwks;
 pub(crate) mod verify;
 
 #[cfg(test)]
-mod fixture_test;
+pub(crate) mod fixture_test;

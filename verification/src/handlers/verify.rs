@@ -23,3 +23,153 @@ pub(crate) async fn verify(state: Data<State>, call: Call<Device, VerifyRequest>
         ..VerifyReply::default()
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::handlers::fixture_test::{COMMITMENT, Desk, NONCE, authority};
+
+    const OTHER_NONCE: &str = "AQECAwQFBgcICQoLDA0ODw==";
+
+    #[actix_web::test]
+    async fn a_code_becomes_a_token_with_what_was_said() {
+        let desk = Desk::open().await;
+        let today = dates::day_text(proto::Interval::containing(desk.state.now()));
+        let order = json!({ "testType": "negative", "symptomDate": today, "testDate": today });
+        let code = desk.issue(&order).await.text("code").to_owned();
+        let answer = desk.verify(&json!({ "code": code, "padding": "AA" })).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.text("testtype"), "negative");
+        assert_eq!((answer.text("symptomDate"), answer.text("testDate")), (today.as_str(), today.as_str()));
+        assert_eq!(answer.text("token").len(), 64);
+    }
+
+    #[actix_web::test]
+    async fn a_lost_reply_does_not_burn_a_code_with_a_nonce() {
+        let desk = Desk::open().await;
+        let code = desk.code().await;
+        let request = json!({ "code": code, "nonce": NONCE });
+        let token = desk.verify(&request).await.text("token").to_owned();
+        let url_safe = json!({ "code": code, "nonce": NONCE.trim_end_matches('=') });
+        for later in [0, 121, 900, 86_399] {
+            desk.clock.set_offset(later);
+            assert_eq!(desk.verify(&request).await.text("token"), token, "after {later} s");
+            assert_eq!(desk.verify(&url_safe).await.text("token"), token, "after {later} s");
+        }
+        desk.certificate(&token, COMMITMENT).await;
+        assert_eq!(desk.verify(&request).await.text("token"), token);
+        // A token lives for a day, rounded up to the hour.
+        desk.clock.set_offset(90_000);
+        assert_eq!(desk.verify(&request).await.refusal(), (400, "code_invalid"));
+    }
+
+    #[actix_web::test]
+    async fn a_lost_reply_does_not_burn_a_code_without_a_nonce() {
+        let desk = Desk::open().await;
+        let request = json!({ "code": desk.code().await });
+        let token = desk.verify(&request).await.text("token").to_owned();
+        desk.clock.set_offset(110);
+        assert_eq!(desk.verify(&request).await.text("token"), token);
+        desk.clock.set_offset(121);
+        assert_eq!(desk.verify(&request).await.refusal(), (400, "code_invalid"));
+        assert_eq!(desk.certificate(&token, COMMITMENT).await.status, 200);
+    }
+
+    #[actix_web::test]
+    async fn a_code_without_a_nonce_is_used_once_a_certificate_exists() {
+        let desk = Desk::open().await;
+        let request = json!({ "code": desk.code().await });
+        let token = desk.verify(&request).await.text("token").to_owned();
+        assert_eq!(desk.certificate(&token, COMMITMENT).await.status, 200);
+        assert_eq!(desk.verify(&request).await.refusal(), (400, "code_invalid"));
+    }
+
+    #[actix_web::test]
+    async fn a_used_code_is_nobody_elses() {
+        let desk = Desk::open().await;
+        let (bound, unbound) = (desk.code().await, desk.code().await);
+        assert_eq!(desk.verify(&json!({ "code": bound, "nonce": NONCE })).await.status, 200);
+        assert_eq!(desk.verify(&json!({ "code": unbound })).await.status, 200);
+        for other in [
+            json!({ "code": bound, "nonce": OTHER_NONCE }),
+            json!({ "code": bound }),
+            json!({ "code": unbound, "nonce": NONCE }),
+        ] {
+            assert_eq!(desk.verify(&other).await.refusal(), (400, "code_invalid"));
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_type_that_the_app_does_not_accept_leaves_the_code() {
+        let desk = Desk::open().await;
+        let code = desk.issue(&json!({ "testType": "negative" })).await.text("code").to_owned();
+        for accept in [json!(["confirmed"]), json!(["likely"]), json!(["user-report"])] {
+            let answer = desk.verify(&json!({ "code": code, "accept": accept })).await;
+            assert_eq!(answer.refusal(), (412, "unsupported_test_type"));
+        }
+        let unknown = desk.verify(&json!({ "code": code, "accept": ["positive"] })).await;
+        assert_eq!(unknown.refusal(), (400, "invalid_test_type"));
+        assert_eq!(desk.verify(&json!({ "code": code, "accept": ["negative"] })).await.status, 200);
+    }
+
+    #[actix_web::test]
+    async fn who_accepts_negative_accepts_confirmed() {
+        let desk = Desk::open().await;
+        let code = desk.code().await;
+        assert_eq!(desk.verify(&json!({ "code": code, "accept": ["negative"] })).await.status, 200);
+    }
+
+    #[actix_web::test]
+    async fn a_code_is_read_forgivingly() {
+        let desk = Desk::open().await;
+        let code = desk.code().await;
+        let typed = format!(" {} - {}\n", &code[..4], &code[4..]);
+        assert_eq!(desk.verify(&json!({ "code": typed })).await.status, 200);
+    }
+
+    #[actix_web::test]
+    async fn an_expired_code_says_so() {
+        let desk = Desk::open().await;
+        let code = desk.code().await;
+        desk.clock.set_offset(900);
+        assert_eq!(desk.verify(&json!({ "code": code })).await.refusal(), (400, "code_expired"));
+    }
+
+    #[actix_web::test]
+    async fn what_is_no_code_is_refused_like_an_unknown_one() {
+        let desk = Desk::open().await;
+        let code = desk.code().await;
+        let unknown = if code == "12345678" { "12345679" } else { "12345678" };
+        let unknown = desk.verify(&json!({ "code": unknown })).await;
+        assert_eq!(unknown.refusal(), (400, "code_invalid"));
+        let long = "1".repeat(50_000);
+        for text in ["", "1234", "hello", "abcdefghijklmnop", long.as_str()] {
+            let answer = desk.verify(&json!({ "code": text })).await;
+            assert_eq!((answer.refusal(), &answer.body), (unknown.refusal(), &unknown.body), "{text}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_code_belongs_to_the_app_of_its_authority() {
+        let desk = Desk::open().await;
+        let (_, device) = authority(&desk.state, "se", false).await;
+        let request = json!({ "code": desk.code().await });
+        assert_eq!(desk.post("/api/verify", &device, &request).await.refusal(), (400, "code_invalid"));
+        assert_eq!(desk.post("/api/verify", &desk.admin, &request).await.refusal(), (401, "unauthorized"));
+        assert_eq!(desk.verify(&request).await.status, 200);
+    }
+
+    #[actix_web::test]
+    async fn a_bad_nonce_is_named_and_leaves_the_code() {
+        let desk = Desk::open().await;
+        let code = desk.code().await;
+        for nonce in ["AAECAwQFBgcICQoLDA0O", "no base64!", &"A".repeat(2_000)] {
+            let answer = desk.verify(&json!({ "code": code, "nonce": nonce })).await;
+            assert_eq!(answer.refusal(), (400, "unparsable_request"));
+            assert!(answer.text("error").starts_with("nonce:"));
+        }
+        assert_eq!(desk.verify(&json!({ "code": code, "nonce": NONCE })).await.status, 200);
+    }
+}
