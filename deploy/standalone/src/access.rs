@@ -42,7 +42,8 @@ impl Access {
         write_private(&layout.access_file(), &to_json(self))
     }
 
-    /// Takes away the `access.json` of an earlier run, so that nobody takes its ports for ours.
+    /// Takes `access.json` away: at the end of a run, and before the next one should the last have been killed. While it is there, the
+    /// services listen.
     pub(crate) fn clear(layout: &Layout) -> Result<(), StandaloneError> {
         match fs::remove_file(layout.access_file()) {
             Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -40,7 +40,8 @@ pub(crate) struct Demo {
 /// Flags of `pratique serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where databases, keys and the public tree are kept. access.json, written once everything listens, has URLs and API keys for scripts.
+    /// Where databases, keys and the public tree are kept. access.json, there while everything listens, has URLs and API keys for
+    /// scripts.
     #[arg(long, value_name = "DIR", default_value = "pratique-data")]
     pub(crate) dir: PathBuf,
     /// The port of the verification service; 0 takes any free one.

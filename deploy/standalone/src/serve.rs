@@ -46,6 +46,7 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
     }
     export_until_stopped(system.exporter(), Duration::from_secs(flags.export_period), &mut stop).await;
     tracing::info!("stopping: requests that are under way are finished first");
+    Access::clear(&layout)?;
     listening.stop().await;
     Ok(())
 }

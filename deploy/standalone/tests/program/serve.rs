@@ -1,0 +1,184 @@
+//! `pratique serve`.
+
+use std::collections::HashSet;
+use std::fs;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use client::{
+    FeedState, Http, KeyExposures, KeyServer, KeyUpload, ReportExposures, ReportUpload, Secret, Subscription,
+};
+use proto::gaen::{Observation, Observations, TemporaryExposureKey};
+use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
+use proto::{Interval, Kind, index};
+use store::{Clock, chance};
+
+use crate::files::{bundles, mode, pratique};
+use crate::served::Served;
+use crate::socket::ask;
+
+/// A key of the day before yesterday: released at once, whatever the time.
+fn key() -> TemporaryExposureKey {
+    let day = Interval::containing(Clock::system().now()).midnight().plus(-2 * 144);
+    TemporaryExposureKey::new(&chance::bytes::<16>(), i64::from(day.number()), 144).expect("valid")
+}
+
+/// From a code to the server's receipt, for one key and one report.
+async fn upload(served: &Served, http: &Http, key: TemporaryExposureKey, report: SignedReport) {
+    let (verification, server) = (served.verification(http), KeyServer::new(http.clone(), served.base("server")));
+    let authority = served.text("/health_authority_id");
+    let secret = || Secret::draw(&mut chance::source());
+
+    let keys = KeyUpload::new(authority, &[(key, 0)], None, secret()).expect("one key");
+    let verified = verification.verify(&served.issue(), &[], &secret()).await.expect("verified");
+    let certificate = verification.certificate(&verified.token, &keys.commitment()).await.expect("certified");
+    assert_eq!(server.publish(&keys, &certificate).await.expect("taken").accepted, 1);
+
+    let reports = ReportUpload::new(authority, &[report], secret()).expect("one report");
+    let verified = verification.verify(&served.issue(), &[], &secret()).await.expect("verified");
+    let certificate = verification.certificate(&verified.token, &reports.commitment()).await.expect("certified");
+    assert_eq!(server.report(&reports, &certificate).await.expect("taken").accepted, 1);
+}
+
+fn report() -> SignedReport {
+    let memo = Memo::new(MemoType::CoEpiV1, &[]).expect("empty");
+    SignedReport::create(&ReportAuthorizationKey::from_seed(chance::bytes()), &memo, 1, 24).expect("24 numbers")
+}
+
+/// Polls until the export has come by.
+async fn first_bundle(subscription: &Subscription, state: &mut FeedState) -> proto::bundle::Bundle {
+    let mut bundles = Vec::new();
+    for _ in 0..600 {
+        let synced = subscription.sync(state, |fetched| bundles.push(fetched.bundle)).await;
+        // Until its first export a feed has neither index nor manifest.
+        assert!(synced.is_ok_and(|synced| synced.failed.is_empty()) || bundles.is_empty());
+        if let Some(bundle) = bundles.pop() {
+            return bundle;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no bundle came");
+}
+
+#[tokio::test]
+async fn a_script_goes_from_code_to_bundle_and_match() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start(dir.path());
+    assert_eq!(mode(&dir.path().join("access.json")), 0o600);
+    let http = Http::new().expect("opens");
+    let (key, report) = (key(), report());
+    upload(&served, &http, key, report.clone()).await;
+
+    let bundle = first_bundle(&served.subscription(&http, Kind::Gaen), &mut FeedState::default()).await;
+    let near = key.identifiers().zip(0..).skip(100).take(2);
+    let near = near.map(|(identifier, at)| Observation { identifier, heard: key.rolling_start().plus(at) });
+    let mut exposures = KeyExposures::default();
+    exposures.take_in(&bundle, &Observations::new(near));
+    assert_eq!(exposures.iter().map(|exposure| exposure.matches.len()).collect::<Vec<_>>(), [2]);
+
+    let bundle = first_bundle(&served.subscription(&http, Kind::Tcn), &mut FeedState::default()).await;
+    let heard: HashSet<_> = report.numbers().skip(5).take(3).collect();
+    let mut exposures = ReportExposures::default();
+    exposures.take_in(&bundle, &heard);
+    assert_eq!(exposures.iter().map(|exposure| exposure.numbers.len()).collect::<Vec<_>>(), [3]);
+    assert!(served.stop("-TERM").success());
+}
+
+#[tokio::test]
+async fn a_restart_keeps_authority_keys_and_feeds() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let http = Http::new().expect("opens");
+    let (mut state, first) = (FeedState::default(), key());
+
+    let served = Served::start(dir.path());
+    let keys = served.text("/api_keys/admin").to_owned();
+    upload(&served, &http, first, report()).await;
+    first_bundle(&served.subscription(&http, Kind::Gaen), &mut state).await;
+    assert!(served.stop("-INT").success());
+    assert!(!dir.path().join("access.json").exists());
+
+    // The database knows digests only; the keys themselves were kept.
+    let served = Served::start(dir.path());
+    assert_eq!(served.text("/api_keys/admin"), keys);
+    upload(&served, &http, key(), report()).await;
+    first_bundle(&served.subscription(&http, Kind::Gaen), &mut state).await;
+    assert_eq!(state.held.len(), 2);
+    assert!(served.stop("-TERM").success());
+
+    // Killed in the middle of something, it comes back all the same; and without its API keys it makes new ones.
+    drop(Served::start(dir.path()));
+    for left_behind in ["access.json", "private/api-keys.json"] {
+        fs::remove_file(dir.path().join(left_behind)).expect("there");
+    }
+    let served = Served::start(dir.path());
+    assert_ne!(served.text("/api_keys/admin"), keys);
+    assert_eq!(served.issue().len(), 8);
+    assert!(served.stop("-TERM").success());
+}
+
+#[test]
+fn a_feed_below_its_minimum_is_held() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start_with(dir.path(), &["--minimum-keys", "2", "--region", "NO-03", "--authority", "no.fhi"]);
+    assert_eq!((served.text("/region"), served.text("/health_authority_id")), ("NO-03", "no.fhi"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let http = Http::new().expect("opens");
+        upload(&served, &http, key(), report()).await;
+        // The report is out after an export; the one key of the same time is not.
+        first_bundle(&served.subscription(&http, Kind::Tcn), &mut FeedState::default()).await;
+        let mut state = FeedState::default();
+        let synced = served.subscription(&http, Kind::Gaen).sync(&mut state, drop).await.expect("an empty feed");
+        assert_eq!(synced.fetched, 0);
+        upload(&served, &http, key(), report()).await;
+        first_bundle(&served.subscription(&http, Kind::Gaen), &mut state).await;
+    });
+    assert!(served.stop("-TERM").success());
+}
+
+#[tokio::test]
+async fn the_public_tree_is_served_as_a_cdn_would() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start(dir.path());
+    let http = Http::new().expect("opens");
+    upload(&served, &http, key(), report()).await;
+    first_bundle(&served.subscription(&http, Kind::Gaen), &mut FeedState::default()).await;
+
+    let cdn = served.text("/cdn");
+    let listed = ask(cdn, &["GET /DEMO/gaen/index.txt"], "");
+    assert_eq!((listed.status, listed.field("content-type").as_str()), (200, "text/plain; charset=us-ascii"));
+    let path = index::parse(&listed.body).expect("an index").remove(0);
+    let file = fs::read(&bundles(dir.path())[0]).expect("readable");
+
+    let whole = ask(cdn, &[&format!("GET /{path}")], "");
+    assert_eq!((whole.status, &whole.body), (200, &file));
+    assert_eq!(whole.field("content-type"), "application/zip");
+    assert_eq!(whole.field("cache-control"), "public, max-age=1209600, immutable");
+    let head = ask(cdn, &[&format!("HEAD /{path}")], "");
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!((head.field("content-length"), head.field("etag")), (file.len().to_string(), whole.field("etag")));
+    let unchanged = ask(cdn, &[&format!("GET /{path}"), &format!("if-none-match: {}", whole.field("etag"))], "");
+    assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+
+    for path in
+        ["/", "/DEMO", "/DEMO/gaen/", "/.lock", "/../access.json", "/DEMO/../../private/api-keys.json", "/%2e%2e/x.zip"]
+    {
+        let answer = ask(cdn, &[&format!("GET {path}")], "");
+        assert_eq!((answer.status, answer.body.len()), (404, 0), "{path}");
+    }
+    assert!(served.stop("-TERM").success());
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("bound").port().to_string();
+    let directory = dir.path().display().to_string();
+    let flags = ["serve", "--dir", &directory, "--verification-port", "0", "--server-port", "0", "--cdn-port", &port];
+    let output = pratique(&flags).output().expect("runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&port) && said.contains("--cdn-port"), "{said}");
+    assert!(!dir.path().join("access.json").exists());
+}
