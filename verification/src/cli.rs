@@ -29,8 +29,8 @@ First steps:
   verification secret create
   verification authority create --id example
   verification keys generate --authority example --public-key example.pem
-  verification api-key create --authority example --kind admin
-  verification api-key create --authority example --kind device
+  ADMIN=$(verification api-key create --authority example --kind admin)
+  DEVICE=$(verification api-key create --authority example --kind device)
   verification serve --listen 127.0.0.1:8080
   curl -H \"X-API-Key: $ADMIN\" --json '{\"testType\":\"confirmed\"}' http://127.0.0.1:8080/api/issue
 Then let the key server believe it: server authority add --id example --public-key example.pem --region XX";

@@ -1,0 +1,10 @@
+//! The service as the outside sees it: over real HTTP, on its disk, and as a program.
+
+mod http;
+mod service;
+
+mod program;
+mod racing;
+mod restarting;
+mod streaming;
+mod traces;

@@ -1,0 +1,198 @@
+//! The program: its commands, its help, and how it dies.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use proto::api::base64;
+use proto::certificate::CertificateKey;
+use serde_json::{Value, json};
+
+use crate::http;
+use crate::service::COMMITMENTS;
+
+/// What `--help` said when it was last read by a person.
+const HELP: &str = include_str!("help.txt");
+
+/// The program over the files in `dir`.
+fn program(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_verification"));
+    command.current_dir(dir).env_remove("RUST_LOG").env_remove("RUST_BACKTRACE").env_remove("VERIFICATION_LISTEN");
+    command.env("VERIFICATION_DATABASE_URL", "sqlite:codes.db");
+    command.env("VERIFICATION_SECRET_FILE", "codes.secret").env("VERIFICATION_SIGNING_KEY_DIR", "keys");
+    command
+}
+
+fn run(dir: &Path, arguments: &[&str]) -> Output {
+    program(dir).args(arguments).output().expect("ran")
+}
+
+/// Runs a command that succeeds with a line of JSON.
+fn json_of(dir: &Path, arguments: &[&str]) -> Value {
+    let output = run(dir, &[&["--json"], arguments].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// Runs a command that fails and says why.
+fn complaint(dir: &Path, arguments: &[&str]) -> String {
+    let output = run(dir, arguments);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{arguments:?}");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+/// A served program, killed when it is dropped.
+struct Served {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Served {
+    fn start(dir: &Path) -> Self {
+        let arguments = ["--json", "serve", "--listen", "127.0.0.1:0"];
+        let mut child =
+            program(dir).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+        let line: Value = serde_json::from_str(&line).expect("JSON");
+        let url = line["listening"].as_str().expect("a URL");
+        let address = url.strip_prefix("http://").and_then(|address| address.parse().ok()).expect("an address");
+        Self { child, address }
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sets an authority up and returns its ADMIN and DEVICE keys.
+fn set_up(dir: &Path) -> [String; 2] {
+    json_of(dir, &["secret", "create"]);
+    assert_eq!(json_of(dir, &["migrate"])["migrated"], true);
+    json_of(dir, &["authority", "create", "--id", "no"]);
+    json_of(dir, &["keys", "generate", "--authority", "no"]);
+    ["admin", "device"].map(|kind| {
+        let made = json_of(dir, &["api-key", "create", "--authority", "no", "--kind", kind]);
+        let key = made["api_key"].as_str().expect("a key").to_owned();
+        assert!(key.starts_with(&format!("no.{kind}.")) && key.len() == 43 + 4 + kind.len());
+        key
+    })
+}
+
+#[test]
+fn a_killed_service_answers_repeats_as_before() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [admin, device] = set_up(dir.path());
+    let mut served = Served::start(dir.path());
+    let code = http::post(served.address, "/api/issue", &admin, &json!({ "testType": "likely" })).text("code");
+    let claim = json!({ "code": code, "nonce": base64::encode(&[1; 16]) });
+    let token = http::post(served.address, "/api/verify", &device, &claim).text("token");
+    served.kill();
+
+    let mut served = Served::start(dir.path());
+    assert_eq!(http::post(served.address, "/api/verify", &device, &claim).text("token"), token);
+    let wish = json!({ "token": token, "ekeyhmac": COMMITMENTS[0] });
+    assert_eq!(http::post(served.address, "/api/certificate", &device, &wish).status, 200);
+    served.kill();
+
+    let served = Served::start(dir.path());
+    assert_eq!(http::post(served.address, "/api/certificate", &device, &wish).status, 200);
+}
+
+#[test]
+fn a_service_that_is_told_to_stop_stops_in_peace() {
+    let dir = tempfile::tempdir().expect("a directory");
+    set_up(dir.path());
+    for signal in ["-TERM", "-INT"] {
+        let mut served = Served::start(dir.path());
+        let told = Command::new("kill").args([signal, &served.child.id().to_string()]).status().expect("ran");
+        assert!(told.success());
+        assert_eq!(served.child.wait().expect("gone").code(), Some(0));
+    }
+}
+
+#[test]
+fn commands_say_what_they_did() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    json_of(dir, &["secret", "create"]);
+    let created = json_of(dir, &["authority", "create", "--id", "NO", "--issuer", "https://fhi.no", "--require-date"]);
+    let expected = json!({ "id": "no", "issuer": "https://fhi.no", "audience": "pratique", "date_required": true });
+    assert_eq!(created, expected);
+    assert_eq!(json_of(dir, &["authority", "list"]), json!([expected]));
+
+    let made = json_of(dir, &["keys", "generate", "--authority", "no", "--public-key", "no.pem"]);
+    let pem = std::fs::read_to_string(dir.join("no.pem")).expect("written");
+    assert_eq!(made["public_key"], pem.as_str());
+    assert_eq!(made["kid"], CertificateKey::from_pem(&pem).expect("a key").kid());
+    let private = made["private_key_file"].as_str().expect("a path");
+    assert!(std::fs::read_to_string(dir.join(private)).expect("written").starts_with("-----BEGIN PRIVATE KEY-----"));
+
+    let output = run(dir, &["api-key", "create", "--authority", "no", "--kind", "stats"]);
+    assert!(output.stdout.starts_with(b"no.stats.") && output.stdout.len() == 9 + 43 + 1);
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    assert!(complaint(dir, &["migrate"]).contains("verification secret create"));
+    json_of(dir, &["secret", "create"]);
+    let kept = std::fs::read(dir.join("codes.secret")).expect("written");
+    assert!(complaint(dir, &["secret", "create"]).contains("exists already"));
+    assert_eq!(std::fs::read(dir.join("codes.secret")).expect("still there"), kept);
+
+    assert!(complaint(dir, &["migrate", "--database-url", "mysql://root:hunter2@db"]).contains("sqlite:PATH"));
+    assert!(!complaint(dir, &["migrate", "--database-url", "mysql://root:hunter2@db"]).contains("hunter2"));
+    for command in [["keys", "generate"], ["api-key", "create"]] {
+        let kind = if command[0] == "keys" { vec![] } else { vec!["--kind", "admin"] };
+        let arguments = [&command[..], &["--authority", "se"], &kind].concat();
+        assert!(complaint(dir, &arguments).contains("verification authority list"));
+    }
+    assert!(complaint(dir, &["authority", "create", "--id", "a b"]).contains("id: must be 1 to 64 characters"));
+    assert!(complaint(dir, &["serve", "--listen", "192.0.2.1:80"]).contains("--listen"));
+
+    use std::os::unix::fs::PermissionsExt;
+    let open = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(dir.join("codes.secret"), open).expect("chmod");
+    assert!(complaint(dir, &["authority", "list"]).contains("chmod 600"));
+}
+
+/// The help is the manual. When it changes on purpose, the test writes what it would be now beside it; read it, then keep it.
+#[test]
+fn the_help_is_what_was_read() {
+    let commands: [&[&str]; 9] = [
+        &[],
+        &["serve"],
+        &["migrate"],
+        &["authority", "create"],
+        &["authority", "list"],
+        &["keys", "generate"],
+        &["api-key", "create"],
+        &["secret"],
+        &["secret", "create"],
+    ];
+    let mut help = String::new();
+    for arguments in commands {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_verification"));
+        let output = command.args(arguments).arg("--help").env_clear().output().expect("ran");
+        assert!(output.status.success());
+        help +=
+            &format!("$ verification {} --help\n{}\n", arguments.join(" "), String::from_utf8_lossy(&output.stdout));
+    }
+    if help != HELP {
+        let written = Path::new(env!("CARGO_TARGET_TMPDIR")).join("help.txt");
+        std::fs::write(&written, &help).expect("written");
+        panic!("the help has changed; compare verification/tests/service/help.txt with {}", written.display());
+    }
+}

@@ -1,0 +1,122 @@
+//! What is left behind, on the disk and in the log.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::service::Service;
+
+/// Everything that is logged in this process.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Plays `people` people through the service, some only half the way, and returns everything that nobody else should ever see.
+fn play(service: &Service, people: u8) -> Vec<Vec<u8>> {
+    let mut secrets = Vec::new();
+    let mut keep = |text: String| {
+        let spellings = [STANDARD.decode(&text).ok(), URL_SAFE_NO_PAD.decode(&text).ok()];
+        secrets.extend(spellings.into_iter().flatten().filter(|bytes| bytes.len() >= 16));
+        secrets.push(text.into_bytes());
+    };
+    for person in 0..people {
+        let code = service.issue();
+        keep(code.clone());
+        let nonce = STANDARD.encode([b"nonce".as_slice(), &[person; 16]].concat());
+        let request = match person % 4 {
+            0 => continue,
+            1 => json!({ "code": code }),
+            _ => json!({ "code": code, "nonce": nonce }),
+        };
+        keep(nonce);
+        let token = service.verify(&request).text("token");
+        for commitment in [[b'c', person], [b'd', person]].map(|seed| STANDARD.encode(seed.repeat(16))) {
+            let certificate = service.certificate(&token, &commitment).text("certificate");
+            keep(commitment);
+            certificate.split('.').skip(1).for_each(|part| keep(part.to_owned()));
+        }
+        // The first half of a token is the row's own name, which tells nothing without the other.
+        let mac = URL_SAFE_NO_PAD.decode(&token).expect("base64url").split_off(16);
+        keep(STANDARD.encode(mac));
+        keep(token);
+    }
+    keep(service.admin.clone());
+    keep(service.device.clone());
+    secrets
+}
+
+fn disk(dir: &Path) -> Vec<u8> {
+    let database = |name: &str| name.starts_with("codes.db");
+    let files = std::fs::read_dir(dir).expect("read").map(|file| file.expect("a file"));
+    let files: Vec<_> = files.filter(|file| file.file_name().to_str().is_some_and(database)).collect();
+    assert!(!files.is_empty());
+    files.iter().flat_map(|file| std::fs::read(file.path()).expect("read")).collect()
+}
+
+/// Bytes in which many things are looked for.
+struct Haystack {
+    bytes: Vec<u8>,
+    /// Every run of as many bytes as the shortest secret has, a code.
+    runs: HashSet<[u8; 8]>,
+}
+
+impl Haystack {
+    fn new(bytes: Vec<u8>) -> Self {
+        let runs = bytes.windows(8).filter_map(|run| run.try_into().ok()).collect();
+        Self { bytes, runs }
+    }
+
+    fn holds(&self, needle: &[u8]) -> bool {
+        let begins = needle.first_chunk().is_some_and(|run| self.runs.contains(run));
+        begins && self.bytes.windows(needle.len()).any(|window| window == needle)
+    }
+
+    fn holds_none_of(&self, secrets: &[Vec<u8>]) {
+        for secret in secrets {
+            assert!(!self.holds(secret), "{}", String::from_utf8_lossy(secret));
+        }
+    }
+}
+
+#[test]
+fn neither_disk_nor_log_holds_a_code_a_token_a_commitment_or_a_certificate() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(move || writer.clone());
+    tracing::subscriber::set_global_default(subscriber.finish()).expect("the only one in this program");
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut service = Service::start(dir.path());
+    let uuid = [0xa7; 16];
+    let order = json!({ "testType": "likely", "uuid": "a7".repeat(16) });
+    assert_eq!(service.post("/api/issue", &service.admin, &order).status, 200);
+    let secrets = play(&service, 40);
+    assert!(secrets.len() > 500);
+
+    // Once while the service runs, with its write-ahead log, and once when it has put everything into its place.
+    for _ in 0..2 {
+        let disk = Haystack::new(disk(dir.path()));
+        assert!(disk.holds(&uuid) && disk.holds(b"pratique"), "the search finds what is there");
+        disk.holds_none_of(&secrets);
+        service.stop();
+    }
+    let log = Haystack::new(log.0.lock().unwrap_or_else(PoisonError::into_inner).clone());
+    assert!(log.holds(b"starting service"), "the log was listened to");
+    log.holds_none_of(&secrets);
+}
