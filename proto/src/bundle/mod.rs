@@ -3,8 +3,8 @@
 //! A bundle's bytes are a pure function of its header, its entries in bundle order, and its signatures. [`Writer`] makes them with flat memory,
 //! [`Bundle`] reads them with limits, and [`Bundle::canonical`] says whether bytes are exactly what the writer would have made.
 //!
-//! Inside, from the middle out: [`gaen`] and [`tcn`] are what one entry looks like in `export.bin`, [`header`] what stands before them,
-//! [`export_sig`] the other file, and `pack` and `unpack` the zip around both.
+//! Inside, from the middle out: `gaen` and `tcn` are what one entry looks like in `export.bin`, `header` what stands before them,
+//! `export_sig` the other file, and `pack` and `unpack` the zip around both.
 
 mod entry;
 mod gaen;

@@ -210,3 +210,169 @@ impl Budget {
         Ok(entry)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generated::{SignatureInfo, TcnReportExport, TekSignature, TekSignatureList};
+    use crate::generated::{TemporaryExposureKey, TemporaryExposureKeyExport};
+    use prost::Message;
+
+    fn info() -> SignatureInfo {
+        SignatureInfo {
+            verification_key_version: Some("v1".to_owned()),
+            verification_key_id: Some("310".to_owned()),
+            signature_algorithm: Some("1.2.840.10045.4.3.2".to_owned()),
+        }
+    }
+
+    fn key(byte: u8) -> TemporaryExposureKey {
+        TemporaryExposureKey {
+            key_data: Some(vec![byte; 16]),
+            rolling_start_interval_number: Some(2_642_976),
+            rolling_period: Some(144),
+            ..TemporaryExposureKey::default()
+        }
+    }
+
+    /// An export of somebody else's, which every phone reads.
+    fn sound() -> TemporaryExposureKeyExport {
+        TemporaryExposureKeyExport {
+            start_timestamp: Some(1_600_000_000),
+            end_timestamp: Some(1_600_003_600),
+            region: Some("NO".to_owned()),
+            batch_num: Some(1),
+            batch_size: Some(1),
+            signature_infos: vec![info()],
+            keys: vec![key(9), key(3)],
+            revised_keys: vec![key(5)],
+        }
+    }
+
+    fn read(export: &TemporaryExposureKeyExport) -> Result<(Header, Entries), Malformed> {
+        let bytes = [b"EK Export v1    ".as_slice(), &export.encode_to_vec()].concat();
+        Bundle::read_export(&bytes, &Limits::default())
+    }
+
+    #[test]
+    fn an_export_of_others_is_read_as_a_phone_would() {
+        let (header, entries) = read(&sound()).expect("sound");
+        assert_eq!(header.region.as_str(), "NO");
+        let Entries::Gaen { keys, revised } = entries else { panic!("not keys") };
+        assert_eq!((keys.len(), revised.len()), (2, 1));
+    }
+
+    #[test]
+    fn an_export_that_the_strictest_phone_would_refuse_is_refused() {
+        type Defect = fn(&mut TemporaryExposureKeyExport);
+        let defects: [(&str, Defect); 20] = [
+            ("end_timestamp", |export| export.end_timestamp = export.start_timestamp),
+            ("end_timestamp", |export| export.end_timestamp = Some(1_599_999_999)),
+            ("end_timestamp", |export| export.end_timestamp = None),
+            ("end_timestamp", |export| export.end_timestamp = Some(u64::MAX)),
+            ("start_timestamp", |export| export.start_timestamp = Some(u64::MAX)),
+            ("region", |export| export.region = None),
+            ("batch_num", |export| export.batch_num = Some(2)),
+            ("batch_num", |export| export.batch_num = None),
+            ("batch_num", |export| export.batch_size = Some(2)),
+            ("batch_num", |export| export.batch_size = None),
+            ("signature_infos", |export| export.signature_infos.clear()),
+            ("signature_infos", |export| export.signature_infos = vec![info(); 11]),
+            ("signature_algorithm", |export| export.signature_infos[0].signature_algorithm = None),
+            ("signature_algorithm", |export| {
+                export.signature_infos[0].signature_algorithm = Some("1.3.101.112".into())
+            }),
+            ("verification_key_id", |export| export.signature_infos[0].verification_key_id = None),
+            ("verification_key_version", |export| export.signature_infos[0].verification_key_version = None),
+            ("key_data", |export| export.keys[1].key_data = Some(vec![1; 17])),
+            ("key_data", |export| export.revised_keys[0].key_data = None),
+            ("rolling_start_interval_number", |export| export.keys[0].rolling_start_interval_number = None),
+            ("rolling_period", |export| export.revised_keys[0].rolling_period = None),
+        ];
+        for (field, spoil) in defects {
+            let mut export = sound();
+            spoil(&mut export);
+            assert_eq!(read(&export).expect_err(field).field, field);
+        }
+    }
+
+    #[test]
+    fn an_export_shorter_than_its_header_is_refused() {
+        let whole = b"EK Export v1    ";
+        for length in 0..whole.len() {
+            let refusal = Bundle::read_export(&whole[..length], &Limits::default()).expect_err("too short");
+            assert_eq!(refusal.field, "export.bin");
+        }
+        assert!(Bundle::read_export(b"EK Export v2    ", &Limits::default()).is_err());
+    }
+
+    #[test]
+    fn entries_are_counted_before_they_are_kept() {
+        let limits = Limits { entries: 2, ..Limits::default() };
+        let bytes = [b"EK Export v1    ".as_slice(), &sound().encode_to_vec()].concat();
+        assert_eq!(Bundle::read_export(&bytes, &limits).expect_err("three keys").field, "export.bin");
+        let limits = Limits { export_bytes: bytes.len() as u64 - 1, ..Limits::default() };
+        assert_eq!(Bundle::read_export(&bytes, &limits).expect_err("too long").field, "export.bin");
+        // More than a phone takes; each is empty, so the file is small, and the first would be refused if it were looked at.
+        let many = [b"TCN Export v1   ".as_slice(), &[0x3A, 0x00].repeat(750_001)].concat();
+        assert_eq!(Bundle::read_export(&many, &Limits::default()).expect_err("no reports").field, "signed_report");
+    }
+
+    #[test]
+    fn a_tcn_export_says_its_schema_and_whole_digests() {
+        let sound = TcnReportExport {
+            start_timestamp: Some(1),
+            end_timestamp: Some(2),
+            region: Some("NO".to_owned()),
+            batch_num: Some(1),
+            batch_size: Some(1),
+            signature_infos: vec![SignatureInfo { signature_algorithm: Some("1.3.101.112".to_owned()), ..info() }],
+            withdrawn: vec![vec![7; 32]],
+            schema: Some(1),
+            ..TcnReportExport::default()
+        };
+        let read = |export: &TcnReportExport| {
+            let bytes = [b"TCN Export v1   ".as_slice(), &export.encode_to_vec()].concat();
+            Bundle::read_export(&bytes, &Limits::default())
+        };
+        read(&sound).expect("sound");
+        let later = TcnReportExport { schema: Some(2), ..sound.clone() };
+        assert_eq!(read(&later).expect_err("a later schema").field, "schema");
+        let silent = TcnReportExport { schema: None, ..sound.clone() };
+        assert_eq!(read(&silent).expect_err("no schema").field, "schema");
+        let short = TcnReportExport { withdrawn: vec![vec![7; 31]], ..sound };
+        assert_eq!(read(&short).expect_err("a short digest").field, "withdrawn");
+    }
+
+    #[test]
+    fn a_signature_file_that_a_phone_would_refuse_is_refused() {
+        let key = p256::ecdsa::SigningKey::from_slice(&[5; 32]).expect("a scalar");
+        let bytes = crate::bundle::BundleSigner::Gaen(key).sign(&ExportDigest([1; 32]));
+        let sound = TekSignature {
+            signature_info: Some(info()),
+            batch_num: Some(1),
+            batch_size: Some(1),
+            signature: Some(bytes),
+        };
+        let decode = |signature: &TekSignature| {
+            let list = TekSignatureList { signatures: vec![signature.clone()] };
+            export_sig::decode(Kind::Gaen, &list.encode_to_vec())
+        };
+        decode(&sound).expect("sound");
+        type Defect = fn(&mut TekSignature);
+        let defects: [(&str, Defect); 7] = [
+            ("export.sig", |signature| signature.batch_num = None),
+            ("export.sig", |signature| signature.batch_size = Some(2)),
+            ("signature_info", |signature| signature.signature_info = None),
+            ("signature_algorithm", |signature| signature.signature_info = Some(SignatureInfo::default())),
+            ("signature", |signature| signature.signature = None),
+            ("signature", |signature| signature.signature = Some(vec![1; 64])),
+            ("signature", |signature| signature.signature.as_mut().expect("one").push(0)),
+        ];
+        for (field, spoil) in defects {
+            let mut signature = sound.clone();
+            spoil(&mut signature);
+            assert_eq!(decode(&signature).expect_err(field).field, field);
+        }
+    }
+}

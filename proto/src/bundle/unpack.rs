@@ -210,3 +210,166 @@ impl<'a> Bytes<'a> {
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write};
+
+    use super::*;
+    use zip::write::SimpleFileOptions;
+    use zip::{CompressionMethod, ZipWriter};
+
+    const DEFLATE: CompressionMethod = CompressionMethod::Deflated;
+    const STORE: CompressionMethod = CompressionMethod::Stored;
+
+    /// Packs files with an independent implementation.
+    fn pack(method: CompressionMethod, files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in files {
+            zip.start_file(*name, SimpleFileOptions::default().compression_method(method)).expect("begins");
+            zip.write_all(content).expect("writes");
+        }
+        zip.finish().expect("ends").into_inner()
+    }
+
+    /// The same, without ever seeking back: sizes stand in data descriptors, as with writers in Go.
+    fn stream(method: CompressionMethod, files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut zip = ZipWriter::new_stream(&mut out);
+        for (name, content) in files {
+            zip.start_file(*name, SimpleFileOptions::default().compression_method(method)).expect("begins");
+            zip.write_all(content).expect("writes");
+        }
+        zip.finish().expect("ends");
+        out
+    }
+
+    const SOUND: [(&str, &[u8]); 2] = [("export.bin", b"an export, an export"), ("export.sig", b"a signature")];
+
+    fn read(zip: &[u8]) -> Result<Unpacked, Malformed> {
+        unpack(zip, &Limits::default())
+    }
+
+    fn refusal(zip: &[u8]) -> String {
+        read(zip).err().expect("must be refused").to_string()
+    }
+
+    /// Writes `value` over every occurrence of four bytes.
+    fn replace(zip: &mut [u8], from: u32, to: u32) -> usize {
+        let places: Vec<usize> =
+            zip.windows(4).enumerate().filter(|(_, w)| *w == from.to_le_bytes()).map(|(i, _)| i).collect();
+        for place in &places {
+            zip[*place..place + 4].copy_from_slice(&to.to_le_bytes());
+        }
+        places.len()
+    }
+
+    #[test]
+    fn a_zip_of_others_is_read_if_a_phone_would() {
+        for zip in [pack(DEFLATE, &SOUND), pack(STORE, &SOUND), stream(DEFLATE, &SOUND)] {
+            let files = read(&zip).expect("sound");
+            assert_eq!((&files.export[..], &files.signatures[..]), (SOUND[0].1, SOUND[1].1));
+        }
+    }
+
+    #[test]
+    fn a_stored_file_with_a_data_descriptor_is_refused() {
+        assert!(refusal(&stream(STORE, &SOUND)).contains("data descriptor"));
+    }
+
+    #[test]
+    fn a_zip_holds_exactly_two_files_in_order() {
+        let [export, signature] = SOUND;
+        let others: [&[(&str, &[u8])]; 7] = [
+            &[],
+            &[export],
+            &[signature, export],
+            &[export, signature, ("README", b"")],
+            &[export, ("export.sig.bak", b"")],
+            &[("folder/export.bin", b"x"), ("folder/export.sig", b"y")],
+            &[("folder/", b""), export, signature],
+        ];
+        for files in others {
+            assert!(read(&pack(DEFLATE, files)).is_err());
+        }
+    }
+
+    #[test]
+    fn nothing_hides_around_the_files() {
+        let zip = pack(DEFLATE, &SOUND);
+        let before = [b"junk", zip.as_slice()].concat();
+        let after = [zip.as_slice(), b"junk"].concat();
+        let mut comment = zip.clone();
+        let length = comment.len();
+        comment[length - 2] = 4;
+        comment.extend(b"junk");
+        let between = {
+            let at = zip.windows(4).rposition(|w| w == LOCAL_FILE.to_le_bytes()).expect("two files");
+            [&zip[..at], b"junk", &zip[at..]].concat()
+        };
+        for spoilt in [before, after, comment, between, zip[..zip.len() - 1].to_vec(), Vec::new()] {
+            assert!(read(&spoilt).is_err());
+        }
+    }
+
+    #[test]
+    fn a_zip_has_an_upper_limit() {
+        let zip = pack(DEFLATE, &SOUND);
+        let limits = Limits { zip_bytes: zip.len() as u64 - 1, ..Limits::default() };
+        assert!(unpack(&zip, &limits).is_err());
+        let limits = Limits { export_bytes: 19, ..Limits::default() };
+        assert!(unpack(&zip, &limits).is_err());
+        assert!(unpack(&zip, &Limits { export_bytes: 20, ..limits }).is_ok());
+    }
+
+    #[test]
+    fn a_zip_bomb_is_refused_before_it_is_inflated() {
+        let zeros = vec![0; 10_000_000];
+        assert!(refusal(&pack(DEFLATE, &[("export.bin", &zeros), SOUND[1]])).contains("expand"));
+        assert!(refusal(&pack(DEFLATE, &[SOUND[0], ("export.sig", &zeros)])).contains("limit"));
+    }
+
+    #[test]
+    fn a_zip_bomb_that_lies_about_its_size_is_refused_where_the_lie_ends() {
+        let zeros = vec![0; 10_000_000];
+        let mut zip = pack(DEFLATE, &[("export.bin", &zeros), SOUND[1]]);
+        assert_eq!(replace(&mut zip, 10_000_000, 1_000), 2, "local header and directory");
+        assert!(refusal(&zip).contains("inflate to more than it says"));
+        let mut zip = pack(DEFLATE, &[SOUND[0], ("export.sig", &zeros)]);
+        assert_eq!(replace(&mut zip, 10_000_000, 1_000), 2);
+        assert!(refusal(&zip).contains("inflate to more than it says"));
+    }
+
+    #[test]
+    fn a_claim_of_four_gigabytes_allocates_nothing() {
+        for method in [DEFLATE, STORE] {
+            let mut zip = pack(method, &SOUND);
+            replace(&mut zip, 20, u32::MAX);
+            assert!(read(&zip).is_err());
+        }
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_refused() {
+        for method in [DEFLATE, STORE] {
+            let zip = pack(method, &SOUND);
+            for (_, content) in SOUND {
+                let checksum = zlib_rs::crc32::crc32(0, content);
+                let mut spoilt = zip.clone();
+                assert_eq!(replace(&mut spoilt, checksum, checksum ^ 1), 2);
+                assert!(refusal(&spoilt).contains("checksum"));
+            }
+        }
+    }
+
+    #[test]
+    fn headers_must_agree_with_the_directory() {
+        let zip = pack(DEFLATE, &SOUND);
+        // Version, time and date of a local header change nothing for a reader; name, flags, method, sizes and checksum do.
+        for position in (6..10).chain(14..40) {
+            let mut spoilt = zip.clone();
+            spoilt[position] ^= 0x40;
+            assert!(read(&spoilt).is_err(), "byte {position}");
+        }
+    }
+}
