@@ -352,7 +352,7 @@ fn signatures_must_be_those_that_the_header_announces() {
     for signatures in cases {
         let unsigned =
             Writer::<GaenEntry, _>::new(Cursor::new(Vec::new()), &header).expect("good").end().expect("ends");
-        assert_eq!(unsigned.finish(&signatures).err().expect("refused").kind(), std::io::ErrorKind::InvalidInput);
+        assert_eq!(unsigned.finish(&signatures).expect_err("refused").kind(), std::io::ErrorKind::InvalidInput);
     }
 }
 
