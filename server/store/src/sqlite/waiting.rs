@@ -47,7 +47,8 @@ pub(super) fn count(
 }
 
 /// Writes a table anew with the rows that were not claimed, in byte order and on pages that hold nothing else. Deleting the claimed rows one by
-/// one would leave the rest where it came to stand, and when a page had once been split, copies of what stood there before.
+/// one would leave the rest where it came to stand, and now and then a copy of a deleted row: SQLite overwrites the cell that it deletes, but
+/// not what the splitting of a page left between cells.
 pub(super) fn rewrite(tx: &Transaction<'_>, table: &Rewrite, claim: &Claim) -> Result<(), StoreError> {
     let kept = keep(tx, table, claim)?;
     tx.prepare_cached(table.empty)?.execute([])?;

@@ -1,0 +1,185 @@
+//! People who upload, and a database that receives them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use proto::bundle::{GaenEntry, TcnClass, TcnEntry};
+use proto::gaen::TemporaryExposureKey;
+use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
+use proto::{Feed, Interval, Kind, ReportType, Timestamp};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use store::{
+    AcceptedKey, AcceptedReport, Authorities, Authority, Bundles, Clock, Keys, OnsetSource, Origin, Provenance, RawKey,
+    SealOutcome, SealPolicy, SqliteKeyStore,
+};
+
+/// How many keys or reports a person uploads that may be released at once.
+const EACH: usize = 14;
+/// How many more must wait for a day.
+const UNRIPE: usize = 2;
+
+/// Whose an identity is.
+pub(crate) type Owners = HashMap<Vec<u8>, usize>;
+
+/// A database and the people whose keys it received.
+pub(crate) struct Crowd {
+    _directory: tempfile::TempDir,
+    path: PathBuf,
+    store: Option<SqliteKeyStore>,
+    feed: Feed,
+    now: Timestamp,
+    people: usize,
+    sealed: Owners,
+    waiting: Owners,
+    /// Identities in the order in which they came.
+    pub(crate) order: Vec<Vec<u8>>,
+}
+
+impl Crowd {
+    /// An empty database with one feed of a kind.
+    pub(crate) async fn new(kind: Kind) -> Self {
+        let mut crowd = Self::nowhere(kind);
+        let store = SqliteKeyStore::open(&crowd.path, Clock::system()).expect("opened");
+        let authority = Authority {
+            id: "fhi".into(),
+            issuer: "fhi".into(),
+            audience: "pratique".into(),
+            regions: vec![crowd.feed.region.clone()],
+            policy_version: 1,
+            keys: Vec::new(),
+        };
+        store.register(&authority, crowd.now).await.expect("registered");
+        crowd.store = Some(store);
+        crowd
+    }
+
+    /// People without a database, for databases that a test makes itself.
+    pub(crate) fn imagined(people: usize, rng: &mut StdRng) -> Self {
+        let mut crowd = Self::nowhere(Kind::Gaen);
+        for person in 0..people {
+            for number in 0..EACH + UNRIPE {
+                let identity: [u8; 16] = rng.random();
+                crowd.note(&identity, person, number);
+            }
+        }
+        crowd.sealed.extend(crowd.waiting.drain());
+        crowd
+    }
+
+    fn nowhere(kind: Kind) -> Self {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory");
+        Self {
+            path: directory.path().join("keys.db"),
+            _directory: directory,
+            store: None,
+            feed: Feed::verified("NO".parse().expect("a region"), kind),
+            now: Clock::system().now(),
+            people: 0,
+            sealed: Owners::new(),
+            waiting: Owners::new(),
+            order: Vec::new(),
+        }
+    }
+
+    /// The database file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whose each sealed key is.
+    pub(crate) fn sealed(&self) -> &Owners {
+        &self.sealed
+    }
+
+    /// Whose each key is that no bundle carries yet.
+    pub(crate) fn waiting(&self) -> &Owners {
+        &self.waiting
+    }
+
+    /// Uploads of people, one after the other. Each person has a moment of receipt and an onset of their own, hours of receipt in which nobody
+    /// else uploads included; the keys differ in nothing but their bytes.
+    pub(crate) async fn upload(&mut self, people: usize, rng: &mut StdRng) {
+        for _ in 0..people {
+            let person = self.people;
+            self.people += 1;
+            let received = self.now.plus(-86_400 - 1_000 * person as i64);
+            let onset = Interval::containing(self.now).midnight().plus(-3 * 144 + (person % 144) as i64);
+            match self.feed.kind {
+                Kind::Gaen => self.upload_keys(person, received, onset, rng).await,
+                Kind::Tcn => self.upload_reports(person, received, rng).await,
+            }
+        }
+    }
+
+    async fn upload_keys(&mut self, person: usize, received: Timestamp, onset: Interval, rng: &mut StdRng) {
+        let start = Interval::containing(self.now).midnight().plus(-5 * 144);
+        let mut keys = Vec::new();
+        for number in 0..EACH + UNRIPE {
+            let tek = TemporaryExposureKey::new(&rng.random::<[u8; 16]>(), start.number().into(), 144).expect("a key");
+            self.note(tek.data(), person, number);
+            let report_type = ReportType::Confirmed;
+            keys.push(AcceptedKey {
+                raw: RawKey { transmission_risk: 2, report_type, onset, onset_source: OnsetSource::Request },
+                published: GaenEntry {
+                    key: tek,
+                    transmission_risk: 2,
+                    report_type: Some(report_type),
+                    days_since_onset: Some(-2),
+                },
+                release_at: self.release_at(number),
+            });
+        }
+        let (feeds, provenance) = ([self.feed.clone()], provenance(received));
+        self.store().accept_keys(&keys, &feeds, &provenance).await.expect("accepted");
+    }
+
+    async fn upload_reports(&mut self, person: usize, received: Timestamp, rng: &mut StdRng) {
+        let memo = Memo::new(MemoType::CoEpiV1, &[]).expect("a memo");
+        let mut reports = Vec::new();
+        for number in 0..EACH + UNRIPE {
+            let key = ReportAuthorizationKey::from_seed(rng.random());
+            let report = SignedReport::create(&key, &memo, 1, 24).expect("a report");
+            self.note(report.verification_key(), person, number);
+            let published = TcnEntry { report, report_type: ReportType::Confirmed, class: TcnClass::Verified };
+            reports.push(AcceptedReport { published, release_at: self.release_at(number) });
+        }
+        let (feeds, provenance) = ([self.feed.clone()], provenance(received));
+        self.store().accept_reports(&reports, &feeds, &provenance).await.expect("accepted");
+    }
+
+    fn note(&mut self, identity: &[u8], person: usize, number: usize) {
+        self.order.push(identity.to_vec());
+        if number < EACH {
+            self.waiting.insert(identity.to_vec(), person);
+        }
+    }
+
+    fn release_at(&self, number: usize) -> Timestamp {
+        let wait = if number < EACH { -86_400 } else { 86_400 };
+        self.now.plus(wait).floor(store::RELEASE_GRAIN)
+    }
+
+    /// Seals what may be released.
+    pub(crate) async fn seal(&mut self) {
+        let policy = SealPolicy {
+            minimum: 1,
+            revised_minimum: 1,
+            max_entries: 500_000,
+            max_bytes: 15_000_000,
+            format: 1,
+            signing: Vec::new(),
+        };
+        let outcome = self.store().seal(&self.feed, &policy).await.expect("sealed");
+        assert!(matches!(outcome, SealOutcome::Sealed(_)), "{outcome:?}");
+        self.sealed.extend(self.waiting.drain());
+    }
+
+    fn store(&self) -> &SqliteKeyStore {
+        self.store.as_ref().expect("this crowd has a database")
+    }
+}
+
+fn provenance(received: Timestamp) -> Provenance {
+    Provenance { authority: "fhi".into(), kid: "a-kid".into(), origin: Origin::Ours, received, policy_version: 1 }
+}

@@ -1,0 +1,102 @@
+//! Whoever holds a full copy of the key database, with every byte of its files, cannot tell which sealed keys belong to one person.
+//!
+//! A crowd whose keys differ in nothing but their bytes uploads person by person, so that only the order of rows could tell. Each way of looking
+//! at the copy gives a sequence of keys; the attack counts how often two keys of one person stand close together in it, and compares that with
+//! what chance would give. Two tests hold the attack to account: it must succeed where the order does tell.
+
+mod attack;
+mod crowd;
+mod dump;
+
+use std::collections::HashSet;
+
+use attack::attack;
+use crowd::Crowd;
+use dump::Dump;
+use proto::Kind;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+/// How many people upload before each seal.
+const PEOPLE: usize = 200;
+
+#[tokio::test]
+async fn the_order_of_sealed_keys_tells_nothing() {
+    let mut rng = StdRng::seed_from_u64(1);
+    for kind in Kind::ALL {
+        let mut crowd = Crowd::new(kind).await;
+        // The second round fills pages that the first one freed, beside keys that have to wait.
+        for _ in 0..2 {
+            crowd.upload(PEOPLE, &mut rng).await;
+            crowd.seal().await;
+            let dump = Dump::of(crowd.path());
+            assert!(dump.log.is_empty(), "the write-ahead log keeps the order of writes");
+            let sequences = dump.sequences(crowd.sealed());
+            assert!(sequences.len() >= 3, "the file, the keys and the publications are looked at");
+            for (way, sequence) in sequences {
+                let found: HashSet<_> = sequence.iter().collect();
+                assert_eq!(found.len(), crowd.sealed().len(), "{kind}, {way}: every key is found");
+                let verdict = attack(&sequence, crowd.sealed(), &mut rng);
+                assert!(verdict.is_chance(), "{kind}, {way}: {verdict:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_attack_finds_people_among_keys_that_are_not_sealed() {
+    let mut rng = StdRng::seed_from_u64(2);
+    for kind in Kind::ALL {
+        let mut crowd = Crowd::new(kind).await;
+        crowd.upload(PEOPLE, &mut rng).await;
+        let sequences = Dump::of(crowd.path()).sequences(crowd.waiting());
+        let log = sequences.iter().find(|(way, _)| way == "bytes of the write-ahead log");
+        let (_, sequence) = log.expect("the log is not empty");
+        let verdict = attack(sequence, crowd.waiting(), &mut rng);
+        assert!(verdict.is_certain(), "{kind}: {verdict:?}");
+    }
+}
+
+#[test]
+fn the_attack_finds_people_where_rows_stay_where_they_came_to_stand() {
+    let mut rng = StdRng::seed_from_u64(4);
+    let crowd = Crowd::imagined(PEOPLE, &mut rng);
+    let bytes = dump::kept_as_it_came(&crowd);
+    let verdict = attack(&dump::occurrences(&bytes, crowd.sealed()), crowd.sealed(), &mut rng);
+    assert!(verdict.is_certain(), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn no_column_of_a_sealed_row_belongs_to_one_person() {
+    let mut rng = StdRng::seed_from_u64(5);
+    for kind in Kind::ALL {
+        let mut crowd = Crowd::new(kind).await;
+        crowd.upload(PEOPLE, &mut rng).await;
+        crowd.seal().await;
+        let dump = Dump::of(crowd.path());
+        let columns = dump.columns(crowd.sealed());
+        assert!(columns.len() > 10, "{kind}: the sealed rows are found");
+        for column in columns {
+            for (value, people) in column.people_by_value {
+                assert_eq!(people.len(), PEOPLE, "{kind}: {} is {value:?} for few", column.name);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_table_of_people_counts_its_rows() {
+    let crowd = Crowd::new(Kind::Gaen).await;
+    let tables = Dump::of(crowd.path()).tables;
+    assert!(tables.iter().any(|(name, _)| name == "gaen_key"));
+    for (name, sql) in &tables {
+        assert!(sql.contains("STRICT") || name == "refinery_schema_history", "{name} is not strict");
+        assert!(!sql.to_uppercase().contains("AUTOINCREMENT"), "{name}");
+        if name.starts_with("gaen_") || name.starts_with("tcn_") {
+            assert!(sql.contains("WITHOUT ROWID"), "{name} would keep the order of its rows");
+            for word in ["upload", "commitment", "certificate TEXT", "received_at"] {
+                assert!(!sql.contains(&format!("    {word} ")), "{name} has {word}");
+            }
+        }
+    }
+}
