@@ -186,3 +186,15 @@ async fn a_file_that_a_newer_program_wrote_is_not_opened() {
     spoilt.spoil("INSERT INTO refinery_schema_history VALUES (99, 'later', '2030-01-01T00:00:00Z', '1')");
     assert!(matches!(SqliteKeyStore::open(&spoilt.path(), Clock::system()), Err(StoreError::NotReady(_))));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_but_the_owner_may_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let spoilt = Spoilt::new(1).await;
+    for file in std::fs::read_dir(spoilt.directory.path()).expect("a directory") {
+        let file = file.expect("a file");
+        let mode = file.metadata().expect("metadata").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", file.file_name());
+    }
+}

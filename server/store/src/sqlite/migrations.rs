@@ -1,7 +1,7 @@
 //! Bringing a database file to the newest version.
 //!
 //! Migrations are append-only: what has landed never changes, a change is a new file with the next number. They are listed here by hand, so
-//! that a file cannot be embedded without being looked at, and the list is compared with the directories by a test.
+//! that a file cannot be embedded without being looked at, and a test compares the list with `migrations/SHA256SUMS`, which pins what has landed.
 
 use refinery::error::Kind;
 use refinery::{Migration, Runner};
@@ -42,4 +42,44 @@ pub(super) fn run(connection: &mut Connection, embedded: &[Embedded]) -> Result<
 
 fn not_ready(error: refinery::Error) -> StoreError {
     StoreError::NotReady(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn what_is_embedded_is_what_has_landed() {
+        let pinned = include_str!("../../migrations/SHA256SUMS").lines().filter(|line| line.contains("sqlite/"));
+        let mut pinned: Vec<String> = pinned.map(str::to_owned).collect();
+        let mut embedded = Vec::new();
+        for (database, migrations) in [("keys", KEYS), ("verification", VERIFICATION)] {
+            for (name, sql) in migrations {
+                let digest: String = Sha256::digest(sql).iter().map(|byte| format!("{byte:02x}")).collect();
+                embedded.push(format!("{digest}  sqlite/{database}/{name}.sql"));
+            }
+        }
+        pinned.sort();
+        embedded.sort();
+        assert_eq!(embedded, pinned);
+    }
+
+    #[test]
+    fn migrations_run_once() {
+        for embedded in [KEYS, VERIFICATION] {
+            let mut connection = Connection::open_in_memory().expect("opened");
+            run(&mut connection, embedded).expect("ran");
+            run(&mut connection, embedded).expect("had nothing to do");
+        }
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing() {
+        let mut connection = Connection::open_in_memory().expect("opened");
+        let broken = [("V1__good", "CREATE TABLE good (a INTEGER)"), ("V2__bad", "CREATE TABLE bad (")];
+        assert!(matches!(run(&mut connection, &broken), Err(StoreError::NotReady(_))));
+        assert!(connection.prepare("SELECT * FROM good").is_err());
+    }
 }

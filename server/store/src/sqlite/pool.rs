@@ -1,5 +1,6 @@
 //! Connections to one SQLite file: one that writes, behind a lock, and some that read.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,6 +38,7 @@ impl Pool {
         path: &Path,
         migrate: impl FnOnce(&mut Connection) -> Result<(), StoreError>,
     ) -> Result<Self, StoreError> {
+        create(path).map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let mut writer = Connection::open(path)?;
         configure(&mut writer)?;
         migrate(&mut writer)?;
@@ -99,6 +101,15 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let finished = tokio::task::spawn_blocking(operation).await;
     finished.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("{name} was interrupted"))))
+}
+
+/// Creates the file, if it does not exist, so that nobody but its owner reads it. SQLite gives its log the same permissions.
+fn create(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {

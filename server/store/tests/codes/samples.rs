@@ -11,7 +11,8 @@ pub(crate) const CODE_LIFE: i64 = 900;
 pub(crate) const TOKEN_LIFE: i64 = 86_400;
 
 /// What is said of the person.
-pub(crate) const TERMS: Terms = Terms { report_type: ReportType::Likely, symptom: Some(Interval::new(2_999_952)), test: None };
+pub(crate) const TERMS: Terms =
+    Terms { report_type: ReportType::Likely, symptom: Some(Interval::new(2_999_952)), test: None };
 
 /// An authority.
 pub(crate) fn issuer(id: &str) -> Issuer {

@@ -70,7 +70,7 @@ impl Dump {
 impl Table {
     fn read(database: &Connection, name: &str) -> Self {
         let mut select = database.prepare(&format!("SELECT * FROM {name}")).expect("SQL");
-        let columns: Vec<_> = select.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<_> = select.column_names().map(str::to_owned).collect();
         let width = columns.len();
         let rows = select.query_map([], |row| (0..width).map(|index| row.get(index)).collect()).expect("rows");
         let rows = rows.collect::<Result<_, _>>().expect("rows");
