@@ -38,6 +38,7 @@ pub(crate) fn listen(listener: TcpListener, root: &Path) -> io::Result<Server> {
     Ok(server.workers(1).listen(listener)?.run())
 }
 
+/// Two methods, one tree.
 fn routes(cfg: &mut ServiceConfig) {
     let reads = web::resource("/{path:.*}").route(web::get().to(object)).route(web::head().to(object));
     cfg.service(reads.default_service(web::to(wrong_method)));
@@ -55,6 +56,7 @@ async fn object(request: HttpRequest, tree: Data<Tree>) -> HttpResponse {
         Ok(Err(error)) if is_absent(&error) => return plain(StatusCode::NOT_FOUND),
         Ok(Err(_)) | Err(_) => return plain(StatusCode::INTERNAL_SERVER_ERROR),
     };
+    // Read and hashed for a 304 too: this serves one machine, and a tag that is remembered could outlive the file.
     let etag = etag_of(&bytes);
     let unchanged = is_among(request.headers(), &etag);
     let mut response = HttpResponse::build(if unchanged { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
@@ -79,8 +81,11 @@ fn plain(status: StatusCode) -> HttpResponse {
 /// The objects of a public tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ObjectKind {
+    /// A signed zip.
     Bundle,
+    /// The list that phones poll.
     Index,
+    /// The signed list.
     Manifest,
 }
 

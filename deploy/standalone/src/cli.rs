@@ -78,6 +78,7 @@ impl Serve {
             authority: self.authority.clone(),
             minimum_keys: self.minimum_keys,
             minimum_reports: self.minimum_reports,
+            feeds: Vec::new(),
         }
     }
 

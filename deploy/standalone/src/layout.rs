@@ -81,9 +81,9 @@ impl Layout {
         self.private().join("bundle-keys")
     }
 
-    /// The API keys, kept for the next start: the database has their digests only.
-    pub(crate) fn api_keys_file(&self) -> PathBuf {
-        self.private().join("api-keys.json")
+    /// The API keys of an authority, kept for the next start: the database has their digests only. An authority's id is fit for a file name.
+    pub(crate) fn api_keys_file(&self, authority: &str) -> PathBuf {
+        self.private().join(format!("{authority}-api-keys.json"))
     }
 
     /// What a script needs to use the running services.

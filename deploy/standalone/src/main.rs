@@ -30,7 +30,8 @@ async fn main() -> ExitCode {
             demo::run(&flags).await
         }
         Command::Serve(flags) => {
-            log_to_stderr("info");
+            // What actix says about its own threads is not the operator's concern.
+            log_to_stderr("info,actix_server=warn");
             serve::run(&flags).await
         }
     };

@@ -51,6 +51,8 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
     Ok(())
 }
 
+/// The first pass comes at once, so that every feed has an index and a manifest before the first phone asks. A pass is never interrupted, and one
+/// that takes longer than the period delays the next.
 async fn export_until_stopped(exporter: &Exporter, period: Duration, stop: &mut Stop) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -100,6 +102,7 @@ impl Stop {
     }
 }
 
+/// What the owner needs to know, once. The keys are shown here and kept in files of mode 0600; they never reach the log.
 fn welcome(access: &Access, flags: &Serve, layout: &Layout) -> String {
     let Access { verification, server, cdn, region, health_authority_id, api_keys } = access;
     let (dir, period) = (layout.root().display(), flags.export_period);

@@ -8,7 +8,7 @@ use actix_web::dev::{Server, ServerHandle};
 use exporter::Exporter;
 use exporter::config::{BucketSpec, BucketUrl, DatabaseUrl};
 use exporter::keys::{KeyPurpose, private_file, public_file};
-use proto::Region;
+use proto::{Feed, Region};
 use store::{ApiKeyKind, Clock};
 
 use crate::access::ApiKeys;
@@ -27,13 +27,18 @@ pub(crate) struct Plan {
     pub(crate) minimum_keys: u32,
     /// Fewer reports than this are held.
     pub(crate) minimum_reports: u32,
+    /// What is exported; empty means every feed of the database.
+    pub(crate) feeds: Vec<Feed>,
 }
 
 /// Ports on loopback; 0 takes any free one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Ports {
+    /// Of the verification service.
     pub(crate) verification: u16,
+    /// Of the key server.
     pub(crate) server: u16,
+    /// Of the public tree.
     pub(crate) cdn: u16,
 }
 
@@ -87,7 +92,7 @@ impl System {
             Ok::<_, StandaloneError>(key.as_str().to_owned())
         };
         let keys = ApiKeys { admin: create(ApiKeyKind::Admin).await?, device: create(ApiKeyKind::Device).await? };
-        keys.write(&self.layout)?;
+        keys.write(&self.layout, &plan.authority)?;
         Ok(keys)
     }
 
@@ -118,6 +123,7 @@ impl Listening {
     }
 }
 
+/// The secret is made once. Without it the codes and tokens of the database are void, so it is never replaced.
 fn open_verification(layout: &Layout, clock: Clock) -> Result<verification::State, StandaloneError> {
     let settings = verification::Settings {
         database_url: format!("sqlite:{}", layout.verification_database().display()),
@@ -130,12 +136,14 @@ fn open_verification(layout: &Layout, clock: Clock) -> Result<verification::Stat
     Ok(verification::State::open(&settings, clock)?)
 }
 
+/// One bucket, the directory that `cdn` serves.
 fn open_exporter(layout: &Layout, plan: &Plan, clock: Clock) -> Result<Exporter, StandaloneError> {
     let database = DatabaseUrl::Sqlite(layout.key_database());
     let mut settings = exporter::Settings::new(database, layout.bundle_keys());
     settings.buckets = vec![BucketSpec { name: "cdn".to_owned(), url: BucketUrl::Directory(layout.cdn()) }];
     settings.minimum_keys = plan.minimum_keys;
     settings.minimum_reports = plan.minimum_reports;
+    settings.feeds.clone_from(&plan.feeds);
     Ok(Exporter::open(&settings, clock)?)
 }
 
@@ -170,6 +178,7 @@ async fn introduce(
         Some(believed) if !is_new => believed.keys.iter().map(|key| key.key.clone()).collect(),
         _ => vec![verification::admin::create_signing_key(verification, id).await?],
     };
+    // A region that was given up stays believed: keys may still be on their way to its feeds.
     let mut regions = believed.map(|believed| believed.regions).unwrap_or_default();
     if !regions.contains(&plan.region) {
         regions.push(plan.region.clone());
@@ -179,6 +188,7 @@ async fn introduce(
     Ok(is_new)
 }
 
+/// A listener on loopback, and the URL that reaches it.
 fn bind(service: &'static str, port: u16) -> Result<(TcpListener, String), StandaloneError> {
     let failed = |source: io::Error| StandaloneError::Port { service, port, source };
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(failed)?;

@@ -1,5 +1,7 @@
 //! Polling a feed: index and manifest with conditional requests, then only the bundles that the phone does not hold.
 
+use std::collections::BTreeMap;
+
 use proto::bundle::Bundle;
 use proto::index::index_path;
 use proto::manifest::{ListedBundle, Manifest, manifest_path};
@@ -16,6 +18,9 @@ const MAX_INDEX: u64 = 1_024 * 1_024;
 /// The longest manifest that is read, in bytes: what `proto::manifest` takes.
 const MAX_MANIFEST: u64 = 4 * 1_024 * 1_024;
 
+/// How many bytes of bundles one sync downloads unless told otherwise.
+const BUDGET: u64 = 256_000_000;
+
 /// A feed that a phone follows.
 #[derive(Clone)]
 pub struct Subscription {
@@ -23,6 +28,7 @@ pub struct Subscription {
     base: BaseUrl,
     feed: Feed,
     trust: Trust,
+    budget: u64,
 }
 
 /// A bundle that passed every check.
@@ -52,7 +58,8 @@ pub struct Synced {
     pub fetched: usize,
     /// Bundles that could not be fetched or did not pass.
     pub failed: Vec<Failed>,
-    /// Bundles that the index lists and the manifest does not (yet): caches may be minutes apart.
+    /// Bundles that wait for a later sync: the index lists them and the manifest does not yet (caches may be minutes apart), or the budget
+    /// of this sync is spent.
     pub postponed: Vec<String>,
     /// The manifest went back to a lower number, as a lagging replica's does: nothing was fetched, everything was kept.
     pub went_backwards: bool,
@@ -61,7 +68,15 @@ pub struct Synced {
 impl Subscription {
     /// The feed as it stands on the CDN at `base`.
     pub const fn new(http: Http, base: BaseUrl, feed: Feed, trust: Trust) -> Self {
-        Self { http, base, feed, trust }
+        Self { http, base, feed, trust, budget: BUDGET }
+    }
+
+    /// Downloads bundles of at most `bytes` altogether in one sync, 256 MB unless this is called. Whoever controls a CDN but no signing
+    /// key cannot make a phone download more than that at a time.
+    #[must_use]
+    pub const fn with_budget(mut self, bytes: u64) -> Self {
+        self.budget = bytes;
+        self
     }
 
     /// Which feed it is.
@@ -105,21 +120,27 @@ impl Subscription {
         keep: &mut impl FnMut(Fetched),
     ) -> Synced {
         let mut synced = Synced::default();
+        let mut left = self.budget;
         for path in paths {
             if state.held.contains(path) {
                 continue;
             }
-            let Ok(listed) = word.on(path) else {
+            let listed = word.on(path);
+            let Some(listed) = listed.ok().filter(|_| left > 0) else {
                 synced.postponed.push(path.clone());
                 continue;
             };
-            match self.fetch(path, listed).await {
+            let limit = self.limit(listed);
+            match self.fetch(path, listed, limit).await {
                 Ok(fetched) => {
+                    left = left.saturating_sub(fetched.zip.len() as u64);
                     keep(fetched);
                     state.held.insert(path.clone());
                     synced.fetched += 1;
                 }
                 Err(error) => {
+                    // How much of it came is not known here: it is counted as all that could have.
+                    left = left.saturating_sub(limit);
                     let gone = matches!(error, ClientError::Unreachable(_));
                     synced.failed.push(Failed { path: path.clone(), error });
                     if gone {
@@ -131,10 +152,13 @@ impl Subscription {
         synced
     }
 
-    async fn fetch(&self, path: &str, listed: Option<&ListedBundle>) -> Result<Fetched, ClientError> {
+    /// The manifest knows the length: whoever sends more is stopped at the first byte too many.
+    fn limit(&self, listed: Option<&ListedBundle>) -> u64 {
         let most = self.trust.limits.zip_bytes;
-        // The manifest knows the length: whoever sends more is stopped at the first byte too many.
-        let limit = listed.map_or(most, |listed| listed.bytes.min(most));
+        listed.map_or(most, |listed| listed.bytes.min(most))
+    }
+
+    async fn fetch(&self, path: &str, listed: Option<&ListedBundle>, limit: u64) -> Result<Fetched, ClientError> {
         let get = Get { url: self.base.at(path), etag: None, what: "the bundle", limit };
         let Answer::Body { bytes: zip, .. } = self.http.get(get).await? else {
             return Err(Malformed::new("bundle", "answered 304 to a request without an entity tag").into());
@@ -167,7 +191,10 @@ impl Subscription {
         let manifest = Manifest::open(&bytes, verifier, &self.feed)?;
         match state.step(manifest.number, verifier.open(&bytes)?)? {
             Step::Backwards => Ok(Word::Backwards),
-            Step::Forwards => Ok(Word::Listed { bundles: manifest.bundles, etag }),
+            Step::Forwards => {
+                let by_path = |bundle: ListedBundle| (bundle.path.clone(), bundle);
+                Ok(Word::Listed { bundles: manifest.bundles.into_iter().map(by_path).collect(), etag })
+            }
         }
     }
 }
@@ -186,7 +213,7 @@ enum Word {
     /// It went backwards.
     Backwards,
     /// It is new, or was read again.
-    Listed { bundles: Vec<ListedBundle>, etag: Option<String> },
+    Listed { bundles: BTreeMap<String, ListedBundle>, etag: Option<String> },
 }
 
 /// There is a manifest, and it does not list the bundle.
@@ -198,9 +225,7 @@ impl Word {
         match self {
             Self::NotAsked => Ok(None),
             Self::Unchanged | Self::Backwards => Err(NotListed),
-            Self::Listed { bundles, .. } => {
-                bundles.iter().find(|bundle| bundle.path == path).map(Some).ok_or(NotListed)
-            }
+            Self::Listed { bundles, .. } => bundles.get(path).map(Some).ok_or(NotListed),
         }
     }
 
@@ -209,7 +234,10 @@ impl Word {
         match self {
             Self::NotAsked => true,
             Self::Unchanged | Self::Backwards => false,
-            Self::Listed { bundles, .. } => bundles.iter().all(|bundle| paths.contains(&bundle.path)),
+            // Both list each path once.
+            Self::Listed { bundles, .. } => {
+                paths.iter().filter(|path| bundles.contains_key(*path)).count() == bundles.len()
+            }
         }
     }
 

@@ -35,7 +35,9 @@ pub(crate) struct Reporter {
 
 /// What one person's phones heard.
 pub(crate) struct Memory {
+    /// GAEN: identifiers with the interval in which each was heard.
     pub(crate) identifiers: Observations,
+    /// TCN: numbers alone, since a number is never used twice.
     pub(crate) numbers: HashSet<TemporaryContactNumber>,
     /// How many of either came from the reporter.
     pub(crate) from_reporter: (usize, usize),
@@ -65,6 +67,7 @@ impl Reporter {
     /// What somebody heard who was at the meeting.
     fn at_the_meeting(&self) -> Result<(Vec<Observation>, Vec<TemporaryContactNumber>), StandaloneError> {
         let absent = || StandaloneError::Story("the reporter has no key of the day of the meeting".to_owned());
+        // Keys end with today, reports with yesterday.
         let from_the_end = usize::try_from(MEETING_DAY).unwrap_or_default();
         let key = self.keys.iter().rev().nth(from_the_end).ok_or_else(absent)?;
         let report = &self.reports()?[self.days.len() - from_the_end];

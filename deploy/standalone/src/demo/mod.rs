@@ -13,5 +13,6 @@ mod cast;
 mod phone;
 
 mod narrator;
+mod stage;
 
 pub(crate) use run::run;

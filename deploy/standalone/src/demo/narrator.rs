@@ -1,5 +1,6 @@
 //! The voice of the demo: what happens, what travelled, how many bytes.
 
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,49 +17,54 @@ pub(crate) struct Narrator;
 impl Narrator {
     /// The heading of the whole.
     pub(crate) fn title(&self, text: &str) {
-        println!("\n{text}\n");
+        line(format_args!("\n{text}\n"));
     }
 
     /// A numbered chapter.
     pub(crate) fn chapter(&self, number: u32, title: &str) {
-        println!("\n{number:>2}  {title}");
+        line(format_args!("\n{number:>2}  {title}"));
     }
 
     /// A sentence or two.
     pub(crate) fn say(&self, text: impl AsRef<str>) {
-        println!("    {}", text.as_ref());
+        line(format_args!("    {}", text.as_ref()));
     }
 
     /// A name and what it stands for.
     pub(crate) fn fact(&self, name: &str, value: impl AsRef<str>) {
-        println!("      {name:<26}{}", value.as_ref());
+        line(format_args!("      {name:<26}{}", value.as_ref()));
     }
 
     /// A request and what crossed the wire, headers included.
     pub(crate) fn call(&self, what: &str, travelled: Traffic) {
         let (sent, received) = (bytes(travelled.sent), bytes(travelled.received));
-        println!("      {what:<26}{sent:>10} up {received:>10} down");
+        line(format_args!("      {what:<26}{sent:>10} up {received:>10} down"));
     }
 
     /// Where everything is, and what to type next.
     pub(crate) fn farewell(&self, layout: &Layout, region: &Region, took: Duration) {
         let (root, cdn) = (layout.root().display(), layout.cdn());
         let example = newest_bundle(&cdn.join(region.as_str()).join("gaen"));
-        println!("\nThe story ended well, in {:.1} s. What it left behind:\n", took.as_secs_f64());
+        line(format_args!("\nThe story ended well, in {:.1} s. What it left behind:\n", took.as_secs_f64()));
         self.fact("the public tree", format!("{}", cdn.display()));
         self.fact("public keys", format!("{}", layout.keys().display()));
         self.fact("databases", format!("{root}/db"));
-        println!("\nWhat to type next\n");
-        println!("    Run all services on it, and export every minute:");
-        println!("      cargo run --release -- serve --dir {root}");
+        line(format_args!("\nWhat to type next\n"));
+        line(format_args!("    Run all services on it, and export every minute:"));
+        line(format_args!("      cargo run --release -- serve --dir {root}"));
         if let Some(example) = example {
-            println!("    Look into a bundle:");
-            println!("      cargo run --release -p exporter -- inspect \\");
-            println!("        --key {}/{region}-gaen.pem \\", layout.keys().display());
-            println!("        {example}");
+            line(format_args!("    Look into a bundle:"));
+            line(format_args!("      cargo run --release -p exporter -- inspect \\"));
+            line(format_args!("        --key {}/{region}-gaen.pem \\", layout.keys().display()));
+            line(format_args!("        {example}"));
         }
-        println!();
+        line(format_args!(""));
     }
+}
+
+/// Says one line. Somebody who stops listening (`| head`) does not stop the story.
+fn line(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// `16384` as `16,384 B`.

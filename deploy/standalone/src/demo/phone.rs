@@ -15,12 +15,13 @@ use proto::note::NoteVerifier;
 use proto::{Feed, Kind};
 
 use crate::demo::cast::Memory;
-use crate::demo::story::Stage;
+use crate::demo::stage::Stage;
 use crate::error::StandaloneError;
 
 /// One person's phone, running an app of each kind.
 pub(crate) struct Phone {
     pub(crate) name: &'static str,
+    /// What it heard. It is compared here and sent nowhere.
     pub(crate) memory: Memory,
     http: Http,
     verification: Verification,
@@ -37,6 +38,7 @@ pub(crate) struct Phone {
 
 /// What a poll brought.
 pub(crate) struct Poll {
+    /// New bundles of both feeds.
     pub(crate) bundles: usize,
     pub(crate) travelled: Traffic,
 }
@@ -71,7 +73,7 @@ impl Phone {
         })
     }
 
-    /// What travels while `act` runs.
+    /// What has travelled since an earlier reading of the meter.
     pub(crate) fn travelled_since(&self, before: Traffic) -> Traffic {
         let now = self.http.traffic();
         Traffic {

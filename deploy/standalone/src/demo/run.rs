@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use proto::{Feed, Kind, Region};
 use store::Clock;
 
 use crate::cli::Demo;
 use crate::demo::narrator::Narrator;
-use crate::demo::story::{Stage, tell};
+use crate::demo::stage::Stage;
+use crate::demo::story::tell;
 use crate::error::StandaloneError;
 use crate::layout::Layout;
 use crate::system::{Plan, Ports, System};
@@ -17,8 +19,10 @@ pub(crate) async fn run(flags: &Demo) -> Result<(), StandaloneError> {
     let began = Instant::now();
     let root = flags.dir.clone().map_or_else(fresh_directory, Ok)?;
     let layout = Layout::create(&root)?;
-    let region = "DEMO".parse().expect("four capitals are a region");
-    let plan = Plan { region, authority: "demo".to_owned(), minimum_keys: 1, minimum_reports: 1 };
+    let region: Region = "DEMO".parse().expect("four capitals are a region");
+    // A minimum of one is for these feeds alone: the directory may hold others, whose keys are not ours to publish.
+    let feeds = Kind::ALL.map(|kind| Feed::verified(region.clone(), kind)).to_vec();
+    let plan = Plan { region, authority: "demo".to_owned(), minimum_keys: 1, minimum_reports: 1, feeds };
     let clock = Clock::system();
     let system = System::open(&layout, &plan, clock.clone()).await?;
     let api_keys = system.api_keys(&plan).await?;
@@ -30,6 +34,7 @@ pub(crate) async fn run(flags: &Demo) -> Result<(), StandaloneError> {
         listening: &listening,
         api_keys: &api_keys,
         now: clock.now(),
+        clock,
         narrator: Narrator,
     };
     let told = tell(&stage).await;

@@ -1,33 +1,21 @@
 //! The story, chapter by chapter. Each one acts, then says what travelled.
 
-use client::{KeyUpload, ReportUpload, Secret};
+use client::{Certificate, KeyUpload, ReportUpload, Secret};
+use proto::commitment::Commitment;
 use proto::gaen::TemporaryExposureKey;
 use proto::{Interval, Timestamp};
 use store::{chance, release_at};
 
-use crate::access::ApiKeys;
 use crate::demo::audit::audit;
 use crate::demo::authority::{Issued, issue};
 use crate::demo::cast::{Memory, Reporter};
-use crate::demo::narrator::{Narrator, bytes, count, date, grouped, moment};
+use crate::demo::narrator::{bytes, count, date, grouped, moment};
 use crate::demo::phone::Phone;
+use crate::demo::stage::Stage;
 use crate::error::StandaloneError;
-use crate::layout::Layout;
-use crate::system::{Listening, Plan, System};
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
-
-/// Where the story plays.
-pub(crate) struct Stage<'a> {
-    pub(crate) layout: &'a Layout,
-    pub(crate) plan: &'a Plan,
-    pub(crate) system: &'a System,
-    pub(crate) listening: &'a Listening,
-    pub(crate) api_keys: &'a ApiKeys,
-    pub(crate) now: Timestamp,
-    pub(crate) narrator: Narrator,
-}
 
 /// Tells the whole story.
 ///
@@ -53,6 +41,7 @@ pub(crate) async fn tell(stage: &Stage<'_>) -> Result<(), StandaloneError> {
     verdict(&alma, &bruno, &chiara)
 }
 
+/// Who plays which part.
 fn introduce(stage: &Stage<'_>) {
     let Stage { narrator, listening, .. } = stage;
     narrator.title("Pratique: from a code to a warning, over real HTTP on this machine");
@@ -61,6 +50,7 @@ fn introduce(stage: &Stage<'_>) {
     narrator.fact("cdn", format!("{}  signed, static files", listening.cdn));
 }
 
+/// What happened before anybody was ill. Only here do we look into memories: no service ever does.
 fn meeting(stage: &Stage<'_>, reporter: &Reporter, phones: [&Phone; 2]) {
     let narrator = &stage.narrator;
     narrator.chapter(1, "Alma meets Bruno; Chiara is elsewhere");
@@ -87,13 +77,7 @@ async fn report_keys(stage: &Stage<'_>, alma: &Phone, reporter: &Reporter) -> Re
     let upload = KeyUpload::new(&stage.plan.authority, &keys, onset, Secret::draw(&mut chance::source()));
     let upload = upload.map_err(|error| StandaloneError::Call("choosing keys", error))?;
 
-    let nonce = Secret::draw(&mut chance::source());
-    let before = alma.traffic();
-    let verified = alma.claim(&issued.0, &nonce).await?;
-    narrator.call("POST /api/verify", alma.travelled_since(before));
-    let before = alma.traffic();
-    let certificate = alma.certify(&verified, &upload.commitment()).await?;
-    narrator.call("POST /api/certificate", alma.travelled_since(before));
+    let certificate = certify(stage, alma, &issued.0, &upload.commitment()).await?;
     let before = alma.traffic();
     let receipt = alma.server.publish(&upload, &certificate).await;
     let receipt = receipt.map_err(|error| StandaloneError::Call("uploading keys", error))?;
@@ -116,13 +100,7 @@ async fn report_numbers(stage: &Stage<'_>, alma: &Phone, reporter: &Reporter) ->
     let upload = ReportUpload::new(&stage.plan.authority, &reports, Secret::draw(&mut chance::source()));
     let upload = upload.map_err(|error| StandaloneError::Call("choosing reports", error))?;
 
-    let nonce = Secret::draw(&mut chance::source());
-    let before = alma.traffic();
-    let verified = alma.claim(&issued.0, &nonce).await?;
-    narrator.call("POST /api/verify", alma.travelled_since(before));
-    let before = alma.traffic();
-    let certificate = alma.certify(&verified, &upload.commitment()).await?;
-    narrator.call("POST /api/certificate", alma.travelled_since(before));
+    let certificate = certify(stage, alma, &issued.0, &upload.commitment()).await?;
     let before = alma.traffic();
     let receipt = alma.server.report(&upload, &certificate).await;
     let receipt = receipt.map_err(|error| StandaloneError::Call("uploading reports", error))?;
@@ -138,6 +116,25 @@ async fn report_numbers(stage: &Stage<'_>, alma: &Phone, reporter: &Reporter) ->
     Ok(())
 }
 
+/// From a code to a certificate over what will be uploaded.
+async fn certify(
+    stage: &Stage<'_>,
+    alma: &Phone,
+    code: &str,
+    commitment: &Commitment,
+) -> Result<Certificate, StandaloneError> {
+    // An app would store nonce and upload first, so that a lost reply costs nothing; this phone lives for a second.
+    let nonce = Secret::draw(&mut chance::source());
+    let before = alma.traffic();
+    let verified = alma.claim(code, &nonce).await?;
+    stage.narrator.call("POST /api/verify", alma.travelled_since(before));
+    let before = alma.traffic();
+    let certificate = alma.certify(&verified, commitment).await?;
+    stage.narrator.call("POST /api/certificate", alma.travelled_since(before));
+    Ok(certificate)
+}
+
+/// The authority's part: a code, and when it expires.
 async fn issue_code(stage: &Stage<'_>, onset: Timestamp) -> Result<(String, String), StandaloneError> {
     let Issued { code, expires_at, travelled } =
         issue(&stage.listening.verification, &stage.api_keys.admin, &date(onset)).await?;
@@ -145,6 +142,7 @@ async fn issue_code(stage: &Stage<'_>, onset: Timestamp) -> Result<(String, Stri
     Ok((code, moment(Timestamp::from_unix(expires_at))))
 }
 
+/// One pass of the exporter. A failure in any feed or bucket ends the story, although the next pass would repair it.
 async fn export(stage: &Stage<'_>) -> Result<(), StandaloneError> {
     let narrator = &stage.narrator;
     narrator.chapter(4, "The exporter seals what may be released, signs it, publishes it");
@@ -162,6 +160,7 @@ async fn export(stage: &Stage<'_>) -> Result<(), StandaloneError> {
     Ok(())
 }
 
+/// What an outside reader with the public keys would say.
 fn inspection(stage: &Stage<'_>) -> Result<(), StandaloneError> {
     let narrator = &stage.narrator;
     narrator.chapter(5, "Every bundle is inspected as the strictest phone would");
@@ -174,6 +173,7 @@ fn inspection(stage: &Stage<'_>) -> Result<(), StandaloneError> {
     Ok(())
 }
 
+/// Everybody downloads the same; the comparison happens on each phone.
 async fn warning(stage: &Stage<'_>, phones: [&mut Phone; 3]) -> Result<(), StandaloneError> {
     let narrator = &stage.narrator;
     narrator.chapter(6, "Three phones poll, verify, and compare for themselves");
@@ -198,7 +198,9 @@ fn held_back(stage: &Stage<'_>, alma: &Phone, keys: &[TemporaryExposureKey]) -> 
     let narrator = &stage.narrator;
     narrator.chapter(7, "What is not published yet");
     let release = |key: &TemporaryExposureKey| release_at(key.validity_end(), stage.now);
-    let (held, released): (Vec<_>, Vec<_>) = keys.iter().partition(|key| release(key) > stage.now);
+    // What falls due while the story is told may be out or not.
+    let released: Vec<_> = keys.iter().filter(|key| release(key) <= stage.now).collect();
+    let held: Vec<_> = keys.iter().filter(|key| release(key) > stage.clock.now()).collect();
     let is_out = |key: &&&TemporaryExposureKey| alma.published.contains(key.data());
     expect(released.iter().filter(is_out).count() == released.len(), "a key of an earlier day was not published")?;
     expect(held.iter().filter(is_out).count() == 0, "a key was published before it could not be replayed any more")?;
@@ -211,6 +213,7 @@ fn held_back(stage: &Stage<'_>, alma: &Phone, keys: &[TemporaryExposureKey]) -> 
     Ok(())
 }
 
+/// A poll without news costs four short answers.
 async fn quiet(stage: &Stage<'_>, phone: &mut Phone) -> Result<(), StandaloneError> {
     stage.narrator.chapter(8, "Nothing new is cheap");
     let poll = phone.poll().await?;
@@ -220,6 +223,7 @@ async fn quiet(stage: &Stage<'_>, phone: &mut Phone) -> Result<(), StandaloneErr
     Ok(())
 }
 
+/// Whether the story ended well.
 fn verdict(alma: &Phone, bruno: &Phone, chiara: &Phone) -> Result<(), StandaloneError> {
     let warned = |phone: &Phone| (phone.keys_near.iter().count(), phone.reports_near.iter().count());
     expect(warned(bruno) == (1, 1), "the contact was not warned once by each protocol")?;

@@ -107,7 +107,7 @@ async fn a_restart_keeps_authority_keys_and_feeds() {
 
     // Killed in the middle of something, it comes back all the same; and without its API keys it makes new ones.
     drop(Served::start(dir.path()));
-    for left_behind in ["access.json", "private/api-keys.json"] {
+    for left_behind in ["access.json", "private/demo-api-keys.json"] {
         fs::remove_file(dir.path().join(left_behind)).expect("there");
     }
     let served = Served::start(dir.path());
@@ -160,9 +160,15 @@ async fn the_public_tree_is_served_as_a_cdn_would() {
     let unchanged = ask(cdn, &[&format!("GET /{path}"), &format!("if-none-match: {}", whole.field("etag"))], "");
     assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
 
-    for path in
-        ["/", "/DEMO", "/DEMO/gaen/", "/.lock", "/../access.json", "/DEMO/../../private/api-keys.json", "/%2e%2e/x.zip"]
-    {
+    for path in [
+        "/",
+        "/DEMO",
+        "/DEMO/gaen/",
+        "/.lock",
+        "/../access.json",
+        "/DEMO/../../private/demo-api-keys.json",
+        "/%2e%2e/x.zip",
+    ] {
         let answer = ask(cdn, &[&format!("GET {path}")], "");
         assert_eq!((answer.status, answer.body.len()), (404, 0), "{path}");
     }

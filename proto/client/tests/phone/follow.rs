@@ -251,6 +251,23 @@ async fn bundles_that_left_the_list_at_its_old_end_are_forgotten() {
 }
 
 #[tokio::test]
+async fn a_sync_downloads_no_more_than_its_budget() {
+    let shelf = two_bundles();
+    let subscription = shelf.subscription(shelf.trust()).with_budget(1);
+    let mut state = FeedState::default();
+    for (fetched, postponed) in [(1, 1), (1, 0), (0, 0)] {
+        let synced = subscription.sync(&mut state, drop).await.expect("synced");
+        assert_eq!((synced.fetched, synced.postponed.len()), (fetched, postponed));
+    }
+    // What a phone downloads in vain counts as well.
+    for bundle in &shelf.listed {
+        shelf.host.publish(&bundle.path, vec![0; 100]);
+    }
+    let synced = subscription.sync(&mut FeedState::default(), drop).await.expect("synced");
+    assert_eq!((synced.failed.len(), synced.postponed.len()), (1, 1));
+}
+
+#[tokio::test]
 async fn when_the_cdn_is_gone_the_rest_waits() {
     let shelf = two_bundles();
     let lost = Scripted { status: 0, headers: Vec::new(), body: Vec::new() };
