@@ -105,6 +105,10 @@ Exit codes:
   2   somebody has to look: a missing or unsafe key, a setting, a foreign object under our name, a row that contradicts itself
   64  the command line was not understood
 
+JSON (--json): {\"feeds\": [{\"feed\", \"number\", \"sealed\": [{\"sequence\", \"count\", \"revised\", \"start\", \"end\"}], \"waiting\": null or {\"held\",
+\"unripe\", \"minimum\"}, \"buckets\": [{\"bucket\", \"put\": [SEQUENCE], \"number\", \"bundles\", \"moved\", \"failures\"}], \"failures\": [{\"kind\":
+\"retry|give-up|corrupt\", \"message\"}]}]}, or {\"error\", \"kind\"} if the pass could not begin. Times are UTC seconds.
+
 Log lines go to standard error; EXPORTER_LOG sets what is logged (for instance debug), the default is warn.";
 
 const INSPECT: &str = "\
@@ -122,7 +126,7 @@ Exit codes:
 
 JSON (--json): {\"phone\": {\"holds\", \"reason\"}, \"canonical\": {\"holds\", \"reason\"}, \"signature\": \"verified|failed|not checked\",
 \"bytes\", \"zip_sha256\"} and, if it can be read, {\"kind\", \"region\", \"start\", \"end\", \"keys\", \"revised\", \"report_types\": {TYPE: COUNT},
-\"signing_keys\": [\"ID-VERSION\"], \"export_sha256\"}; {\"error\"} with exit code 3. Times are UTC seconds, hashes lower-case hex.";
+\"signing_keys\": [\"ID-VERSION\"], \"export_bytes\", \"export_sha256\"}; {\"error\"} with exit code 3. Times are UTC seconds, hashes lower-case hex.";
 
 /// Reads the command line and does what it says.
 pub async fn run() -> ExitCode {

@@ -20,7 +20,7 @@ const MAXIMUM_BYTES: usize = 15_000_000;
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// The key database that the server writes: `sqlite:PATH`.
-    #[arg(long, env = "EXPORTER_DATABASE_URL", value_name = "URL")]
+    #[arg(long, env = "EXPORTER_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
 
     /// Where bundles are published, by name and URL: `main=file:/srv/cdn`. Repeat it for replicas, or separate them with commas.

@@ -64,10 +64,17 @@ async fn download(url: &str) -> Result<Vec<u8>, FetchError> {
 fn client() -> reqwest::Result<reqwest::Client> {
     // reqwest is built without a provider of cryptography of its own. One that is installed already, by the program around us, is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .timeout(TIMEOUT)
-        .user_agent(concat!("pratique-exporter/", env!("CARGO_PKG_VERSION")))
-        .build()
+    let settings = || {
+        let agent = concat!("pratique-exporter/", env!("CARGO_PKG_VERSION"));
+        reqwest::Client::builder().timeout(TIMEOUT).user_agent(agent)
+    };
+    // The machine's own roots, so that a private authority counts. A bare container has none; the Mozilla roots stand in for them.
+    settings().build().or_else(|_| settings().tls_backend_preconfigured(mozilla_roots()).build())
+}
+
+fn mozilla_roots() -> rustls::ClientConfig {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
 }
 
 /// An error with its causes: reqwest's own text does not say why a connection failed.
@@ -89,5 +96,7 @@ mod tests {
     fn a_client_for_https_can_be_built() {
         client().expect("a client");
         client().expect("and another one");
+        let bare = reqwest::Client::builder().tls_backend_preconfigured(mozilla_roots());
+        bare.build().expect("a client for a machine without roots");
     }
 }

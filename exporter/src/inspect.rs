@@ -21,7 +21,7 @@ pub struct Inspection {
     pub canonical: Verdict,
     /// `verified`, `failed` or `not checked`.
     pub signature: SignatureCheck,
-    /// Sizes in bytes.
+    /// The length of the zip in bytes.
     pub bytes: u64,
     /// SHA-256 of the zip, in hex.
     pub zip_sha256: String,
@@ -72,6 +72,8 @@ pub struct Content {
     pub report_types: BTreeMap<&'static str, u64>,
     /// The keys that signed, as `ID-VERSION`, the active one first.
     pub signing_keys: Vec<String>,
+    /// The length of `export.bin` in bytes.
+    pub export_bytes: u64,
     /// SHA-256 of `export.bin`, in hex.
     pub export_sha256: String,
 }
@@ -150,6 +152,7 @@ impl Content {
             revised: revised as u64,
             report_types,
             signing_keys: header.signing.iter().map(|key| format!("{}-{}", key.id, key.version)).collect(),
+            export_bytes: bundle.export_bytes,
             export_sha256: hex::encode(bundle.digest.0),
         }
     }

@@ -3,13 +3,14 @@
 //! A region has three keys: one for GAEN bundles (ECDSA P-256, the only algorithm that phones take), one for TCN bundles and one for manifests
 //! (both Ed25519). Private ones are PKCS #8 PEM, `{region}-{use}.key.pem`, mode 0600; public ones are `{region}-{use}.pem`.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use p256::elliptic_curve::Generate;
-use p256::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
+use p256::pkcs8::{EncodePrivateKey, LineEnding};
+use proto::bundle::BundleSigner;
 use proto::{Kind, Region};
 use zeroize::Zeroizing;
 
@@ -47,65 +48,74 @@ pub fn public_file(dir: &Path, region: &Region, purpose: KeyPurpose) -> PathBuf 
     dir.join(format!("{region}-{}.pem", purpose.as_str()))
 }
 
-/// Makes the three keys of a region in `dir`, which is created if it does not exist, with their public halves beside them. Answers with the
-/// files written. No file is ever overwritten: a lost signing key cannot be had back.
+/// Makes the keys of a region in `dir`, which is created if it does not exist, with their public halves beside them. Answers with the files
+/// written. No file is ever overwritten, for a lost signing key cannot be had back; files that are missing are made, so that a generation
+/// that was interrupted is finished by repeating it.
 ///
 /// # Errors
-/// [`ExportError::GiveUp`] if one of the files exists (then none is written), [`ExportError::Retry`] if one cannot be written.
+/// [`ExportError::GiveUp`] if there is nothing to make or a private key that is there cannot be read; [`ExportError::Retry`] if a file cannot
+/// be written.
 pub fn generate(dir: &Path, region: &Region) -> Result<Vec<PathBuf>, ExportError> {
     fs::create_dir_all(dir).map_err(|why| ExportError::io("cannot create", dir, &why))?;
-    for purpose in KeyPurpose::ALL {
-        for file in [private_file(dir, region, purpose), public_file(dir, region, purpose)] {
-            if file.exists() {
-                return Err(ExportError::GiveUp(format!("{} exists already; it was left as it is", file.display())));
-            }
-        }
-    }
     let mut written = Vec::new();
     for purpose in KeyPurpose::ALL {
-        let pair = KeyPair::generate(purpose)?;
-        written.push(write_new(private_file(dir, region, purpose), &pair.private, 0o600)?);
-        written.push(write_new(public_file(dir, region, purpose), &pair.public, 0o644)?);
+        let (private, public) = (private_file(dir, region, purpose), public_file(dir, region, purpose));
+        if !private.exists() {
+            write_new(&private, &draw(purpose)?, 0o600)?;
+            written.push(private.clone());
+        }
+        if !public.exists() {
+            write_new(&public, &public_half(purpose, &private)?, 0o644)?;
+            written.push(public);
+        }
+    }
+    if written.is_empty() {
+        let all = private_file(dir, region, KeyPurpose::Manifest);
+        return Err(ExportError::GiveUp(format!(
+            "{} and the others exist already; they were left as they are",
+            all.display()
+        )));
     }
     Ok(written)
 }
 
-/// Two PEM texts; the private one is wiped from memory when it is dropped.
-struct KeyPair {
-    private: Zeroizing<String>,
-    public: String,
-}
-
-impl KeyPair {
-    fn generate(purpose: KeyPurpose) -> Result<Self, ExportError> {
-        let mut rng = store::chance::source();
-        match purpose {
-            KeyPurpose::Bundle(Kind::Gaen) => {
-                let key = p256::ecdsa::SigningKey::generate_from_rng(&mut rng);
-                Self::encode(&key, key.verifying_key())
-            }
-            KeyPurpose::Bundle(Kind::Tcn) | KeyPurpose::Manifest => {
-                let key = ed25519_dalek::SigningKey::generate(&mut rng);
-                Self::encode(&key, &key.verifying_key())
-            }
+/// A new private key as PEM, wiped from memory when it is dropped.
+fn draw(purpose: KeyPurpose) -> Result<Zeroizing<String>, ExportError> {
+    let mut rng = store::chance::source();
+    let pem = match purpose {
+        KeyPurpose::Bundle(Kind::Gaen) => {
+            p256::ecdsa::SigningKey::generate_from_rng(&mut rng).to_pkcs8_pem(LineEnding::LF)
         }
-    }
-
-    fn encode(private: &impl EncodePrivateKey, public: &impl EncodePublicKey) -> Result<Self, ExportError> {
-        let failed = |why: String| ExportError::GiveUp(format!("the new key cannot be written as PEM: {why}"));
-        Ok(Self {
-            private: private.to_pkcs8_pem(LineEnding::LF).map_err(|why| failed(why.to_string()))?,
-            public: public.to_public_key_pem(LineEnding::LF).map_err(|why| failed(why.to_string()))?,
-        })
-    }
+        KeyPurpose::Bundle(Kind::Tcn) | KeyPurpose::Manifest => {
+            ed25519_dalek::SigningKey::generate(&mut rng).to_pkcs8_pem(LineEnding::LF)
+        }
+    };
+    pem.map_err(|why| ExportError::GiveUp(format!("the new key cannot be written as PEM: {why}")))
 }
 
-fn write_new(path: PathBuf, text: &str, mode: u32) -> Result<PathBuf, ExportError> {
-    let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+/// The public half of a private key file, as PEM.
+fn public_half(purpose: KeyPurpose, private: &Path) -> Result<String, ExportError> {
+    let unreadable = |why: String| ExportError::GiveUp(format!("{}: {why}", private.display()));
+    let pem = fs::read_to_string(private).map(Zeroizing::new).map_err(|why| unreadable(why.to_string()))?;
+    // Manifests are signed with the same kind of key as TCN bundles.
+    let kind = match purpose {
+        KeyPurpose::Bundle(kind) => kind,
+        KeyPurpose::Manifest => Kind::Tcn,
     };
-    write().map_err(|why| ExportError::io("cannot write", &path, &why))?;
-    Ok(path)
+    let signer = BundleSigner::from_pem(kind, &pem).map_err(|why| unreadable(why.to_string()))?;
+    Ok(signer.public_key().to_pem())
+}
+
+/// Writes a file that does not exist, whole or not at all.
+fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), ExportError> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let permissions = fs::Permissions::from_mode(mode);
+        let mut file = tempfile::Builder::new().prefix(".new-").permissions(permissions).tempfile_in(directory)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path)?;
+        fs::File::open(directory)?.sync_all()
+    };
+    write().map_err(|why| ExportError::io("cannot write", path, &why))
 }

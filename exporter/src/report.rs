@@ -68,8 +68,8 @@ pub struct BucketReport {
     pub bucket: String,
     /// The sequences of the bundles that were put and read back.
     pub put: Vec<u64>,
-    /// The number of its manifest; 0 if it has none, or does not answer.
-    pub number: u64,
+    /// The number of its manifest, 0 if it has none; none if it does not answer or says what it should not.
+    pub number: Option<u64>,
     /// How many bundles that number lists.
     pub bundles: usize,
     /// Whether its manifest or index was moved.
@@ -102,6 +102,16 @@ impl Report {
         })
     }
 
+    /// Writes every failure to the log, once.
+    pub(crate) fn log_failures(&self) {
+        for feed in &self.feeds {
+            feed.failures.iter().for_each(|failure| failure.log(&feed.feed, None));
+            for bucket in &feed.buckets {
+                bucket.failures.iter().for_each(|failure| failure.log(&feed.feed, Some(&bucket.bucket)));
+            }
+        }
+    }
+
     /// The exit code of `exporter once`: 0 if all was done (a held feed is done), 1 if it is worth another try, 2 if somebody has to look.
     pub fn exit_code(&self) -> u8 {
         match self.failures().map(|failure| failure.kind).max() {
@@ -124,7 +134,7 @@ impl BucketReport {
     /// A report without anything in it yet.
     pub(crate) fn new(bucket: &str) -> Self {
         let (put, failures) = (Vec::new(), Vec::new());
-        Self { bucket: bucket.to_owned(), put, number: 0, bundles: 0, moved: false, failures }
+        Self { bucket: bucket.to_owned(), put, number: None, bundles: 0, moved: false, failures }
     }
 }
 
@@ -178,7 +188,21 @@ impl BucketReport {
         }
         self.failures.iter().try_for_each(|failure| writeln!(f, "{feed}: bucket {bucket}: {failure}"))?;
         let verb = if self.moved { "now lists" } else { "lists" };
-        writeln!(f, "{feed}: bucket {bucket}: {verb} {} bundles at number {}", self.bundles, self.number)
+        match self.number {
+            Some(number) => writeln!(f, "{feed}: bucket {bucket}: {verb} {} bundles at number {number}", self.bundles),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Failure {
+    /// An error only if somebody has to act: what the next pass repairs by itself is a warning.
+    fn log(&self, feed: &str, bucket: Option<&str>) {
+        let Self { kind, message } = self;
+        match kind {
+            FailureKind::Retry => tracing::warn!(feed, bucket.name = bucket, "the next pass tries again: {message}"),
+            FailureKind::GiveUp | FailureKind::Corrupt => tracing::error!(feed, bucket.name = bucket, "{message}"),
+        }
     }
 }
 

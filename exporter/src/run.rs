@@ -33,11 +33,10 @@ impl Exporter {
     /// Opens the database and the buckets that the settings name.
     ///
     /// # Errors
-    /// [`ExportError::GiveUp`] if a bucket cannot be opened or two have one name; what the store says of its database.
+    /// [`ExportError::GiveUp`] if the database does not exist, a bucket cannot be opened, or two have one name; what the store says of its
+    /// database.
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self, ExportError> {
-        let store: Arc<dyn KeyStore> = match &settings.database_url {
-            DatabaseUrl::Sqlite(path) => Arc::new(SqliteKeyStore::open(path, clock.clone())?),
-        };
+        let store = open_store(&settings.database_url, &clock)?;
         let mut exporter = Self {
             settings: settings.clone(),
             clock,
@@ -91,12 +90,9 @@ impl Exporter {
         }
         let mut report = Report::default();
         for feed in self.feeds().await? {
-            let done = self.feed(&feed).await;
-            for failure in &done.failures {
-                tracing::error!(feed = %feed, kind = ?failure.kind, "{}", failure.message);
-            }
-            report.feeds.push(done);
+            report.feeds.push(self.feed(&feed).await);
         }
+        report.log_failures();
         Ok(report)
     }
 
@@ -185,6 +181,17 @@ impl Exporter {
     }
 }
 
+/// The database is the server's to make: a new one at a path that was mistyped would be sealed for ever without a key in it.
+fn open_store(url: &DatabaseUrl, clock: &Clock) -> Result<Arc<dyn KeyStore>, ExportError> {
+    match url {
+        DatabaseUrl::Sqlite(path) if !path.exists() => Err(ExportError::GiveUp(format!(
+            "database-url: {} does not exist; the server makes it when it starts",
+            path.display()
+        ))),
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(SqliteKeyStore::open(path, clock.clone())?)),
+    }
+}
+
 /// A bucket during a pass over one feed.
 struct Replica<'a> {
     named: &'a NamedBucket,
@@ -213,7 +220,7 @@ impl Replica<'_> {
         let Some(held) = &self.held else { return };
         match list(pass, self.named, held).await {
             Ok(standing) => {
-                self.report.number = standing.number;
+                self.report.number = Some(standing.number);
                 self.report.bundles = standing.bundles;
                 self.report.moved = standing.moved;
             }

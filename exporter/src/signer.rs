@@ -1,7 +1,7 @@
 //! Who signs: a contract that a key file fits as well as a KMS or HSM, and the key files.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use proto::bundle::{BundleKey, BundleSigner, ExportDigest, SigningKeyId};
 use proto::manifest::note_name;
 use proto::note::NoteSigner;
 use proto::{Feed, Region};
+use zeroize::Zeroizing;
 
 use crate::config::Settings;
 use crate::error::ExportError;
@@ -65,7 +66,7 @@ impl PemKeyring {
         Self { settings }
     }
 
-    fn read(&self, region: &Region, purpose: KeyPurpose) -> Result<(PathBuf, String), ExportError> {
+    fn read(&self, region: &Region, purpose: KeyPurpose) -> Result<(PathBuf, Zeroizing<String>), ExportError> {
         let path = private_file(&self.settings.signing_key_dir, region, purpose);
         let pem = read_private(&path, region)?;
         Ok((path, pem))
@@ -110,21 +111,21 @@ impl Signer for PemSigner {
 }
 
 /// Reads a private key file, unless somebody else could read it too.
-fn read_private(path: &Path, region: &Region) -> Result<String, ExportError> {
+fn read_private(path: &Path, region: &Region) -> Result<Zeroizing<String>, ExportError> {
     let give_up = |why: String| ExportError::GiveUp(format!("{}: {why}", path.display()));
-    let missing = |_| give_up(format!("no such key; make it with: exporter keys generate --region {region} --dir DIR"));
-    let file = match fs::metadata(path) {
-        Ok(_) => File::open(path).map_err(|why| give_up(why.to_string()))?,
-        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Err(missing(why)),
-        Err(why) => return Err(give_up(why.to_string())),
-    };
+    let file = File::open(path).map_err(|why| match why.kind() {
+        ErrorKind::NotFound => {
+            give_up(format!("no such key; make it with: exporter keys generate --region {region} --dir DIR"))
+        }
+        _ => give_up(why.to_string()),
+    })?;
     // The mode of the open file, so that nobody can swap the file between the check and the read.
     let mode = file.metadata().map_err(|why| give_up(why.to_string()))?.permissions().mode();
     if mode & 0o077 != 0 {
         let shown = mode & 0o777;
         return Err(give_up(format!("mode {shown:o} lets others read the key; type: chmod 600 {}", path.display())));
     }
-    let mut pem = String::new();
+    let mut pem = Zeroizing::new(String::new());
     file.take(MAX_PEM_BYTES).read_to_string(&mut pem).map_err(|why| give_up(why.to_string()))?;
     Ok(pem)
 }

@@ -179,7 +179,10 @@ impl Scene {
 
 /// A region with keys and reports: some sealed into a bundle that nobody derived, the rest waiting.
 async fn template() -> anyhow::Result<Scene> {
-    let directory = Arc::new(tempfile::tempdir()?);
+    // A killed process takes nothing with it that was written, on whatever disk; in memory the same writes cost a tenth of the time.
+    let memory = Path::new("/dev/shm");
+    let directory = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir())?;
+    let directory = Arc::new(directory);
     let scene = Scene { root: directory.path().join("template"), _directory: directory };
     fs::create_dir(&scene.root)?;
     keys::generate(&scene.keys(), &region())?;

@@ -38,7 +38,7 @@ fn describe_content(content: &Content, text: &mut String) {
         line(text, "", &format!("{} {report_type}", grouped(*count)));
     }
     line(text, "signed by", &content.signing_keys.join(", "));
-    line(text, "export.bin", &format!("SHA-256 {}", content.export_sha256));
+    line(text, "export.bin", &format!("{} bytes, SHA-256 {}", grouped(content.export_bytes), content.export_sha256));
 }
 
 fn verdict(verdict: &Verdict) -> String {

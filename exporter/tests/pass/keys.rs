@@ -25,6 +25,21 @@ fn generated_keys_are_private_and_never_overwritten() {
     assert_eq!(snapshot(directory.path()), before);
 }
 
+#[test]
+fn a_generation_that_was_interrupted_is_finished_by_repeating_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let files = generate(directory.path(), &region()).expect("keys");
+    let complete = snapshot(directory.path());
+    // The public half of a key that is there, and a whole pair.
+    for lost in [1, 4, 5] {
+        fs::remove_file(&files[lost]).expect("removed");
+    }
+    let written = generate(directory.path(), &region()).expect("the rest");
+    assert_eq!(written, [&files[1], &files[4], &files[5]].map(Clone::clone));
+    let finished = snapshot(directory.path());
+    assert!(files[..4].iter().all(|file| finished[file] == complete[file]), "what was there stayed, and fits");
+}
+
 #[tokio::test]
 async fn a_key_that_others_could_read_is_refused() {
     let world = World::new().await;

@@ -59,6 +59,8 @@ pub struct Bundle {
     pub signatures: Vec<Signature>,
     /// SHA-256 of `export.bin`.
     pub digest: ExportDigest,
+    /// The length of `export.bin` in bytes.
+    pub export_bytes: u64,
 }
 
 impl Bundle {
@@ -73,7 +75,8 @@ impl Bundle {
         if signatures.len() != header.signing.len() {
             return Err(Malformed::new("export.sig", "must hold one signature for each of signature_infos"));
         }
-        Ok(Self { header, entries, signatures, digest: ExportDigest::of(&files.export) })
+        let (digest, export_bytes) = (ExportDigest::of(&files.export), files.export.len() as u64);
+        Ok(Self { header, entries, signatures, digest, export_bytes })
     }
 
     /// Reads `export.bin` alone: header, timestamps and entries.
