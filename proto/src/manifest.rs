@@ -156,7 +156,7 @@ impl AnnouncedKey {
         let usage = [KeyUse::Current, KeyUse::Next].into_iter().find(|known| known.as_str() == usage);
         Ok(Self {
             usage: usage.ok_or_else(|| Malformed::new("key", "must be current or next"))?,
-            key: key.parse()?,
+            key: key.parse().map_err(|_| Malformed::new("key", "must have its id as ID-VERSION"))?,
             spki: STANDARD.decode(spki).map_err(|_| Malformed::new("key", "must have its public key in base64"))?,
             not_before: time("key", not_before)?,
         })
@@ -412,6 +412,7 @@ mod tests {
             ("time", "time 1600010000", "time 1 2"),
             ("key", "key next 242-v2", "key next 242-v1"),
             ("key", "key next", "key soon"),
+            ("key", "242-v2", "242"),
             ("key", "MFn/", "MFn"),
             ("manifest", "number 12\n", "number 12\n\n"),
             ("bundle", "bundle 3 3", "bundle 3 4"),

@@ -237,6 +237,7 @@ fn the_bytes_of_format_1_are_these() {
     sort(&mut revised);
     let zip = write(&header(), &keys, &revised);
     assert_eq!((zip.len(), hex::encode(Sha256::digest(&zip))), (GAEN_BYTES, GAEN_SHA256.to_owned()));
+    assert_eq!(verdict(&zip), Ok(()));
     let zip = small_tcn();
     assert_eq!((zip.len(), hex::encode(Sha256::digest(&zip))), (TCN_BYTES, TCN_SHA256.to_owned()));
     assert_eq!(FORMAT, 1);
@@ -367,19 +368,33 @@ fn signatures_that_were_stored_finish_the_same_bundle() {
     assert_eq!(out.into_inner(), zip);
 }
 
+/// Packs two files as somebody else would.
+fn pack(export: &[u8], signatures: &[u8]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in [("export.bin", export), ("export.sig", signatures)] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default().compression_level(Some(9))).expect("begins");
+        zip.write_all(content).expect("writes");
+    }
+    zip.finish().expect("ends").into_inner()
+}
+
 #[test]
 fn a_sound_bundle_of_others_is_readable_but_not_canonical() {
-    let zip = small_gaen();
-    let mut others = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for name in ["export.bin", "export.sig"] {
-        let options = zip::write::SimpleFileOptions::default().compression_level(Some(9));
-        others.start_file(name, options).expect("begins");
-        others.write_all(&unzip(&zip, name)).expect("writes");
-    }
-    let others = others.finish().expect("ends").into_inner();
+    let ours = small_gaen();
+    let (export, signatures) = (unzip(&ours, "export.bin"), unzip(&ours, "export.sig"));
+    let others = pack(&export, &signatures);
     let bundle = read(&others);
     assert_eq!(bundle.verify(&signer(Kind::Gaen).public_key()), Ok(()));
     assert_eq!(bundle.canonical(&others).expect_err("packed by others").field, "zip");
+
+    let unknown_field = pack(&[&export[..], &[0x78, 0x01]].concat(), &signatures);
+    assert_eq!(verdict(&unknown_field).expect_err("field 15").field, "export.bin");
+
+    // Each key takes 34 bytes; the last one is a revised one.
+    let mut swapped = export[..export.len() - 3 * 34].to_vec();
+    let keys: Vec<&[u8]> = export[swapped.len()..].chunks(34).collect();
+    swapped.extend([keys[1], keys[0], keys[2]].concat());
+    assert_eq!(verdict(&pack(&swapped, &signatures)).expect_err("out of order").field, "entries");
 }
 
 #[test]

@@ -129,6 +129,24 @@ mod tests {
     }
 
     #[test]
+    fn reports_order_by_type_then_memo_type_then_memo_length_then_span() {
+        let of = |report_type, memo_type, memo: &[u8], last| {
+            let memo = Memo::new(memo_type, memo).expect("short");
+            let report = SignedReport::create(&ReportAuthorizationKey::from_seed([9; 32]), &memo, 1, last);
+            TcnEntry { report: report.expect("in range"), report_type, class: TcnClass::Verified }.class()
+        };
+        let ascending = [
+            of(ReportType::Confirmed, MemoType::CoEpiV1, &[9], 2),
+            of(ReportType::Confirmed, MemoType::CoEpiV1, &[1], 1_345),
+            of(ReportType::Confirmed, MemoType::CoEpiV1, &[1; 255], 1),
+            of(ReportType::Confirmed, MemoType::HutchTrace, &[], 1),
+            of(ReportType::Likely, MemoType::CoEpiV1, &[], 1),
+            of(ReportType::Negative, MemoType::CoEpiV1, &[], 1),
+        ];
+        assert!(ascending.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
     fn a_report_with_an_unknown_type_or_class_is_refused() {
         type Defect = fn(&mut generated::TcnReport);
         let defects: [(&str, Defect); 6] = [
