@@ -70,7 +70,8 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
         tracing::info!("stopping: requests that are under way are finished first");
         handle.stop(true).await;
     });
-    say(json, json!({ "listening": format!("http://{address}") }), &format!("Listening on http://{address}"))?;
+    let url = format!("http://{address}");
+    say(json, json!({ "listening": url }), &format!("Listening on {url}"))?;
     server.await?;
     Ok(())
 }

@@ -202,7 +202,8 @@ pub trait Codes: Send + Sync {
     /// Binds a token to a commitment, to at most `limit` different ones. The same commitment again changes nothing.
     async fn certify(&self, certify: &Certify) -> Result<CertifyOutcome, StoreError>;
 
-    /// Deletes at most `limit` of each of these: sealed codes that have expired, commitments of expired tokens, codes to be forgotten.
+    /// Deletes at most `limit` of each of these: sealed codes that have expired, times until which a claim could be repeated and cannot
+    /// any more, commitments of expired tokens, codes to be forgotten.
     /// Answers how many in all; call again until none.
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 

@@ -16,8 +16,10 @@ pub(super) type Embedded = (&'static str, &'static str);
 pub(super) const KEYS: &[Embedded] = &[("V1__keys", include_str!("../../migrations/sqlite/keys/V1__keys.sql"))];
 
 /// The migrations of the verification database.
-pub(super) const VERIFICATION: &[Embedded] =
-    &[("V1__codes", include_str!("../../migrations/sqlite/verification/V1__codes.sql"))];
+pub(super) const VERIFICATION: &[Embedded] = &[
+    ("V1__codes", include_str!("../../migrations/sqlite/verification/V1__codes.sql")),
+    ("V2__repeats", include_str!("../../migrations/sqlite/verification/V2__repeats.sql")),
+];
 
 /// How often the migrations are tried when several programs open a new file at once. The runner takes no lock between looking and applying,
 /// so that one of two fails on tables that the other has just made; when it looks again, there is nothing left to do.

@@ -3,7 +3,7 @@
 use store::{CertifyOutcome, ClaimOutcome, IssueOutcome};
 
 use crate::engine::Engine;
-use crate::samples::{CODE_LIFE, NOW, TERMS, TOKEN_LIFE, authorities, bound, certify, code, digest, sealed};
+use crate::samples::{CODE_LIFE, NOW, TERMS, TOKEN_LIFE, authorities, bound, certify, code, digest, sealed, unbound};
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
@@ -49,6 +49,21 @@ pub(crate) async fn what_has_expired_is_forgotten_in_bounded_steps(engine: &impl
         assert!(store.find("a", &[digest(byte)]).await.expect("looked up").is_none());
         assert!(matches!(store.issue(&code(byte), NOW).await, Ok(IssueOutcome::Issued)));
     }
+}
+
+pub(crate) async fn the_moment_of_a_claim_is_forgotten_once_it_no_longer_matters(engine: &impl Engine) {
+    let store = engine.open();
+    authorities(&*store).await;
+    for byte in [1, 2] {
+        store.issue(&code(byte), NOW).await.expect("issued");
+        store.claim(&unbound(byte, 7, NOW.plus(1))).await.expect("claimed");
+    }
+    store.certify(&certify(1, 7, 1, NOW.plus(2))).await.expect("certified");
+    assert_eq!(store.purge(NOW.plus(120), 100).await.expect("purged"), 0);
+    // The certificate had ended the repeats of the first.
+    assert_eq!(store.purge(NOW.plus(121), 100).await.expect("purged"), 1);
+    let again = store.certify(&certify(2, 7, 1, NOW.plus(122))).await.expect("answered");
+    assert_eq!(again, CertifyOutcome::Certified(TERMS));
 }
 
 pub(crate) async fn what_lives_is_not_forgotten(engine: &impl Engine) {

@@ -66,6 +66,7 @@ mod sqlite {
         forgetting {
             what_is_sealed_is_gone_once_the_code_is_claimed,
             what_has_expired_is_forgotten_in_bounded_steps,
+            the_moment_of_a_claim_is_forgotten_once_it_no_longer_matters,
             what_lives_is_not_forgotten,
         }
     }

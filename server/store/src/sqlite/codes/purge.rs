@@ -6,10 +6,13 @@ use rusqlite::{Transaction, params};
 use crate::error::StoreError;
 
 /// One statement for each kind of remains, each with the time and the limit. A deleted code takes its digests and commitments along.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "-- codes::purge, sealed
         UPDATE code_digest SET sealed = NULL WHERE digest IN
         (SELECT digest FROM code_digest WHERE sealed IS NOT NULL AND expires_at <= ?1 LIMIT ?2)",
+    "-- codes::purge, repeats
+        UPDATE code SET repeat_until = NULL WHERE id IN
+        (SELECT id FROM code WHERE repeat_until IS NOT NULL AND repeat_until <= ?1 LIMIT ?2)",
     "-- codes::purge, commitments
         DELETE FROM commitment WHERE (code, digest) IN
         (SELECT code, digest FROM commitment WHERE delete_at <= ?1 LIMIT ?2)",
