@@ -18,6 +18,7 @@ const WINDOW_BITS: u8 = 15;
 const CHUNK: usize = 64 * 1024;
 
 /// Compresses one file. Level, window and version are fixed, and so the output is a function of the input and of where it is cut into pieces.
+/// What processor it runs on decides only how fast matches are compared, not which are found.
 pub(super) struct Deflater {
     state: Deflate,
     output: Vec<u8>,
@@ -107,5 +108,41 @@ pub(super) fn check(plain: &[u8], checksum: u32) -> Result<(), Malformed> {
         Ok(())
     } else {
         Err(Malformed::new("zip", "must have the checksums that it says"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deflate(plain: &[u8]) -> (Vec<u8>, u32) {
+        let (mut deflater, mut packed) = (Deflater::new(), Vec::new());
+        plain.chunks(1_000).for_each(|piece| deflater.write(piece, &mut packed).expect("memory does not fail"));
+        deflater.finish(&mut packed).expect("memory does not fail");
+        assert_eq!((deflater.plain_bytes(), deflater.packed_bytes()), (plain.len() as u64, packed.len() as u64));
+        (packed, deflater.checksum())
+    }
+
+    #[test]
+    fn what_is_deflated_inflates() {
+        for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK] {
+            let plain: Vec<u8> = (0..length).map(|n| (n * n / 7) as u8).collect();
+            let (packed, checksum) = deflate(&plain);
+            assert_eq!(inflate(&packed, length as u64, checksum), Ok(plain));
+        }
+    }
+
+    #[test]
+    fn a_stream_ends_where_its_file_does() {
+        let plain = vec![b'x'; 3 * CHUNK];
+        let (packed, checksum) = deflate(&plain);
+        let length = plain.len() as u64;
+        for cut in 0..packed.len() {
+            assert!(inflate(&packed[..cut], length, checksum).is_err(), "cut at {cut}");
+        }
+        assert!(inflate(&[&packed[..], &[0]].concat(), length, checksum).is_err(), "bytes after the stream");
+        assert!(inflate(&packed, length - 1, checksum).is_err(), "more than was said");
+        assert!(inflate(&packed, length + 1, checksum).is_err(), "less than was said");
+        assert!(inflate(&packed, length, checksum ^ 1).is_err(), "another checksum");
     }
 }

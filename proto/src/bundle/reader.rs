@@ -4,7 +4,7 @@ use std::io::{self, Cursor};
 
 use crate::bundle::header::{HeaderFields, split};
 use crate::bundle::unpack::unpack;
-use crate::bundle::writer::TCN_SCHEMA;
+use crate::bundle::writer::{ENTRIES, REVISED, SCHEMA, TCN_SCHEMA};
 use crate::bundle::{BundleKey, Entry, ExportDigest, GaenEntry, Header, NotSigned, Signature, TcnEntry, Writer};
 use crate::bundle::{export_sig, wire};
 use crate::error::Malformed;
@@ -172,8 +172,8 @@ fn read_gaen(message: &[u8], limits: &Limits) -> Result<(Header, Entries), Malfo
     for field in wire::fields(message) {
         let field = field?;
         match field.number {
-            7 => keys.push(GaenEntry::decode(budget.spend(field.bytes("keys")?)?)?),
-            8 => revised.push(GaenEntry::decode(budget.spend(field.bytes("revised_keys")?)?)?),
+            ENTRIES => keys.push(GaenEntry::decode(budget.spend(field.bytes("keys")?)?)?),
+            REVISED => revised.push(GaenEntry::decode(budget.spend(field.bytes("revised_keys")?)?)?),
             _ => header.take(&field)?,
         }
     }
@@ -186,9 +186,9 @@ fn read_tcn(message: &[u8], limits: &Limits) -> Result<(Header, Entries), Malfor
     for field in wire::fields(message) {
         let field = field?;
         match field.number {
-            7 => reports.push(TcnEntry::decode(budget.spend(field.bytes("reports")?)?)?),
-            8 => withdrawn.push(read_digest(budget.spend(field.bytes("withdrawn")?)?)?),
-            9 => schema = field.int32("schema")?,
+            ENTRIES => reports.push(TcnEntry::decode(budget.spend(field.bytes("reports")?)?)?),
+            REVISED => withdrawn.push(read_digest(budget.spend(field.bytes("withdrawn")?)?)?),
+            SCHEMA => schema = field.int32("schema")?,
             _ => header.take(&field)?,
         }
     }

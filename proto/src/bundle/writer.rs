@@ -14,9 +14,10 @@ use crate::bundle::{export_sig, wire};
 use crate::error::Malformed;
 use crate::feed::Kind;
 
-const ENTRIES: u32 = 7;
-const REVISED: u32 = 8;
-const SCHEMA: u32 = 9;
+/// The fields of `export.bin` that follow the header's, in both kinds; the last one in TCN alone.
+pub(super) const ENTRIES: u32 = 7;
+pub(super) const REVISED: u32 = 8;
+pub(super) const SCHEMA: u32 = 9;
 /// The version of a TCN export's message.
 pub(super) const TCN_SCHEMA: u32 = 1;
 /// Entries are gathered to at least this many bytes before they are compressed, so that the compressor sees the same pieces each time.
