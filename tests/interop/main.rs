@@ -4,4 +4,5 @@ mod text_format;
 mod tools;
 
 mod bundles;
+mod certificates;
 mod identifiers;

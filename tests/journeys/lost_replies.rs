@@ -78,6 +78,31 @@ async fn every_reply_of_a_report_upload_may_be_lost_twice() -> anyhow::Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_retry_after_a_restart_is_answered_like_the_first_time() -> anyhow::Result<()> {
+    let (mut system, mut authority) = System::with_authority().await?;
+    let mut phone = system.phone(1, &authority)?;
+    let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;
+    let (nonce, keys) = (phone.draw(), phone.past_keys(14).to_vec());
+    let upload = phone.key_upload(&keys)?;
+
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let verified = phone.verify(&code, &nonce).await?;
+        let certificate = phone.certificate(&verified, &upload.commitment()).await?;
+        let receipt = phone.publish(&upload, &certificate).await?;
+        answers.push((verified.token, receipt.accepted, receipt.dropped));
+        system = system.restart().await?;
+        authority.verification = system.verification.address();
+        phone = system.phone(1, &authority)?;
+    }
+    assert_eq!(answers[0], answers[1]);
+
+    system.export().await?;
+    let checked = system.outside_reader().check(&authority.feed(Kind::Gaen))?;
+    checked.ensure_exactly(keys.iter().map(|key| key.data().to_vec()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_rebuilds_its_keys_after_midnight_still_reports() -> anyhow::Result<()> {
     let (system, authority) = System::with_authority().await?;
     let (mut phone, to_verification, _) = phone_behind(&system, &authority).await?;

@@ -10,3 +10,5 @@ mod holding;
 mod regions;
 
 mod many_bundles;
+
+mod tampering;

@@ -24,6 +24,11 @@ impl Service {
         Ok(Self { address, handle })
     }
 
+    /// Stops it and waits until it has.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+    }
+
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address

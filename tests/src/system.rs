@@ -22,6 +22,9 @@ use crate::service::Service;
 /// When journeys begin unless they say otherwise: 2021-03-10T12:00:00Z, a Wednesday noon far from any midnight.
 pub const NOON: Timestamp = Timestamp::from_unix(1_615_377_600);
 
+/// Where the verification service has its secret.
+const SECRET_FILE: &str = "verification.secret";
+
 /// A running system. Everything lies in one temporary directory and ends with this value.
 pub struct System {
     /// The clock of every service and of the exporter.
@@ -47,13 +50,28 @@ impl System {
         let clock = Clock::system();
         set(&clock, now);
         std::fs::create_dir(directory.path().join("cdn"))?;
+        verification::Settings::create_secret(&directory.path().join(SECRET_FILE))?;
+        Self::open(directory, clock)
+    }
 
+    /// Stops both services and starts them again on what they have stored. Their ports are others than before.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn restart(self) -> anyhow::Result<Self> {
+        let Self { verification, server, cdn, clock, directory, .. } = self;
+        for service in [verification, server, cdn] {
+            service.stop().await;
+        }
+        Self::open(directory, clock)
+    }
+
+    fn open(directory: TempDir, clock: Clock) -> anyhow::Result<Self> {
         let settings = verification::Settings {
             database_url: sqlite(&directory.path().join("verification.db")),
-            secret_file: directory.path().join("verification.secret"),
+            secret_file: directory.path().join(SECRET_FILE),
             signing_key_dir: directory.path().join("certificate-keys"),
         };
-        verification::Settings::create_secret(&settings.secret_file)?;
         let verification_state = verification::State::open(&settings, clock.clone())?;
         let settings = server::Settings { database_url: sqlite(&directory.path().join("keys.db")) };
         let server_state = server::State::open(&settings, clock.clone())?;
