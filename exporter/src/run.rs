@@ -22,7 +22,6 @@ use crate::steps::Observer;
 #[derive(Clone)]
 pub struct Exporter {
     settings: Settings,
-    clock: Clock,
     store: Arc<dyn KeyStore>,
     keyring: Arc<dyn Keyring>,
     buckets: Vec<NamedBucket>,
@@ -36,10 +35,9 @@ impl Exporter {
     /// [`ExportError::GiveUp`] if the database does not exist, a bucket cannot be opened, or two have one name; what the store says of its
     /// database.
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self, ExportError> {
-        let store = open_store(&settings.database_url, &clock)?;
+        let store = open_store(&settings.database_url, clock)?;
         let mut exporter = Self {
             settings: settings.clone(),
-            clock,
             store,
             keyring: Arc::new(PemKeyring::new(settings.clone())),
             buckets: Vec::new(),
@@ -117,7 +115,7 @@ impl Exporter {
         let keys = self.keyring.keys(feed)?;
         let pass = Pass { store: self.store.as_ref(), feed, keys: &keys, observer: &self.observer };
 
-        announce(&pass, self.clock.now()).await?;
+        announce(&pass).await?;
         // What was sealed before is published even if nothing can be sealed now.
         if let Err(why) = self.seal(&pass, report).await {
             report.failures.push(why.into());
@@ -182,13 +180,13 @@ impl Exporter {
 }
 
 /// The database is the server's to make: a new one at a path that was mistyped would be sealed for ever without a key in it.
-fn open_store(url: &DatabaseUrl, clock: &Clock) -> Result<Arc<dyn KeyStore>, ExportError> {
+fn open_store(url: &DatabaseUrl, clock: Clock) -> Result<Arc<dyn KeyStore>, ExportError> {
     match url {
         DatabaseUrl::Sqlite(path) if !path.exists() => Err(ExportError::GiveUp(format!(
             "database-url: {} does not exist; the server makes it when it starts",
             path.display()
         ))),
-        DatabaseUrl::Sqlite(path) => Ok(Arc::new(SqliteKeyStore::open(path, clock.clone())?)),
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(SqliteKeyStore::open(path, clock)?)),
     }
 }
 

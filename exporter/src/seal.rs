@@ -1,6 +1,5 @@
 //! The first two steps: announcing who signs, and sealing what waits.
 
-use proto::Timestamp;
 use proto::bundle::FORMAT;
 use proto::manifest::{AnnouncedKey, KeyUse};
 use store::{SealOutcome, SealPolicy};
@@ -11,9 +10,13 @@ use crate::pass::Pass;
 
 /// Announces the feed's current key in its manifest, unless it is announced already. An announcement takes the next number, so an empty feed
 /// has a manifest too.
-pub(crate) async fn announce(pass: &Pass<'_>, now: Timestamp) -> Result<(), ExportError> {
+///
+/// What is announced follows from the number that was read and from nothing else, no clock in particular: of several exporters that announce at
+/// once, or that wake up late, all but the first change nothing.
+pub(crate) async fn announce(pass: &Pass<'_>) -> Result<(), ExportError> {
     let number = pass.store.number(pass.feed).await?;
-    let announced = pass.store.listing(pass.feed, number).await?.keys;
+    let listing = pass.store.listing(pass.feed, number).await?;
+    let announced = listing.keys;
     let signer = &pass.keys.signer;
     let (id, spki) = (signer.id(), signer.public_key().to_spki());
 
@@ -27,7 +30,8 @@ pub(crate) async fn announce(pass: &Pass<'_>, now: Timestamp) -> Result<(), Expo
     if announced.iter().any(|known| known.usage == KeyUse::Current && known.key == *id) {
         return Ok(());
     }
-    let current = AnnouncedKey { usage: KeyUse::Current, key: id.clone(), spki, not_before: now };
+    let not_before = announced.iter().find(|known| known.key == *id).map_or(listing.time, |known| known.not_before);
+    let current = AnnouncedKey { usage: KeyUse::Current, key: id.clone(), spki, not_before };
     let next = announced.into_iter().filter(|known| known.usage == KeyUse::Next && known.key != *id);
     let keys: Vec<AnnouncedKey> = std::iter::once(current).chain(next).collect();
     pass.step("feed.announce", None, None, pass.store.announce(pass.feed, &keys)).await?;

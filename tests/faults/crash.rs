@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use exporter::bucket::DirectoryBucket;
 use exporter::{Exporter, keys};
 use proto::bundle::{FORMAT, SigningKeyId};
-use proto::manifest::Manifest;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
     AcceptedKey, AcceptedReport, Authorities, Authority, AuthorityKey, Bundles, Clock, Keys, OnsetSource, Origin,
@@ -22,43 +22,44 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_stepping_exporter");
 const BUCKETS: [&str; 2] = ["near", "far"];
 /// Keys and reports in a bundle that was sealed before, and never derived.
 const SEALED: u8 = 10;
-/// All keys: what is not sealed makes two bundles.
-const ALL_KEYS: u8 = 40;
-/// All reports: what is not sealed makes two bundles.
-const ALL_REPORTS: u8 = 18;
+/// What was accepted before the pass: what is not sealed of each makes two bundles.
+const ALL: Accepted = Accepted { keys: 40, reports: 18 };
+/// What was accepted in the end, if more comes while an exporter sleeps.
+const MORE: Accepted = Accepted { keys: 46, reports: 21 };
+
+/// How many keys and reports, numbered from 0.
+#[derive(Clone, Copy)]
+struct Accepted {
+    keys: u8,
+    reports: u8,
+}
 
 #[tokio::test]
 async fn killed_between_any_two_steps_and_run_again_the_bundles_are_the_same() -> anyhow::Result<()> {
     let template = template().await?;
-    let reference = copy(&template, "reference")?;
-    let mut steps = SteppingExporter::start(PROGRAM, &reference.database(), &reference.keys(), &reference.buckets())?;
-    let mut names = Vec::new();
-    while let Some(step) = steps.next_step()? {
-        names.push(step);
-        steps.go_on()?;
-    }
-    let expected = reference.published()?;
-    assert!(names.len() > 60, "a pass over two feeds and two buckets: {names:?}");
-
+    let (names, expected) = undisturbed(&template)?;
     for (position, name) in names.iter().enumerate() {
-        let scene = copy(&template, &format!("killed-{position}"))?;
-        let run = SteppingExporter::start(PROGRAM, &scene.database(), &scene.keys(), &scene.buckets())?;
-        let killed = run.kill_after(position)?;
-        assert_eq!(killed.as_ref(), Some(name), "the same pass takes the same steps");
-        scene.ensure_whole_objects()?;
-        let left = scene.tree();
+        let scene = copy(&template, "killed")?;
+        let mut run = scene.start()?;
+        assert_eq!(run.advance(position)?.as_ref(), Some(name), "the same pass takes the same steps");
+        run.kill()?;
+        ensure_heals(scene, &expected).await.with_context(|| format!("killed {name}"))?;
+    }
+    Ok(())
+}
 
-        scene.run_again(&BUCKETS).await?;
-        let healed = scene.tree();
-        for (path, bytes) in left.iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "zip")) {
-            assert_eq!(healed.get(path), Some(bytes), "killed {name}: {} changed", path.display());
-        }
-        assert!(scene.published()? == expected, "killed {name}: other content than without a crash");
-
-        // Derived once more from the rows alone, byte for byte, manifests and all.
-        scene.run_again(&["again"]).await?;
-        assert_eq!(scene.relative("again"), scene.relative(BUCKETS[0]), "killed {name}");
-        fs::remove_dir_all(&scene.root)?;
+#[tokio::test]
+async fn killed_in_the_middle_of_any_step_and_run_again_the_bundles_are_the_same() -> anyhow::Result<()> {
+    let template = template().await?;
+    let (names, expected) = undisturbed(&template)?;
+    for (position, name) in names.iter().enumerate().filter(|(_, name)| name.starts_with("before")) {
+        let scene = copy(&template, "killed")?;
+        let mut run = scene.start()?;
+        run.advance(position)?;
+        // It runs on while the signal is on its way: nobody knows how far it comes.
+        run.go_on()?;
+        run.kill()?;
+        ensure_heals(scene, &expected).await.with_context(|| format!("killed after {name}"))?;
     }
     Ok(())
 }
@@ -66,20 +67,75 @@ async fn killed_between_any_two_steps_and_run_again_the_bundles_are_the_same() -
 #[tokio::test]
 async fn killed_again_and_again_the_exporter_still_arrives() -> anyhow::Result<()> {
     let template = template().await?;
-    let reference = copy(&template, "reference")?;
-    reference.run_again(&BUCKETS).await?;
+    let (names, expected) = undisturbed(&template)?;
     let scene = copy(&template, "crawling")?;
     let mut position = 0;
     loop {
-        let run = SteppingExporter::start(PROGRAM, &scene.database(), &scene.keys(), &scene.buckets())?;
-        if run.kill_after(position)?.is_none() {
+        let mut run = scene.start()?;
+        if run.advance(position)?.is_none() {
             break;
         }
+        run.kill()?;
         position += 1;
     }
-    assert!(position > 10, "it was killed {position} times");
-    assert!(scene.published()? == reference.published()?);
+    assert!(
+        position > 10 && position < names.len(),
+        "every pass took up where the last one died, in {position} passes"
+    );
+    assert!(scene.published(ALL)? == expected);
     Ok(())
+}
+
+/// A machine that sleeps in the middle of a pass and wakes up when others have long gone on.
+#[tokio::test]
+async fn an_exporter_that_slept_at_any_step_moves_nothing_backwards() -> anyhow::Result<()> {
+    let template = template().await?;
+    let (names, _) = undisturbed(&template)?;
+    for (position, name) in names.iter().enumerate() {
+        let scene = copy(&template, "sleeping")?;
+        let mut sleeper = scene.start()?;
+        sleeper.advance(position)?;
+
+        let store = SqliteKeyStore::open(&scene.database(), Clock::system())?;
+        accept(&store, ALL.keys..MORE.keys, ALL.reports..MORE.reports).await?;
+        scene.run_again(&BUCKETS).await?;
+        let meanwhile = scene.published(MORE)?;
+
+        sleeper.finish().with_context(|| format!("slept {name}"))?;
+        assert!(scene.published(MORE)? == meanwhile, "slept {name}: it changed what others had published");
+        fs::remove_dir_all(&scene.root)?;
+    }
+    Ok(())
+}
+
+/// The steps of a pass that nobody disturbs, and what is published after it.
+fn undisturbed(template: &Scene) -> anyhow::Result<(Vec<String>, Vec<Published>)> {
+    let scene = copy(template, "reference")?;
+    let mut run = scene.start()?;
+    let mut names = Vec::new();
+    while let Some(step) = run.next_step()? {
+        names.push(step);
+        run.go_on()?;
+    }
+    anyhow::ensure!(names.len() > 60, "a pass over two feeds and two buckets: {names:?}");
+    Ok((names, scene.published(ALL)?))
+}
+
+/// Runs the exporter again after a crash and compares what is published with what there was and with what there should be.
+async fn ensure_heals(scene: Scene, expected: &[Published]) -> anyhow::Result<()> {
+    scene.ensure_whole_objects()?;
+    let left = scene.tree();
+    scene.run_again(&BUCKETS).await?;
+    let healed = scene.tree();
+    for (path, bytes) in left.iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "zip")) {
+        anyhow::ensure!(healed.get(path) == Some(bytes), "{} changed", path.display());
+    }
+    anyhow::ensure!(scene.published(ALL)? == expected, "other content than without a crash");
+
+    // Derived once more from the rows alone, byte for byte, manifests and all.
+    scene.run_again(&["again"]).await?;
+    anyhow::ensure!(scene.relative("again") == scene.relative(BUCKETS[0]), "the rows give other bytes");
+    Ok(fs::remove_dir_all(&scene.root)?)
 }
 
 /// A database, signing keys and buckets below one directory.
@@ -89,17 +145,21 @@ struct Scene {
     _directory: Arc<tempfile::TempDir>,
 }
 
-/// What a bucket says about a feed: bundles and index byte for byte, and the manifest without the two times that depend on when the test runs.
+/// What a bucket says about a feed, byte for byte.
 #[derive(PartialEq)]
 struct Published {
     bundles: Vec<Vec<u8>>,
     index: Vec<u8>,
-    manifest: Manifest,
+    manifest: Vec<u8>,
 }
 
 impl Scene {
     fn database(&self) -> PathBuf {
         self.root.join("keys.db")
+    }
+
+    fn start(&self) -> anyhow::Result<SteppingExporter> {
+        SteppingExporter::start(PROGRAM, &self.database(), &self.keys(), &self.buckets())
     }
 
     fn keys(&self) -> PathBuf {
@@ -124,7 +184,7 @@ impl Scene {
     }
 
     /// Reads both buckets as an outsider does, checks that they agree and hold exactly what was accepted.
-    fn published(&self) -> anyhow::Result<Vec<Published>> {
+    fn published(&self, accepted: Accepted) -> anyhow::Result<Vec<Published>> {
         let mut first = None;
         for bucket in BUCKETS {
             let reader = OutsideReader { tree: self.root.join(bucket), keys: self.keys() };
@@ -132,11 +192,9 @@ impl Scene {
             for kind in Kind::ALL {
                 let feed = Feed::verified(region(), kind);
                 let checked = reader.check(&feed)?;
-                checked.ensure_exactly(accepted(kind))?;
+                checked.ensure_exactly(accepted.contents(kind))?;
                 let index = fs::read(self.root.join(bucket).join(proto::index::index_path(&feed)))?;
-                let mut manifest = checked.manifest;
-                manifest.time = NOW;
-                manifest.keys.iter_mut().for_each(|key| key.not_before = NOW);
+                let manifest = fs::read(self.root.join(bucket).join(proto::manifest::manifest_path(&feed)))?;
                 feeds.push(Published { bundles: checked.zips, index, manifest });
             }
             match &first {
@@ -201,7 +259,7 @@ async fn template() -> anyhow::Result<Scene> {
         let outcome = store.seal(&Feed::verified(region(), kind), &policy).await?;
         assert_eq!(outcome, SealOutcome::Sealed(vec![1]));
     }
-    accept(&store, SEALED..ALL_KEYS, SEALED..ALL_REPORTS).await?;
+    accept(&store, SEALED..ALL.keys, SEALED..ALL.reports).await?;
     Ok(scene)
 }
 
@@ -258,11 +316,13 @@ async fn accept(store: &SqliteKeyStore, gaen: std::ops::Range<u8>, tcn: std::ops
     Ok(())
 }
 
-/// What every phone must find.
-fn accepted(kind: Kind) -> Vec<Vec<u8>> {
-    match kind {
-        Kind::Gaen => (0..ALL_KEYS).map(|n| gaen_entry(n).key.data().to_vec()).collect(),
-        Kind::Tcn => (0..ALL_REPORTS).map(|n| tcn_entry(n).report.as_bytes().to_vec()).collect(),
+impl Accepted {
+    /// What every phone must find.
+    fn contents(self, kind: Kind) -> Vec<Vec<u8>> {
+        match kind {
+            Kind::Gaen => (0..self.keys).map(|n| gaen_entry(n).key.data().to_vec()).collect(),
+            Kind::Tcn => (0..self.reports).map(|n| tcn_entry(n).report.as_bytes().to_vec()).collect(),
+        }
     }
 }
 

@@ -63,24 +63,41 @@ impl SteppingExporter {
         Ok(self.answers.write_all(b"\n")?)
     }
 
-    /// Lets it go on past `steps` steps and kills it, with SIGKILL, at the one after. Answers with that step, or none if the pass was over
-    /// before.
+    /// Lets it go on past `steps` steps and stops at the one after: answers with that step, or none if the pass was over before.
     ///
     /// # Errors
     /// If it fails by itself.
-    pub fn kill_after(mut self, steps: usize) -> anyhow::Result<Option<String>> {
+    pub fn advance(&mut self, steps: usize) -> anyhow::Result<Option<String>> {
         for _ in 0..steps {
             if self.next_step()?.is_none() {
                 return Ok(None);
             }
             self.go_on()?;
         }
-        let step = self.next_step()?;
-        if step.is_some() {
-            self.process.kill()?;
-            self.process.wait()?;
+        self.next_step()
+    }
+
+    /// Kills it where it stands, with SIGKILL.
+    ///
+    /// # Errors
+    /// If the system does not let us.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Lets it go on to the end of its pass.
+    ///
+    /// # Errors
+    /// If the pass fails.
+    pub fn finish(mut self) -> anyhow::Result<()> {
+        loop {
+            self.go_on()?;
+            if self.next_step()?.is_none() {
+                return Ok(());
+            }
         }
-        Ok(step)
     }
 }
 
