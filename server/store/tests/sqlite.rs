@@ -171,6 +171,37 @@ async fn a_reader_delays_the_emptying_of_the_log_and_not_the_seal() {
 }
 
 #[tokio::test]
+async fn a_key_that_no_feed_wants_is_not_kept() {
+    let spoilt = Spoilt::new(0).await;
+    let (authority, kid, now) = ("fhi".into(), "a-kid".into(), Clock::system().now());
+    let provenance = Provenance { authority, kid, origin: Origin::Ours, received: now, policy_version: 1 };
+    spoilt.store.accept_keys(&[key(1, now)], &[], &provenance).await.expect("answered like any other");
+    let database = Connection::open(spoilt.path()).expect("opened");
+    let rows: i64 = database.query_row("SELECT count(*) FROM gaen_fresh", [], |row| row.get(0)).expect("counted");
+    assert_eq!(rows, 0);
+}
+
+#[tokio::test]
+async fn registering_an_authority_again_does_not_bring_back_a_denied_key() {
+    let spoilt = Spoilt::new(0).await;
+    let signing = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+    let key = proto::certificate::CertificateKey::Ed25519(signing.verifying_key());
+    let mut authority = spoilt.store.authority("fhi").await.expect("read").expect("known");
+    authority.keys.push(store::AuthorityKey { kid: key.kid(), key });
+    let now = Clock::system().now();
+    spoilt.store.register(&authority, now).await.expect("registered");
+    assert_eq!(spoilt.store.authority("fhi").await.expect("read").expect("known").keys.len(), 1);
+
+    spoilt.spoil("UPDATE authority_key SET denied_since = 1");
+    authority.audience = "elsewhere".into();
+    spoilt.store.register(&authority, now).await.expect("registered");
+    assert!(spoilt.store.authority("fhi").await.expect("read").expect("known").keys.is_empty());
+    spoilt.spoil("UPDATE authority SET disabled_at = 1");
+    assert_eq!(spoilt.store.authority("fhi").await.expect("read"), None, "nor is a disabled one believed");
+    assert!(spoilt.store.authorities().await.expect("read").is_empty());
+}
+
+#[tokio::test]
 async fn what_is_no_database_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("keys.db");

@@ -69,6 +69,21 @@ mod tests {
     }
 
     #[test]
+    fn every_table_and_column_of_the_key_database_is_explained() {
+        for (name, sql) in KEYS {
+            let lines: Vec<&str> = sql.lines().collect();
+            for pair in lines.windows(2) {
+                let declares = pair[1].starts_with("CREATE TABLE")
+                    || [" INTEGER", " TEXT", " BLOB"].iter().any(|kind| {
+                        let word = pair[1].trim_start().split(' ').next().unwrap_or_default();
+                        pair[1].starts_with(&format!("    {word}{kind}"))
+                    });
+                assert!(!declares || pair[0].trim_start().starts_with("--"), "{name}: {}", pair[1]);
+            }
+        }
+    }
+
+    #[test]
     fn migrations_run_once() {
         for embedded in [KEYS, VERIFICATION] {
             let mut connection = Connection::open_in_memory().expect("opened");
