@@ -173,7 +173,8 @@ fn released_in_time(bundle: &Bundle) -> Verdict {
     let early = |entry: &&GaenEntry| validity_end(entry) > latest;
     match keys.iter().chain(revised).filter(early).count() {
         0 => Verdict::yes(),
-        n => Verdict::no(format!("keys: {n} were published less than 2 h after the end of their validity")),
+        1 => Verdict::no("1 key was published less than 2 h after the end of its validity"),
+        n => Verdict::no(format!("{n} keys were published less than 2 h after the end of their validity")),
     }
 }
 

@@ -156,20 +156,20 @@ impl fmt::Display for Report {
 
 impl fmt::Display for FeedReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (feed, noun) = (&self.feed, noun(self.kind));
+        let (feed, (noun, revised)) = (&self.feed, nouns(self.kind));
         for bundle in &self.sealed {
-            writeln!(f, "{feed}: sealed {} {noun} into bundle {}", grouped(bundle.count), bundle.sequence)?;
+            writeln!(f, "{feed}: sealed {} into bundle {}", counted(bundle.count, noun), bundle.sequence)?;
             if bundle.revised > 0 {
-                writeln!(f, "{feed}: with {} revised {noun}", grouped(bundle.revised))?;
+                writeln!(f, "{feed}: bundle {} has {} besides", bundle.sequence, counted(bundle.revised, revised))?;
             }
         }
         if let Some(WaitingReport { held, unripe, minimum }) = self.waiting {
             match held {
                 0 => writeln!(f, "{feed}: nothing to seal")?,
-                _ => writeln!(f, "{feed}: held, {} of {} {noun} waiting", grouped(held), grouped(minimum.into()))?,
+                _ => writeln!(f, "{feed}: held, {} of {} waiting", grouped(held), counted(minimum.into(), noun))?,
             }
             if unripe > 0 {
-                writeln!(f, "{feed}: {} {noun} may not be released yet", grouped(unripe))?;
+                writeln!(f, "{feed}: {} may not be released yet", counted(unripe, noun))?;
             }
         }
         self.failures.iter().try_for_each(|failure| writeln!(f, "{feed}: {failure}"))?;
@@ -189,7 +189,10 @@ impl BucketReport {
         self.failures.iter().try_for_each(|failure| writeln!(f, "{feed}: bucket {bucket}: {failure}"))?;
         let verb = if self.moved { "now lists" } else { "lists" };
         match self.number {
-            Some(number) => writeln!(f, "{feed}: bucket {bucket}: {verb} {} bundles at number {number}", self.bundles),
+            Some(number) => {
+                let bundles = counted(self.bundles as u64, "bundle");
+                writeln!(f, "{feed}: bucket {bucket}: {verb} {bundles} at number {number}")
+            }
             None => Ok(()),
         }
     }
@@ -215,11 +218,17 @@ impl fmt::Display for Failure {
     }
 }
 
-const fn noun(kind: Kind) -> &'static str {
+/// What one entry is called, and a revised one.
+const fn nouns(kind: Kind) -> (&'static str, &'static str) {
     match kind {
-        Kind::Gaen => "keys",
-        Kind::Tcn => "reports",
+        Kind::Gaen => ("key", "revised key"),
+        Kind::Tcn => ("report", "withdrawn report"),
     }
+}
+
+/// `1 key`, `1,000 keys`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// `1234567` as `1,234,567`.
@@ -244,6 +253,8 @@ mod tests {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), text);
         }
+        assert_eq!(counted(1, "key"), "1 key");
+        assert_eq!(counted(1_000, "key"), "1,000 keys");
     }
 
     #[test]

@@ -28,12 +28,12 @@ pub(super) fn describe(source: &str, found: &Inspection) -> String {
 }
 
 fn describe_content(content: &Content, text: &mut String) {
-    let noun = if content.kind == "gaen" { "keys" } else { "reports" };
+    let (noun, revised) = if content.kind == "gaen" { ("keys", "revised") } else { ("reports", "withdrawn") };
     line(text, "kind", content.kind);
     line(text, "region", &content.region);
     line(text, "start", &moment(content.start));
     line(text, "end", &moment(content.end));
-    line(text, noun, &format!("{}, and {} revised", grouped(content.keys), grouped(content.revised)));
+    line(text, noun, &format!("{}, and {} {revised}", grouped(content.keys), grouped(content.revised)));
     for (report_type, count) in &content.report_types {
         line(text, "", &format!("{} {report_type}", grouped(*count)));
     }

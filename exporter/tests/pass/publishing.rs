@@ -45,7 +45,7 @@ async fn keys_that_may_not_be_released_yet_wait() {
     let world = World::new().await;
     world.accept_unripe_key(1).await;
     let report = world.pass(&["main"]).await;
-    assert!(report.to_string().contains("NO/gaen: 1 keys may not be released yet"), "{report}");
+    assert!(report.to_string().contains("NO/gaen: 1 key may not be released yet"), "{report}");
     assert!(world.index("main", Kind::Gaen).is_empty());
 }
 
