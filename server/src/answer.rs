@@ -2,7 +2,6 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use proto::api::padding::{REPLY_BYTES, to_padded_json};
 use proto::api::publish::PublishReply;
 
@@ -28,8 +27,7 @@ pub(crate) fn verdict<T>(verdict: Verdict<T>) -> HttpResponse {
 /// A reply of [`REPLY_BYTES`] bytes.
 pub(crate) fn padded(status: StatusCode, mut reply: PublishReply) -> HttpResponse {
     fit(&mut reply);
-    let body = to_padded_json(reply, REPLY_BYTES);
-    HttpResponse::build(status).content_type(ContentType::json()).insert_header((CACHE_CONTROL, "no-store")).body(body)
+    service::padded(status, reply)
 }
 
 /// Drops warnings from the end and then cuts the error, until the reply fits.

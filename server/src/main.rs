@@ -3,11 +3,9 @@
 mod cli;
 
 use std::fs;
-use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::path::Path;
 
-use actix_web::dev::ServerHandle;
 use anyhow::Context;
 use clap::Parser;
 use cli::{Add, AuthorityCommand, Cli, Command, Serve};
@@ -16,13 +14,11 @@ use serde_json::{Value, json};
 use server::admin::{self, AuthoritySpec};
 use server::{Settings, State};
 use store::{Authority, Clock};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
     let Cli { json, command } = Cli::parse();
-    log_to_stderr();
+    service::log_to_stderr("info");
     match command {
         Command::Serve(flags) => serve(flags, json).await,
         Command::Migrate { settings } => {
@@ -33,13 +29,6 @@ async fn main() -> anyhow::Result<()> {
         Command::Authority(AuthorityCommand::Add(flags)) => add(flags, json).await,
         Command::Authority(AuthorityCommand::List { settings }) => list(&settings, json).await,
     }
-}
-
-/// Logs go to stderr, so that stdout holds results alone.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }
 
 /// Opens the database with the system's clock.
@@ -59,23 +48,9 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     })?;
     let url = format!("http://{}", listener.local_addr()?);
     let server = server::listen(listener, state)?;
-    stop_on_signal(server.handle())?;
+    service::stop_on_signal(server.handle())?;
     say(json, json!({ "listening": url }), &format!("Listening on {url}"));
     server.await?;
-    Ok(())
-}
-
-/// Both signals are caught from here on, so nobody is told that the server listens while one could still kill it.
-fn stop_on_signal(server: ServerHandle) -> anyhow::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    actix_web::rt::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: requests that are under way are answered first");
-        server.stop(true).await;
-    });
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use proto::Malformed;
 use proto::api::publish::PublishReply;
 use proto::certificate::Disbelief;
+use service::Unheard;
 use store::StoreError;
 
 use crate::answer;
@@ -26,18 +27,9 @@ pub(crate) enum Problem {
     /// The certificate is not true, or not for this upload. The sender is not told which; the reason is ours.
     #[error("verificationPayload: is not a valid certificate for this upload")]
     NotBelieved(Unbelieved),
-    /// No such path.
-    #[error("no such path")]
-    NotFound,
-    /// The path exists, for another method.
-    #[error("use POST")]
-    MethodNotAllowed,
-    /// The body is longer than the routes read.
-    #[error("the body must be at most 64000 bytes")]
-    TooLarge,
-    /// The body is not JSON by its own account.
-    #[error("Content-Type: must be application/json")]
-    UnsupportedMediaType,
+    /// Nobody looked at what it asks for.
+    #[error(transparent)]
+    Unheard(#[from] Unheard),
     /// The authority has no region in which to publish: for the operator to mend.
     #[error("healthAuthorityID: has no region")]
     MissingRegion,
@@ -56,17 +48,14 @@ pub(crate) enum Unbelieved {
 }
 
 impl Problem {
-    /// For programs: the codes of the Exposure Notifications API, and three of ours for what never reaches a handler.
+    /// For programs: the codes of the Exposure Notifications API, and ours for what never reaches a handler.
     const fn code(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad_request",
             Self::InvalidRevisionToken => "invalid_revision_token",
             Self::UnknownAuthority => "unknown_health_authority_id",
             Self::NotBelieved(_) => "health_authority_verification_certificate_invalid",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::TooLarge => "body_too_large",
-            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::Unheard(why) => why.code("bad_request"),
             Self::MissingRegion => "health_authority_missing_region_config",
             Self::Internal(_) => "internal_error",
         }
@@ -78,10 +67,7 @@ impl ResponseError for Problem {
         match self {
             Self::BadRequest(_) | Self::InvalidRevisionToken => StatusCode::BAD_REQUEST,
             Self::UnknownAuthority | Self::NotBelieved(_) => StatusCode::UNAUTHORIZED,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unheard(why) => why.status(),
             Self::MissingRegion | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

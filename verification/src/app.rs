@@ -6,16 +6,12 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpServer};
+use service::{unknown_path, wrong_method};
 
 use crate::handlers::{certificate, health, issue, jwks, verify};
 use crate::problem::Problem;
 use crate::state::State;
 
-/// How long requests that are under way may take to finish once the server is told to stop, in seconds.
-const SHUTDOWN_TIMEOUT: u64 = 10;
-/// How long a phone may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often what has expired is deleted.
 const PURGE_PERIOD: Duration = Duration::from_secs(60);
 /// How many rows of a kind are deleted in one transaction: phones wait for it.
@@ -29,36 +25,27 @@ const PURGE_ROWS: u32 = 500;
 pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
     let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
     let data = Data::new(state.clone());
-    let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(routes));
-    let server = server.disable_signals().shutdown_timeout(SHUTDOWN_TIMEOUT).client_request_timeout(HEAD_TIMEOUT);
-    let server = server.listen(listener)?.run();
+    let server = service::listen(listener, move |cfg| {
+        cfg.app_data(data.clone());
+        routes(cfg);
+    })?;
     runtime.spawn(keep_clean(state));
     Ok(server)
 }
 
 /// Every route, by caller. [`State`] must be in the application's data.
 pub fn routes(cfg: &mut ServiceConfig) {
+    let other = || web::to(wrong_method::<Problem>);
     // Phones, with a DEVICE key.
-    cfg.service(web::resource("/api/verify").post(verify::verify).default_service(web::to(wrong_method)));
-    cfg.service(
-        web::resource("/api/certificate").post(certificate::certificate).default_service(web::to(wrong_method)),
-    );
+    cfg.service(web::resource("/api/verify").post(verify::verify).default_service(other()));
+    cfg.service(web::resource("/api/certificate").post(certificate::certificate).default_service(other()));
     // The authority, with an ADMIN key.
-    cfg.service(web::resource("/api/issue").post(issue::issue).default_service(web::to(wrong_method)));
+    cfg.service(web::resource("/api/issue").post(issue::issue).default_service(other()));
     // Key servers.
-    cfg.route("/jwks/{authority}", web::get().to(jwks::jwks));
+    cfg.service(web::resource("/jwks/{authority}").get(jwks::jwks).head(jwks::jwks).default_service(other()));
     // Operators.
-    cfg.route("/health", web::get().to(health::health));
-    cfg.default_service(web::to(unknown_path));
-}
-
-/// 405 without an `Allow` header: every reply to a phone has the same header names.
-async fn wrong_method() -> Problem {
-    Problem::WRONG_METHOD
-}
-
-async fn unknown_path() -> Problem {
-    Problem::NOT_FOUND
+    cfg.service(web::resource("/health").get(health::health).head(health::health).default_service(other()));
+    cfg.default_service(web::to(unknown_path::<Problem>));
 }
 
 /// Deletes what has expired until nobody else holds the state.

@@ -11,7 +11,6 @@ mod state;
 mod app;
 mod handlers;
 mod problem;
-mod reply;
 mod request;
 
 mod certifying;

@@ -3,7 +3,7 @@
 mod cli;
 
 use std::fs;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 
@@ -15,15 +15,13 @@ use cli::{
 };
 use serde_json::{Value, json};
 use store::{Clock, Issuer};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 use verification::admin::{self, AuthoritySpec};
 use verification::{Settings, State};
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
     let Cli { json, command } = Cli::parse();
-    log_to_stderr();
+    service::log_to_stderr("info");
     match command {
         Command::Serve(flags) => serve(flags, json).await,
         Command::Migrate { settings } => {
@@ -36,13 +34,6 @@ async fn main() -> anyhow::Result<()> {
         Command::ApiKey(ApiKeyCommand::Create(flags)) => create_api_key(flags, json).await,
         Command::Secret(SecretCommand::Create { secret_file }) => create_secret(&secret_file, json),
     }
-}
-
-/// Logs go to stderr, so that stdout holds results alone.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }
 
 fn open(settings: &Settings) -> anyhow::Result<State> {
@@ -62,14 +53,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     })?;
     let address = listener.local_addr()?;
     let server = verification::listen(listener, state)?;
-    let handle = server.handle();
-    // Both are caught before anybody is told that the service listens.
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    actix_web::rt::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!("stopping: requests that are under way are finished first");
-        handle.stop(true).await;
-    });
+    service::stop_on_signal(server.handle())?;
     let url = format!("http://{address}");
     say(json, json!({ "listening": url }), &format!("Listening on {url}"))?;
     server.await?;

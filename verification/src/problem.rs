@@ -6,10 +6,13 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use proto::Malformed;
 use proto::api::verification::Refusal;
+use service::Unheard;
 use store::StoreError;
 
 use crate::error::VerificationError;
-use crate::reply;
+
+/// The code of a request that cannot be read.
+const UNPARSABLE: &str = "unparsable_request";
 
 /// Why a request is not answered with 200. Its text names fields, says what they must be, and never repeats what they were.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,16 +58,7 @@ impl Problem {
         "unauthorized",
         "X-API-Key: must be a live key of the kind that this path is for",
     );
-    pub(crate) const NOT_FOUND: Self = Self::new(StatusCode::NOT_FOUND, "not_found", "no such path");
     pub(crate) const NO_SUCH_AUTHORITY: Self = Self::new(StatusCode::NOT_FOUND, "not_found", "no such authority");
-    pub(crate) const WRONG_METHOD: Self = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use POST");
-    pub(crate) const TOO_LARGE: Self =
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "the body must be at most 64000 bytes");
-    pub(crate) const NOT_JSON: Self = Self::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported_media_type",
-        "Content-Type: must be application/json",
-    );
     pub(crate) const INTERNAL: Self = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "try again later");
 
     /// A request that cannot be read, or a field without a code of its own.
@@ -99,7 +93,7 @@ impl ResponseError for Problem {
             error_code: self.code.to_owned(),
             ..Refusal::default()
         };
-        reply::padded(self.status, refusal)
+        service::padded(self.status, refusal)
     }
 }
 
@@ -114,7 +108,13 @@ impl Responder for Problem {
 impl From<Malformed> for Problem {
     fn from(malformed: Malformed) -> Self {
         let text = malformed.to_string().into();
-        Self { status: StatusCode::BAD_REQUEST, code: "unparsable_request", text }
+        Self { status: StatusCode::BAD_REQUEST, code: UNPARSABLE, text }
+    }
+}
+
+impl From<Unheard> for Problem {
+    fn from(why: Unheard) -> Self {
+        Self { status: why.status(), code: why.code(UNPARSABLE), text: why.to_string().into() }
     }
 }
 

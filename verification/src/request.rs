@@ -4,12 +4,10 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{Bytes, BytesMut, Data};
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, dev};
-use futures_util::StreamExt;
 use proto::api::parse_body;
-use proto::api::verification::{API_KEY_HEADER, MAX_BODY};
+use proto::api::verification::API_KEY_HEADER;
 use serde::de::DeserializeOwned;
 use store::{ApiKeyKind, Issuer};
 
@@ -17,9 +15,6 @@ use crate::api_key;
 use crate::problem::Problem;
 use crate::state::State;
 
-/// A body that is too long is read on and thrown away up to this many bytes, so that its sender, who may listen only when it has said
-/// everything, hears why it is refused.
-const MAX_DISCARDED: usize = 1_048_576;
 /// No API key is longer, in bytes.
 const MAX_KEY: usize = 256;
 
@@ -60,12 +55,10 @@ impl<K: Caller, T: DeserializeOwned + 'static> FromRequest for Call<K, T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             // The body is read first and judged last: strangers learn nothing about it, and nobody is cut off while still talking.
-            let bytes = read(payload).await;
+            let bytes = service::read(payload).await;
             let issuer = believe(&request, K::KIND).await?;
             let bytes = bytes?;
-            if !is_json(&request) {
-                return Err(Problem::NOT_JSON);
-            }
+            service::require_json(&request)?;
             Ok(Self { issuer, body: parse_body(&bytes)?, kind: PhantomData })
         })
     }
@@ -79,29 +72,6 @@ async fn believe(request: &HttpRequest, kind: ApiKeyKind) -> Result<Issuer, Prob
     let grant = state.store().api_key(api_key::digest(key), state.now()).await?;
     let grant = grant.filter(|grant| grant.kind == kind).ok_or(Problem::UNAUTHORIZED)?;
     Ok(grant.issuer)
-}
-
-/// Reads at most [`MAX_BODY`] bytes. The limit counts what arrives: a chunked body has no Content-Length to believe.
-async fn read(mut payload: dev::Payload) -> Result<Bytes, Problem> {
-    let mut body = BytesMut::new();
-    let mut length = 0;
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::unparsable("body", "ended early"))?;
-        length += chunk.len();
-        if length <= MAX_BODY {
-            body.extend_from_slice(&chunk);
-        } else if length > MAX_DISCARDED {
-            break;
-        }
-    }
-    if length <= MAX_BODY { Ok(body.freeze()) } else { Err(Problem::TOO_LARGE) }
-}
-
-/// Whether the request says that its body is JSON. Parameters, such as a character set, say nothing that JSON does not fix.
-fn is_json(request: &HttpRequest) -> bool {
-    let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = value.and_then(|value| value.split(';').next());
-    media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
 }
 
 #[cfg(test)]
@@ -151,7 +121,7 @@ mod tests {
             assert_eq!(fits.refusal().0, 400);
             for size in [64_001, 200_000, 2_000_000] {
                 let answer = desk.send(Method::POST, path, &[key, JSON], sized(size)).await;
-                assert_eq!(answer.refusal(), (413, "request_too_large"), "{size}");
+                assert_eq!(answer.refusal(), (413, "body_too_large"), "{size}");
             }
         }
     }

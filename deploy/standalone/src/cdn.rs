@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::StatusCode;
@@ -12,13 +11,9 @@ use actix_web::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{HttpRequest, HttpResponse};
 use sha2::{Digest, Sha256};
 
-/// How long requests that are under way may take to finish once the server is told to stop, in seconds.
-const SHUTDOWN_TIMEOUT: u64 = 5;
-/// How long a phone may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// No object path of ours is longer, in bytes.
 const MAX_PATH: usize = 200;
 
@@ -33,9 +28,10 @@ struct Tree {
 /// Those of the listener.
 pub(crate) fn listen(listener: TcpListener, root: &Path) -> io::Result<Server> {
     let tree = Data::new(Tree { root: root.to_owned() });
-    let server = HttpServer::new(move || App::new().app_data(tree.clone()).configure(routes));
-    let server = server.disable_signals().shutdown_timeout(SHUTDOWN_TIMEOUT).client_request_timeout(HEAD_TIMEOUT);
-    Ok(server.workers(1).listen(listener)?.run())
+    service::listen(listener, move |cfg| {
+        cfg.app_data(tree.clone());
+        routes(cfg);
+    })
 }
 
 /// Two methods, one tree.
@@ -159,6 +155,7 @@ fn is_among(headers: &HeaderMap, etag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::App;
     use actix_web::body::to_bytes;
     use actix_web::http::Method;
     use actix_web::test::{TestRequest, call_service, init_service};

@@ -13,12 +13,10 @@ mod layout;
 
 mod error;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use tracing_subscriber::EnvFilter;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -26,12 +24,12 @@ async fn main() -> ExitCode {
     let done = match command {
         Command::Demo(flags) => {
             // The demo narrates; a log would talk into it.
-            log_to_stderr("warn");
+            service::log_to_stderr("warn");
             demo::run(&flags).await
         }
         Command::Serve(flags) => {
             // What actix says about its own threads is not the operator's concern.
-            log_to_stderr("info,actix_server=warn");
+            service::log_to_stderr("info,actix_server=warn");
             serve::run(&flags).await
         }
     };
@@ -42,10 +40,4 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn log_to_stderr(level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }

@@ -7,6 +7,9 @@ use serde_path_to_error::{Path, Segment};
 use super::object::Object;
 use crate::error::Malformed;
 
+/// The largest body that any route reads, in bytes.
+pub const MAX_BODY: usize = 64_000;
+
 /// Reads one JSON object, with nothing after it. The caller bounds its size; depth is bounded here, at 128.
 ///
 /// # Errors

@@ -13,4 +13,4 @@ mod body;
 mod object;
 pub mod padding;
 
-pub use body::parse_body;
+pub use body::{MAX_BODY, parse_body};

@@ -6,8 +6,6 @@ use super::absent::or_default;
 use super::object::objects_or_none;
 use super::padding::Padded;
 
-/// The largest body that either route reads, in bytes.
-pub const MAX_BODY: usize = 64_000;
 /// The largest number of keys in an upload.
 pub const MAX_KEYS: usize = 30;
 /// The largest number of reports in an upload.

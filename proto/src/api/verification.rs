@@ -7,8 +7,6 @@ use super::padding::Padded;
 
 /// The header that carries an API key.
 pub const API_KEY_HEADER: &str = "X-API-Key";
-/// The largest body that any route reads, in bytes.
-pub const MAX_BODY: usize = 64_000;
 
 /// The body of `POST /api/issue` (ADMIN).
 #[derive(Clone, Default, Serialize, Deserialize)]

@@ -1,12 +1,12 @@
 //! `POST /api/certificate`, for apps (DEVICE): a token and a commitment become a certificate.
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use proto::api::verification::{CertificateReply, CertificateRequest};
 
 use crate::certifying::{self, Petition};
 use crate::problem::Problem;
-use crate::reply;
 use crate::request::{Call, Device};
 use crate::state::State;
 
@@ -17,7 +17,7 @@ pub(crate) async fn certificate(
 ) -> Result<HttpResponse, Problem> {
     let petition = Petition::parse(&call.body)?;
     let certificate = certifying::certify(&state, &call.issuer, &petition).await?;
-    Ok(reply::ok(CertificateReply { certificate, ..CertificateReply::default() }))
+    Ok(service::padded(StatusCode::OK, CertificateReply { certificate, ..CertificateReply::default() }))
 }
 
 #[cfg(test)]

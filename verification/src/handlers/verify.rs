@@ -1,13 +1,13 @@
 //! `POST /api/verify`, for apps (DEVICE): a code becomes a token.
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use proto::api::verification::{VerifyReply, VerifyRequest};
 
 use crate::claiming::{self, Wish};
 use crate::dates;
 use crate::problem::Problem;
-use crate::reply;
 use crate::request::{Call, Device};
 use crate::state::State;
 
@@ -15,13 +15,16 @@ use crate::state::State;
 pub(crate) async fn verify(state: Data<State>, call: Call<Device, VerifyRequest>) -> Result<HttpResponse, Problem> {
     let wish = Wish::parse(&call.body)?;
     let (terms, token) = claiming::claim(&state, &call.issuer, &wish).await?;
-    Ok(reply::ok(VerifyReply {
-        testtype: terms.report_type.to_string(),
-        symptom_date: terms.symptom.map(dates::day_text).unwrap_or_default(),
-        test_date: terms.test.map(dates::day_text).unwrap_or_default(),
-        token: token.to_text(),
-        ..VerifyReply::default()
-    }))
+    Ok(service::padded(
+        StatusCode::OK,
+        VerifyReply {
+            testtype: terms.report_type.to_string(),
+            symptom_date: terms.symptom.map(dates::day_text).unwrap_or_default(),
+            test_date: terms.test.map(dates::day_text).unwrap_or_default(),
+            token: token.to_text(),
+            ..VerifyReply::default()
+        },
+    ))
 }
 
 #[cfg(test)]

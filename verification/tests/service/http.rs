@@ -49,6 +49,32 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
     exchange(address, "", &format!("GET {path} HTTP/1.1\r\n"), b"")
 }
 
+/// Sends JSON over a connection that may be kept, and returns status and header names of the answer, its length checked.
+pub(crate) fn names_of_headers(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> (u16, Vec<String>) {
+    let mut stream = TcpStream::connect(address).expect("connected");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
+    let length = body.len();
+    let json = "Content-Type: application/json";
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{json}\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("sent");
+    let mut reply = Vec::new();
+    let end = loop {
+        if let Some(end) = reply.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end;
+        }
+        let mut piece = [0; 1_024];
+        let read = stream.read(&mut piece).expect("received");
+        assert!(read > 0, "closed before the answer was there");
+        reply.extend_from_slice(&piece[..read]);
+    };
+    let head = String::from_utf8(reply[..end].to_vec()).expect("text");
+    assert!(head.to_ascii_lowercase().contains("content-length: 4096"), "{head}");
+    let mut names: Vec<_> =
+        head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, _)| name.to_lowercase()).collect();
+    names.sort();
+    (head[9..12].parse().expect("a status"), names)
+}
+
 fn exchange(address: SocketAddr, key: &str, head: &str, body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).expect("connected");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("set");

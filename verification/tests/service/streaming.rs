@@ -1,6 +1,6 @@
 //! Bodies that do not say how long they are.
 
-use crate::http::{get, post_chunks};
+use crate::http::{get, names_of_headers, post_chunks};
 use crate::service::Service;
 
 #[test]
@@ -17,8 +17,29 @@ fn a_chunked_body_is_counted_as_it_arrives() {
         for chunks in [64, 70, 900] {
             let answer = post_chunks(service.address, path, &service.device, &body(chunks));
             assert_eq!((answer.status, answer.body.len()), (413, 4_096));
-            assert_eq!(answer.text("errorCode"), "request_too_large");
+            assert_eq!(answer.text("errorCode"), "body_too_large");
         }
+    }
+}
+
+#[test]
+fn no_refusal_announces_itself_by_a_header() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let service = Service::start(dir.path());
+    let long = vec![b'A'; 70_000];
+    let (status, names) = names_of_headers(service.address, "POST", "/api/verify", b"{}");
+    assert_eq!(status, 401, "without a key");
+    for (method, path, body, expected) in [
+        ("POST", "/api/nothing", b"{}".as_slice(), 404),
+        ("POST", "/api/nothing", &long, 404),
+        ("PUT", "/api/verify", b"{}", 405),
+        ("PATCH", "/api/certificate", &long, 405),
+        ("GET", "/api/issue", b"", 405),
+        ("POST", "/health", b"{}", 405),
+        ("POST", "/api/verify", &long, 401),
+    ] {
+        let answer = names_of_headers(service.address, method, path, body);
+        assert_eq!(answer, (expected, names.clone()), "{method} {path} with {} bytes", body.len());
     }
 }
 

@@ -5,13 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use proto::api::padding::{Padded, REPLY_BYTES, to_padded_json};
 
-/// A reply to a request that was served.
-pub(crate) fn ok(message: impl Padded) -> HttpResponse {
-    padded(StatusCode::OK, message)
-}
-
-/// A reply of [`REPLY_BYTES`] bytes.
-pub(crate) fn padded(status: StatusCode, message: impl Padded) -> HttpResponse {
+/// A reply of [`REPLY_BYTES`] bytes, as long as the message without its padding is no longer.
+pub fn padded(status: StatusCode, message: impl Padded) -> HttpResponse {
     let body = to_padded_json(message, REPLY_BYTES);
     HttpResponse::build(status).content_type(ContentType::json()).insert_header((CACHE_CONTROL, "no-store")).body(body)
 }

@@ -1,0 +1,22 @@
+//! What every HTTP service of ours does alike: log, listen, read bodies within bounds, answer in one size, stop in good order.
+//!
+//! What a service says is its own: routes, codes of its API and the shape of its replies are in the crates that use this one.
+
+mod log;
+
+mod listen;
+mod stop;
+
+mod body;
+mod reply;
+mod routes;
+
+mod unheard;
+
+pub use body::{read, require_json};
+pub use listen::listen;
+pub use log::log_to_stderr;
+pub use reply::padded;
+pub use routes::{unknown_path, wrong_method};
+pub use stop::stop_on_signal;
+pub use unheard::Unheard;

@@ -1,0 +1,28 @@
+//! Listening.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpServer};
+
+/// How long requests that are under way may take to finish once the service is told to stop, in seconds.
+const SHUTDOWN_TIMEOUT: u64 = 10;
+/// How long a phone may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves `routes`, state included, on a listener that is already bound, so that the caller knows the port. The service runs once it is awaited
+/// and stops through its handle; signals belong to the program, see [`stop_on_signal`](crate::stop_on_signal).
+///
+/// # Errors
+/// Those of the listener.
+pub fn listen<R>(listener: TcpListener, routes: R) -> io::Result<Server>
+where
+    R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+{
+    let server = HttpServer::new(move || App::new().configure(|cfg| routes(cfg)));
+    let server = server.disable_signals().shutdown_timeout(SHUTDOWN_TIMEOUT).client_request_timeout(HEAD_TIMEOUT);
+    Ok(server.listen(listener)?.run())
+}
