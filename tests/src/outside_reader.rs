@@ -61,7 +61,7 @@ impl OutsideReader {
         ensure!(<[u8; 32]>::from(Sha256::digest(zip)) == listed.zip_sha256, "another hash than listed");
         let bundle = Bundle::read(zip, &Limits::default())?;
         ensure!(bundle.digest.0 == listed.export_sha256, "another export.bin than listed");
-        ensure!(bundle.kind() == feed.kind && bundle.header.region == feed.region, "of another feed");
+        ensure!(bundle.kind() == feed.kind && bundle.header.region == feed.region.as_str(), "of another feed");
         ensure!((bundle.header.start, bundle.header.end) == (listed.start, listed.end), "other times than listed");
         let (ordinary, revised) = counts(&bundle.entries);
         ensure!((ordinary, revised) == (listed.count, listed.revised), "other counts than listed");

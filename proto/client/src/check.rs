@@ -37,7 +37,7 @@ impl Trust {
             same("SHA-256 of the zip", <[u8; 32]>::from(Sha256::digest(zip)) == listed.zip_sha256)?;
         }
         let bundle = Bundle::read(zip, &self.limits)?;
-        same("the region", bundle.header.region == place.feed.region)?;
+        same("the region", bundle.header.region == place.feed.region.as_str())?;
         same("the kind", bundle.kind() == place.feed.kind)?;
         // An old bundle under a new name would be signed as well: the name is bound to what it holds.
         let name = index::bundle_path(place.feed, bundle.header.start, bundle.header.end);

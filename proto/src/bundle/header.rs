@@ -37,10 +37,34 @@ pub struct Header {
     pub signing: Vec<SigningKeyId>,
 }
 
+/// What stood before the entries of a bundle that was read. As [`Header`], except that phones take any text as a region and as the name of a
+/// key, and so bundles of others may hold what we would never write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadHeader {
+    /// Any text; empty if there is none.
+    pub region: String,
+    /// `start_timestamp`.
+    pub start: Timestamp,
+    /// `end_timestamp`: later than `start`.
+    pub end: Timestamp,
+    /// One entry a signature, 1 to 10. Ids and versions are any text but the empty one.
+    pub signing: Vec<SigningKeyId>,
+}
+
+impl ReadHeader {
+    /// The header with which we would write the same.
+    ///
+    /// # Errors
+    /// `region`, if it is none of ours. Names of keys are checked when they are written.
+    pub fn to_ours(&self) -> Result<Header, Malformed> {
+        Ok(Header { region: self.region.parse()?, start: self.start, end: self.end, signing: self.signing.clone() })
+    }
+}
+
 impl Header {
     /// The beginning of `export.bin`, up to the first entry.
     pub(super) fn encode(&self, kind: Kind) -> Result<Vec<u8>, Malformed> {
-        self.check()?;
+        check(self.start, self.end, &self.signing)?;
         for key in &self.signing {
             SigningKeyId::new(&key.id, &key.version)?;
         }
@@ -57,19 +81,20 @@ impl Header {
         bytes.extend(message.encode_to_vec());
         Ok(bytes)
     }
+}
 
-    fn check(&self) -> Result<(), Malformed> {
-        if !(0..=LAST_SECOND).contains(&self.start.unix()) {
-            return Err(Malformed::new("start_timestamp", "must be 0 to 9999999999"));
-        }
-        if self.end <= self.start || self.end.unix() > LAST_SECOND {
-            return Err(Malformed::new("end_timestamp", "must be later than start_timestamp, at most 9999999999"));
-        }
-        if !(1..=MAX_SIGNATURES).contains(&self.signing.len()) {
-            return Err(Malformed::new("signature_infos", "must be 1 to 10"));
-        }
-        Ok(())
+/// What must hold of every bundle, whoever wrote it.
+fn check(start: Timestamp, end: Timestamp, signing: &[SigningKeyId]) -> Result<(), Malformed> {
+    if !(0..=LAST_SECOND).contains(&start.unix()) {
+        return Err(Malformed::new("start_timestamp", "must be 0 to 9999999999"));
     }
+    if end <= start || end.unix() > LAST_SECOND {
+        return Err(Malformed::new("end_timestamp", "must be later than start_timestamp, at most 9999999999"));
+    }
+    if !(1..=MAX_SIGNATURES).contains(&signing.len()) {
+        return Err(Malformed::new("signature_infos", "must be 1 to 10"));
+    }
+    Ok(())
 }
 
 /// The sixteen bytes that name a kind.
@@ -89,12 +114,18 @@ pub(super) fn signature_info(kind: Kind, key: &SigningKeyId) -> SignatureInfo {
     }
 }
 
-/// Reads a `SignatureInfo`, which must name the algorithm of this kind.
+/// Reads a `SignatureInfo`, which must name the algorithm of this kind, and a key: phones look it up by both names, so neither is empty.
 pub(super) fn signing_key(kind: Kind, info: &SignatureInfo) -> Result<SigningKeyId, Malformed> {
     if info.signature_algorithm() != algorithm(kind) {
         return Err(Malformed::new("signature_algorithm", "must be the algorithm of the bundle's kind"));
     }
-    SigningKeyId::new(info.verification_key_id(), info.verification_key_version())
+    let named = |field, text: &str| {
+        if text.is_empty() { Err(Malformed::new(field, "must be there")) } else { Ok(text.to_owned()) }
+    };
+    Ok(SigningKeyId {
+        id: named("verification_key_id", info.verification_key_id())?,
+        version: named("verification_key_version", info.verification_key_version())?,
+    })
 }
 
 const fn algorithm(kind: Kind) -> &'static str {
@@ -136,7 +167,7 @@ impl HeaderFields {
     }
 
     /// The header, once all fields were taken.
-    pub(super) fn finish(self, kind: Kind) -> Result<Header, Malformed> {
+    pub(super) fn finish(self, kind: Kind) -> Result<ReadHeader, Malformed> {
         let message = TemporaryExposureKeyExport::decode(self.raw.as_slice())
             .map_err(|_| Malformed::new("export.bin", "is no well-formed message"))?;
         if message.batch_num() != 1 || message.batch_size() != 1 {
@@ -145,13 +176,9 @@ impl HeaderFields {
         // What does not fit is far beyond what `check` lets pass.
         let timestamp = |seconds: u64| Timestamp::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX));
         let signing: Result<_, _> = message.signature_infos.iter().map(|info| signing_key(kind, info)).collect();
-        let header = Header {
-            region: message.region().parse()?,
-            start: timestamp(message.start_timestamp()),
-            end: timestamp(message.end_timestamp()),
-            signing: signing?,
-        };
-        header.check()?;
+        let (start, end) = (timestamp(message.start_timestamp()), timestamp(message.end_timestamp()));
+        let header = ReadHeader { region: message.region.unwrap_or_default(), start, end, signing: signing? };
+        check(start, end, &header.signing)?;
         Ok(header)
     }
 }

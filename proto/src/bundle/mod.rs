@@ -23,7 +23,7 @@ mod wire;
 
 pub use entry::Entry;
 pub use gaen::GaenEntry;
-pub use header::Header;
+pub use header::{Header, ReadHeader};
 pub use reader::{Bundle, Entries, Limits};
 pub use signature::{BundleKey, BundleSigner, ExportDigest, NotSigned, Signature, SigningKeyId};
 pub use tcn::{TcnClass, TcnEntry};

@@ -11,7 +11,8 @@ use crate::bundle::header;
 use crate::error::Malformed;
 use crate::feed::Kind;
 
-/// Which key signed: what phones look up in their configuration.
+/// Which key signed: what phones look up in their configuration. What is written has the forms given here, which [`new`](Self::new) checks, and
+/// the writer once more; what is read from a bundle of others may be any text but the empty one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SigningKeyId {
     /// `verification_key_id`: for GAEN a country's MCC, for instance `310`. `[A-Za-z0-9._-]{1,32}`.

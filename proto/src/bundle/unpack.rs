@@ -1,7 +1,7 @@
 //! Unpacking: the zip around a bundle, read as the strictest phone would, and nowhere trusted.
 //!
-//! The two files and the directory must fill the zip without a gap, and headers and directory must agree: a reader that streams and one
-//! that looks things up in the directory then see the same, and there is no room for anything else.
+//! The two files, the directory and at most a comment must fill the zip without a gap, and headers and directory must agree: a reader that
+//! streams and one that looks things up in the directory then see the same, and there is no room for anything else.
 
 use crate::bundle::Limits;
 use crate::bundle::deflate::{check, inflate};
@@ -74,8 +74,8 @@ struct Sizes {
 
 /// The directory's two files, and where it begins.
 fn read_directory(zip: &[u8]) -> Result<([Listed; 2], usize), Malformed> {
-    let unfinished = || malformed("must end with its directory, and without a comment");
-    let at = zip.len().checked_sub(END_BYTES).ok_or_else(unfinished)?;
+    let unfinished = || malformed("must end with its directory, and at most a comment");
+    let at = find_end(zip).ok_or_else(unfinished)?;
     let mut end = Bytes(&zip[at..]);
     if end.u32() != Some(END) {
         return Err(unfinished());
@@ -84,10 +84,10 @@ fn read_directory(zip: &[u8]) -> Result<([Listed; 2], usize), Malformed> {
     if counts != [Some(0), Some(0), Some(2), Some(2)] {
         return Err(malformed("must hold exactly export.bin and export.sig"));
     }
-    let (bytes, offset, comment) = (end.u32(), end.u32(), end.u16());
+    let (bytes, offset) = (end.u32(), end.u32());
     let begin = offset.and_then(|offset| usize::try_from(offset).ok()).unwrap_or(usize::MAX);
     let directory = zip.get(begin..at).ok_or_else(unfinished)?;
-    if bytes.map(u64::from) != Some(directory.len() as u64) || comment != Some(0) {
+    if bytes.map(u64::from) != Some(directory.len() as u64) {
         return Err(unfinished());
     }
     let mut directory = Bytes(directory);
@@ -95,6 +95,19 @@ fn read_directory(zip: &[u8]) -> Result<([Listed; 2], usize), Malformed> {
         |name| read_central(&mut directory, name).ok_or_else(|| malformed("must list export.bin, then export.sig"));
     let files = [next(NAMES[0])?, next(NAMES[1])?];
     if directory.0.is_empty() { Ok((files, begin)) } else { Err(unfinished()) }
+}
+
+/// Where the record begins that ends a zip: followed by nothing but the comment whose length it says. Of two such places readers would
+/// choose as they please, so then there is none.
+fn find_end(zip: &[u8]) -> Option<usize> {
+    let latest = zip.len().checked_sub(END_BYTES)?;
+    let earliest = latest.saturating_sub(u16::MAX.into());
+    let mut ends = (earliest..=latest).filter(|at| {
+        let comment = Bytes(&zip[at + END_BYTES - 2..]).u16();
+        zip[*at..].starts_with(&END.to_le_bytes()) && comment.map(usize::from) == Some(latest - at)
+    });
+    let at = ends.next()?;
+    ends.next().is_none().then_some(at)
 }
 
 fn read_central(directory: &mut Bytes<'_>, name: &'static str) -> Option<Listed> {
@@ -272,6 +285,24 @@ mod tests {
         }
     }
 
+    /// The same zip with a comment that says that it has `length` bytes.
+    fn commented(zip: &[u8], comment: &[u8], length: u8) -> Vec<u8> {
+        let mut zip = zip.to_vec();
+        let at = zip.len() - 2;
+        zip[at] = length;
+        zip.extend(comment);
+        zip
+    }
+
+    #[test]
+    fn a_comment_does_no_harm() {
+        let zip = pack(DEFLATE, &SOUND);
+        for comment in [&b"made elsewhere"[..], b"PK\x05\x06", &[0; 255]] {
+            let files = read(&commented(&zip, comment, comment.len() as u8)).expect("phones do not look at it");
+            assert_eq!(files.export, SOUND[0].1);
+        }
+    }
+
     #[test]
     fn a_stored_file_with_a_data_descriptor_is_refused() {
         assert!(refusal(&stream(STORE, &SOUND)).contains("data descriptor"));
@@ -299,15 +330,15 @@ mod tests {
         let zip = pack(DEFLATE, &SOUND);
         let before = [b"junk", zip.as_slice()].concat();
         let after = [zip.as_slice(), b"junk"].concat();
-        let mut comment = zip.clone();
-        let length = comment.len();
-        comment[length - 2] = 4;
-        comment.extend(b"junk");
+        let half_a_comment = commented(&zip, b"junk", 5);
+        let other_directory = commented(&zip, &zip[zip.len() - END_BYTES..], END_BYTES as u8);
         let between = {
             let at = zip.windows(4).rposition(|w| w == LOCAL_FILE.to_le_bytes()).expect("two files");
             [&zip[..at], b"junk", &zip[at..]].concat()
         };
-        for spoilt in [before, after, comment, between, zip[..zip.len() - 1].to_vec(), Vec::new()] {
+        for spoilt in
+            [before, after, half_a_comment, other_directory, between, zip[..zip.len() - 1].to_vec(), Vec::new()]
+        {
             assert!(read(&spoilt).is_err());
         }
     }

@@ -77,5 +77,6 @@ fn write_again(bundle: &Bundle) -> Option<Vec<u8>> {
 }
 
 fn write_entries<E: Entry>(bundle: &Bundle, ordinary: &[E], revised: &[E]) -> Vec<u8> {
-    samples::write(&bundle.header, ordinary, revised, |_| bundle.signatures.clone())
+    let header = bundle.header.to_ours().expect("canonical, so we could write it");
+    samples::write(&header, ordinary, revised, |_| bundle.signatures.clone())
 }
