@@ -60,9 +60,10 @@ struct InspectArgs {
     #[arg(value_name = "FILE|URL")]
     source: String,
 
-    /// The public key that should have signed it, as PEM (`REGION-gaen.pem` or `REGION-tcn.pem`). Without it the signature is not checked.
-    #[arg(long, value_name = "PEM")]
-    key: Option<PathBuf>,
+    /// The public key that should have signed it, as PEM (`REGION-gaen.pem` or `REGION-tcn.pem`). Without it the signature is not checked. Of a
+    /// bundle with several signatures some phones read only the first and others want each to verify: give every key, the flag once each.
+    #[arg(long = "key", value_name = "PEM")]
+    keys: Vec<PathBuf>,
 
     /// Print the findings as JSON.
     #[arg(long)]
@@ -113,20 +114,21 @@ Log lines go to standard error; EXPORTER_LOG sets what is logged (for instance d
 
 const INSPECT: &str = "\
 Two verdicts:
-  phone      the strictest phone would accept it: container, limits, every field, and with --key its signature
+  phone      the strictest phone would accept it: container, limits, every field, and with --key its signatures
   canonical  it is byte for byte what this project's writer makes of its content, and no GAEN key in it was published
              less than two hours after the end of its validity (phones do not check that)
 
 Exit codes:
-  0   both hold and the signature verifies
+  0   both hold, and every signature verifies
   1   a phone would refuse it
-  2   it is not canonical, or its signature was not checked because no --key was given
+  2   it is not canonical, or a signature was not checked because its --key was not given
   3   there is nothing to inspect: the file, URL or key cannot be read
   64  the command line was not understood
 
-JSON (--json): {\"phone\": {\"holds\", \"reason\"}, \"canonical\": {\"holds\", \"reason\"}, \"signature\": \"verified|failed|not checked\",
-\"bytes\", \"zip_sha256\"} and, if it can be read, {\"kind\", \"region\", \"start\", \"end\", \"keys\", \"revised\", \"report_types\": {TYPE: COUNT},
-\"signing_keys\": [\"ID-VERSION\"], \"export_bytes\", \"export_sha256\"}; {\"error\"} with exit code 3. Times are UTC seconds, hashes lower-case hex.";
+JSON (--json): {\"phone\": {\"holds\", \"reason\"}, \"canonical\": {\"holds\", \"reason\"}, \"signature\":
+\"verified|failed|partly checked|not checked\", \"bytes\", \"zip_sha256\"} and, if it can be read, {\"kind\", \"region\", \"start\", \"end\",
+\"keys\", \"revised\", \"report_types\": {TYPE: COUNT}, \"signing_keys\": [\"ID-VERSION\"], \"export_bytes\", \"export_sha256\"}; {\"error\"} with exit
+code 3. Times are UTC seconds, hashes lower-case hex.";
 
 /// Reads the command line and does what it says.
 pub async fn run() -> ExitCode {
@@ -176,13 +178,13 @@ async fn look(args: &InspectArgs) -> u8 {
         }
         UNREADABLE
     };
-    let key = match args.key.as_ref().map(read_key).transpose() {
-        Ok(key) => key,
+    let keys: Vec<BundleKey> = match args.keys.iter().map(read_key).collect() {
+        Ok(keys) => keys,
         Err(why) => return unreadable(why),
     };
     match crate::fetch::fetch(&args.source).await {
         Ok(zip) => {
-            let found = inspect(&zip, key.as_ref());
+            let found = inspect(&zip, &keys);
             if args.json {
                 print_json(&found);
             } else {
@@ -195,9 +197,9 @@ async fn look(args: &InspectArgs) -> u8 {
 }
 
 fn read_key(path: &PathBuf) -> Result<BundleKey, String> {
-    let shown = path.display();
-    let pem = std::fs::read_to_string(path).map_err(|why| format!("{shown}: {why}"))?;
-    BundleKey::from_pem(&pem).map_err(|why| format!("{shown}: {why}; --key takes a public key as PEM"))
+    let refusal = |why: String| format!("{}: {why}; --key takes a public key as PEM", path.display());
+    let pem = std::fs::read_to_string(path).map_err(|why| refusal(why.to_string()))?;
+    BundleKey::from_pem(&pem).map_err(|why| refusal(why.to_string()))
 }
 
 fn generate(args: &GenerateArgs) -> u8 {

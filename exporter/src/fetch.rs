@@ -31,7 +31,13 @@ pub enum FetchError {
 /// # Errors
 /// [`FetchError`], which says what to do.
 pub async fn fetch(source: &str) -> Result<Vec<u8>, FetchError> {
-    if source.starts_with("http://") || source.starts_with("https://") { download(source).await } else { read(source) }
+    let is_url = ["http", "https"].iter().any(|web| is_of_scheme(source, web));
+    if is_url { download(source).await } else { read(source) }
+}
+
+/// Schemes are the same in upper and lower case (RFC 3986, section 3.1).
+fn is_of_scheme(source: &str, scheme: &str) -> bool {
+    source.split_once("://").is_some_and(|(before, _)| before.eq_ignore_ascii_case(scheme))
 }
 
 fn read(source: &str) -> Result<Vec<u8>, FetchError> {

@@ -1,25 +1,25 @@
 //! What is in a bundle, and whether phones and this project would take it.
 //!
-//! Two verdicts. **phone**: the strictest phone would accept it, which includes its signature if a key is given. **canonical**: it is byte for byte
+//! Two verdicts. **phone**: the strictest phone would accept it, which includes its signatures as far as keys are given. **canonical**: it is byte for byte
 //! what our own writer makes of its content, and it keeps our rule of release (no GAEN key whose validity ended less than two hours before the
 //! bundle's end), which phones do not check.
 
 use std::collections::BTreeMap;
 
-use proto::bundle::{Bundle, BundleKey, Entries, GaenEntry, Limits};
+use proto::bundle::{Bundle, BundleKey, Entries, GaenEntry, Limits, Signature};
 use proto::{ReportType, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use store::REPLAY_GUARD;
 
-/// What was found. Serialises to the JSON of `exporter inspect --json`; what cannot be known of a bundle that cannot be read is `null`.
+/// What was found. Serialises to the JSON of `exporter inspect --json`, which says nothing about the content of a bundle that cannot be read.
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {
     /// Whether the strictest phone would accept it.
     pub phone: Verdict,
     /// Whether it is what this project would have published.
     pub canonical: Verdict,
-    /// `verified`, `failed` or `not checked`.
+    /// `verified`, `failed`, `partly checked` or `not checked`.
     pub signature: SignatureCheck,
     /// The length of the zip in bytes.
     pub bytes: u64,
@@ -39,15 +39,18 @@ pub struct Verdict {
     pub reason: Option<String>,
 }
 
-/// What came of the signature.
+/// What came of the signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum SignatureCheck {
-    /// It verifies under the key.
+    /// Each verifies under one of the keys.
     #[serde(rename = "verified")]
     Verified,
-    /// It does not.
+    /// One does not, although its key was given.
     #[serde(rename = "failed")]
     Failed,
+    /// The first verifies, and for others the key was not given.
+    #[serde(rename = "partly checked")]
+    PartlyChecked,
     /// No key was given, or there was nothing to check it on.
     #[serde(rename = "not checked")]
     NotChecked,
@@ -78,8 +81,8 @@ pub struct Content {
     pub export_sha256: String,
 }
 
-/// Inspects a zip; with the public key that should have signed it, its signature too.
-pub fn inspect(zip: &[u8], key: Option<&BundleKey>) -> Inspection {
+/// Inspects a zip; with the public keys that should have signed it, its signatures too.
+pub fn inspect(zip: &[u8], keys: &[BundleKey]) -> Inspection {
     let (bytes, zip_sha256) = (zip.len() as u64, hex::encode(Sha256::digest(zip)));
     let bundle = match Bundle::read(zip, &Limits::default()) {
         Ok(bundle) => bundle,
@@ -90,14 +93,9 @@ pub fn inspect(zip: &[u8], key: Option<&BundleKey>) -> Inspection {
             return Inspection { phone, canonical, signature, bytes, zip_sha256, content: None };
         }
     };
-    let signature = match key.map(|key| bundle.verify(key)) {
-        Some(Ok(())) => SignatureCheck::Verified,
-        Some(Err(_)) => SignatureCheck::Failed,
-        None => SignatureCheck::NotChecked,
-    };
-    let phone = match signature {
-        SignatureCheck::Failed => Verdict::no("a phone would refuse it: its signature does not verify under this key"),
-        SignatureCheck::Verified | SignatureCheck::NotChecked => Verdict::yes(),
+    let (signature, phone) = match check_signatures(&bundle, keys) {
+        Ok(signature) => (signature, Verdict::yes()),
+        Err(why) => (SignatureCheck::Failed, Verdict::no(format!("a phone would refuse it: export.sig: {why}"))),
     };
     let canonical = match bundle.canonical(zip) {
         Ok(()) => released_in_time(&bundle),
@@ -106,9 +104,35 @@ pub fn inspect(zip: &[u8], key: Option<&BundleKey>) -> Inspection {
     Inspection { phone, canonical, signature, bytes, zip_sha256, content: Some(Content::of(&bundle)) }
 }
 
+/// Checks signatures as the strictest phones do together: one reads only the first, another wants every listed one to verify.
+///
+/// # Errors
+/// Why a phone that knows these keys would refuse the bundle.
+fn check_signatures(bundle: &Bundle, keys: &[BundleKey]) -> Result<SignatureCheck, &'static str> {
+    if keys.is_empty() {
+        return Ok(SignatureCheck::NotChecked);
+    }
+    let fitting: Vec<&BundleKey> = keys.iter().filter(|key| key.kind() == bundle.kind()).collect();
+    if fitting.is_empty() {
+        return Err("the key is for bundles of the other kind");
+    }
+    let verifies =
+        |signature: &&Signature| fitting.iter().any(|key| key.verify(&bundle.digest, &signature.bytes).is_ok());
+    if !bundle.signatures.first().is_some_and(|first| verifies(&first)) {
+        return Err("the first signature does not verify under the given key");
+    }
+    let (good, open): (Vec<&Signature>, Vec<&Signature>) = bundle.signatures.iter().partition(verifies);
+    // A signature by the name of a key that we know should have been good.
+    let broken = |open: &&Signature| good.iter().any(|good| good.key == open.key);
+    if open.iter().any(broken) || !open.is_empty() && fitting.len() >= bundle.signatures.len() {
+        return Err("a signature after the first does not verify under the given keys");
+    }
+    Ok(if open.is_empty() { SignatureCheck::Verified } else { SignatureCheck::PartlyChecked })
+}
+
 impl Inspection {
-    /// The exit code of `exporter inspect`: 0 if both verdicts hold and the signature verifies, 1 if a phone would refuse it, 2 if it is not
-    /// canonical or its signature was not checked.
+    /// The exit code of `exporter inspect`: 0 if both verdicts hold and every signature verifies, 1 if a phone would refuse it, 2 if it is not
+    /// canonical or a signature was not checked.
     pub fn exit_code(&self) -> u8 {
         if !self.phone.holds {
             1
@@ -145,7 +169,7 @@ impl Content {
         let header = &bundle.header;
         Self {
             kind: bundle.kind().as_str(),
-            region: header.region.to_string(),
+            region: header.region.clone(),
             start: header.start.unix(),
             end: header.end.unix(),
             keys: keys as u64,

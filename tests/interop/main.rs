@@ -5,4 +5,5 @@ mod tools;
 
 mod bundles;
 mod certificates;
+mod foreign;
 mod identifiers;

@@ -126,12 +126,62 @@ async fn inspect_reads_files_and_urls() {
     let gone = inspect(&OneAnswer::new("404 Not Found", b"no").url);
     assert_eq!(gone.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&gone.stderr).contains("HTTP 404"));
+}
 
-    assert_eq!(inspect("no-such-file.zip").status.code(), Some(3));
-    let wrong = exporter(&["inspect", "--json", "--key", text(&file), text(&file)]);
-    assert_eq!(wrong.status.code(), Some(3));
-    let error: serde_json::Value = serde_json::from_slice(&wrong.stdout).expect("JSON");
-    assert!(error["error"].is_string());
+#[tokio::test]
+async fn inspect_needs_no_certificates_of_the_machine() {
+    let world = World::new().await;
+    world.accept_keys(0..20).await;
+    world.pass(&["main"]).await;
+    let bundle = fs::read(world.tree("main").join(world.index("main", Kind::Gaen).remove(0))).expect("the bundle");
+    let key = world.settings.signing_key_dir.join("NO-gaen.pem");
+    for source in ["http", "HTTP"].map(|scheme| OneAnswer::new("200 OK", &bundle).url.replacen("http", scheme, 1)) {
+        let mut bare = Command::new(env!("CARGO_BIN_EXE_exporter"));
+        bare.args(["inspect", "--key", text(&key), &source]);
+        bare.envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")]);
+        let found = bare.output().expect("the program runs");
+        assert_eq!(found.status.code(), Some(0), "{}", String::from_utf8_lossy(&found.stderr));
+    }
+}
+
+/// Nothing to inspect is neither a verdict nor a crash: 3, and a sentence that says what was given.
+#[test]
+fn what_cannot_be_read_is_said_with_exit_code_3() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let made = exporter(&["keys", "generate", "--region", "NO", "--dir", text(directory.path())]);
+    assert_eq!(made.status.code(), Some(0));
+    let path = |name: &str| text(&directory.path().join(name)).to_owned();
+    let (public, private, zip) = (path("NO-gaen.pem"), path("NO-gaen.key.pem"), path("bundle.zip"));
+    fs::write(&zip, [0xFF; 100]).expect("a file");
+
+    let too_long = OneAnswer::claiming("200 OK", 64_000_001, &vec![0; 64_000_001]).url;
+    let short = OneAnswer::claiming("200 OK", 1_000, b"short").url;
+    let no_tls = OneAnswer::new("200 OK", b"in the clear").url.replacen("http:", "https:", 1);
+    let nobody = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        format!("http://{}/bundle.zip", listener.local_addr().expect("an address"))
+    };
+    let missing = path("none.zip");
+    for (arguments, said) in [
+        (vec![text(directory.path())], "irectory"),
+        (vec![&missing], "No such file"),
+        (vec!["--key", &missing, &zip], "--key takes a public key"),
+        (vec!["--key", &zip, &zip], "--key takes a public key"),
+        (vec!["--key", &private, &zip], "--key takes a public key"),
+        (vec!["--key", &public, "--key", &private, &zip], "--key takes a public key"),
+        (vec![&too_long], "longer than 64 MB"),
+        (vec![&short], "body"),
+        (vec![&no_tls], "is the address right"),
+        (vec![&nobody], "is the address right"),
+        (vec!["http://"], "http://"),
+    ] {
+        let refused = exporter(&[&["inspect", "--json"], &arguments[..]].concat());
+        assert_eq!(refused.status.code(), Some(3), "{arguments:?}");
+        let error: serde_json::Value = serde_json::from_slice(&refused.stdout).expect("JSON");
+        assert!(error["error"].as_str().is_some_and(|error| error.contains(said)), "{arguments:?}: {error}");
+    }
+    // Bytes that are no bundle are something to inspect.
+    assert_eq!(exporter(&["inspect", "--key", &public, &zip]).status.code(), Some(1));
 }
 
 /// A web server that answers one request.
@@ -141,16 +191,21 @@ struct OneAnswer {
 
 impl OneAnswer {
     fn new(status: &str, body: &[u8]) -> Self {
+        Self::claiming(status, body.len(), body)
+    }
+
+    /// With a header that may say another length than the body has.
+    fn claiming(status: &str, length: usize, body: &[u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/bundle.zip", listener.local_addr().expect("an address"));
-        let length = body.len();
         let mut answer =
             format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n").into_bytes();
         answer.extend_from_slice(body);
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a request");
             let _ = stream.read(&mut [0; 4_096]);
-            stream.write_all(&answer).expect("an answer");
+            // A reader that has seen enough hangs up.
+            let _ = stream.write_all(&answer);
         });
         Self { url }
     }

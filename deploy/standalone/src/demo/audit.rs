@@ -27,7 +27,7 @@ pub(crate) fn audit(layout: &Layout) -> Result<Vec<Audited>, StandaloneError> {
     for file in bundles_below(&layout.cdn())? {
         let path = file.strip_prefix(layout.cdn()).unwrap_or(&file).display().to_string();
         let zip = fs::read(&file).map_err(StandaloneError::file("read", &file))?;
-        let inspection = inspect(&zip, Some(&key_for(layout, &path)?));
+        let inspection = inspect(&zip, &[key_for(layout, &path)?]);
         if inspection.exit_code() != 0 {
             let reason = inspection.phone.reason.or(inspection.canonical.reason).unwrap_or_default();
             return Err(StandaloneError::Story(format!("{path} does not pass inspection: {reason}")));
