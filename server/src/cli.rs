@@ -27,8 +27,10 @@ const FIRST_STEPS: &str = "\
 First steps:
   export SERVER_DATABASE_URL=sqlite:keys.db
   server authority add --id example --public-key example.pem --region XX
-  server serve --listen 127.0.0.1:8081
-  curl http://127.0.0.1:8081/health";
+  server serve --listen 127.0.0.1:8081 &
+  curl http://127.0.0.1:8081/health
+
+Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is info.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]

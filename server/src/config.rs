@@ -10,7 +10,7 @@ use crate::error::ServerError;
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// The key database, which the exporter reads too: sqlite:PATH. The file is created if it does not exist.
-    #[arg(long, value_name = "URL", env = "SERVER_DATABASE_URL")]
+    #[arg(long, value_name = "URL", env = "SERVER_DATABASE_URL", hide_env_values = true)]
     pub database_url: String,
 }
 

@@ -18,7 +18,7 @@ use store::{Authority, Clock};
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
     let Cli { json, command } = Cli::parse();
-    service::log_to_stderr("info");
+    service::log_to_stderr("info,actix_server=warn");
     match command {
         Command::Serve(flags) => serve(flags, json).await,
         Command::Migrate { settings } => {

@@ -68,7 +68,9 @@ impl System {
 
     fn open(directory: TempDir, clock: Clock) -> anyhow::Result<Self> {
         let settings = verification::Settings {
-            database_url: sqlite(&directory.path().join("verification.db")),
+            database: verification::DatabaseSettings {
+                database_url: sqlite(&directory.path().join("verification.db")),
+            },
             secret_file: directory.path().join(SECRET_FILE),
             signing_key_dir: directory.path().join("certificate-keys"),
         };

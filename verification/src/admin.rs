@@ -1,6 +1,6 @@
 //! Administration: authorities, the keys that sign their certificates, and the keys to the API.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proto::Malformed;
 use proto::certificate::CertificateKey;
@@ -8,6 +8,8 @@ use store::{ApiKeyKind, Issuer, IssuerKey};
 
 use crate::api_key::ApiKey;
 use crate::error::VerificationError;
+use crate::registry::Registry;
+use crate::signers::Signers;
 use crate::state::State;
 
 /// The `aud` of certificates unless an authority says otherwise; the key server expects the same.
@@ -31,9 +33,12 @@ pub struct AuthoritySpec {
 /// # Errors
 /// [`VerificationError::Malformed`] names the field that does not hold; [`VerificationError::Store`] if another authority has the id or
 /// the issuer, or the database fails.
-pub async fn create_authority(state: &State, spec: AuthoritySpec) -> Result<Issuer, VerificationError> {
-    let issuer = Issuer::try_from(spec)?;
-    state.store().create_issuer(&issuer, state.now()).await?;
+pub async fn create_authority(
+    registry: &impl AsRef<Registry>,
+    spec: AuthoritySpec,
+) -> Result<Issuer, VerificationError> {
+    let (registry, issuer) = (registry.as_ref(), Issuer::try_from(spec)?);
+    registry.store().create_issuer(&issuer, registry.now()).await?;
     Ok(issuer)
 }
 
@@ -41,8 +46,8 @@ pub async fn create_authority(state: &State, spec: AuthoritySpec) -> Result<Issu
 ///
 /// # Errors
 /// [`VerificationError::Store`] if the database fails.
-pub async fn authorities(state: &State) -> Result<Vec<Issuer>, VerificationError> {
-    Ok(state.store().issuers().await?)
+pub async fn authorities(registry: &impl AsRef<Registry>) -> Result<Vec<Issuer>, VerificationError> {
+    Ok(registry.as_ref().store().issuers().await?)
 }
 
 /// Draws a certificate signing key for an authority, writes its private half into the signing key directory and registers the public
@@ -52,29 +57,52 @@ pub async fn authorities(state: &State) -> Result<Vec<Issuer>, VerificationError
 /// [`VerificationError::Store`] if there is no such authority or the database fails, [`VerificationError::File`] if the key cannot be
 /// written.
 pub async fn create_signing_key(state: &State, authority: &str) -> Result<CertificateKey, VerificationError> {
-    let now = state.now();
-    // Asked first, so that no key is written for nobody.
-    if state.store().issuer_keys(authority, now).await?.is_none() {
-        return Err(store::StoreError::NotFound("authority").into());
-    }
-    let key = state.signers().create(authority, &mut store::chance::source())?;
-    let entry = IssuerKey { kid: key.kid(), key: key.clone(), signs_from: now };
-    state.store().add_issuer_key(authority, &entry).await?;
-    Ok(key)
+    draw_signing_key(state.as_ref(), state.signers(), authority).await
 }
 
-/// Where the private half of an authority's key lies.
-pub fn signing_key_file(state: &State, authority: &str, key: &CertificateKey) -> PathBuf {
-    state.signers().path(authority, &key.kid())
+/// The same without the service, for the directory `signing_key_dir`. Says also which file holds the private half.
+///
+/// # Errors
+/// As [`create_signing_key`].
+pub async fn create_signing_key_in(
+    registry: &Registry,
+    signing_key_dir: &Path,
+    authority: &str,
+) -> Result<(CertificateKey, PathBuf), VerificationError> {
+    let signers = Signers::new(signing_key_dir);
+    let key = draw_signing_key(registry, &signers, authority).await?;
+    let file = signers.path(authority, &key.kid());
+    Ok((key, file))
+}
+
+async fn draw_signing_key(
+    registry: &Registry,
+    signers: &Signers,
+    authority: &str,
+) -> Result<CertificateKey, VerificationError> {
+    let now = registry.now();
+    // Asked first, so that no key is written for nobody.
+    if registry.store().issuer_keys(authority, now).await?.is_none() {
+        return Err(store::StoreError::NotFound("authority").into());
+    }
+    let key = signers.create(authority, &mut store::chance::source())?;
+    let entry = IssuerKey { kid: key.kid(), key: key.clone(), signs_from: now };
+    registry.store().add_issuer_key(authority, &entry).await?;
+    Ok(key)
 }
 
 /// Draws an API key and stores its digest. The key itself is not kept anywhere: show it to whom it is for.
 ///
 /// # Errors
 /// [`VerificationError::Store`] if there is no such authority or the database fails.
-pub async fn create_api_key(state: &State, authority: &str, kind: ApiKeyKind) -> Result<ApiKey, VerificationError> {
+pub async fn create_api_key(
+    registry: &impl AsRef<Registry>,
+    authority: &str,
+    kind: ApiKeyKind,
+) -> Result<ApiKey, VerificationError> {
+    let registry = registry.as_ref();
     let key = ApiKey::draw(authority, kind, &mut store::chance::source());
-    state.store().add_api_key(authority, kind, key.digest(), state.now()).await?;
+    registry.store().add_api_key(authority, kind, key.digest(), registry.now()).await?;
     Ok(key)
 }
 

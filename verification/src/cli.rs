@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use store::ApiKeyKind;
-use verification::Settings;
+use verification::{DatabaseSettings, Settings};
 
 /// The verification service of Pratique: gives people codes on a health authority's behalf and turns them into certificates.
 ///
@@ -31,9 +31,11 @@ First steps:
   verification keys generate --authority example --public-key example.pem
   ADMIN=$(verification api-key create --authority example --kind admin)
   DEVICE=$(verification api-key create --authority example --kind device)
-  verification serve --listen 127.0.0.1:8080
+  verification serve --listen 127.0.0.1:8080 &
   curl -H \"X-API-Key: $ADMIN\" --json '{\"testType\":\"confirmed\"}' http://127.0.0.1:8080/api/issue
-Then let the key server believe it: server authority add --id example --public-key example.pem --region XX";
+Then let the key server believe it: server authority add --id example --public-key example.pem --region XX
+
+Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is info.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -43,7 +45,7 @@ pub(crate) enum Command {
     /// Create the database or bring it to the newest version. Every command does so too when it opens a SQLite file.
     Migrate {
         #[command(flatten)]
-        settings: Settings,
+        database: DatabaseSettings,
     },
     /// The health authorities that issue codes.
     #[command(subcommand)]
@@ -77,7 +79,7 @@ pub(crate) enum AuthorityCommand {
     /// List the authorities.
     List {
         #[command(flatten)]
-        settings: Settings,
+        database: DatabaseSettings,
     },
 }
 
@@ -85,7 +87,7 @@ pub(crate) enum AuthorityCommand {
 #[derive(Debug, Args)]
 pub(crate) struct CreateAuthority {
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) database: DatabaseSettings,
     /// Its id, which phones send as healthAuthorityID: 1 to 64 characters of a to z, 0 to 9, '.', '_' and '-'.
     #[arg(long)]
     pub(crate) id: String,
@@ -112,7 +114,10 @@ pub(crate) enum KeysCommand {
 #[derive(Debug, Args)]
 pub(crate) struct GenerateKey {
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) database: DatabaseSettings,
+    /// The directory for its private half, a file of mode 600; the service reads it from there.
+    #[arg(long, value_name = "DIR", env = "VERIFICATION_SIGNING_KEY_DIR")]
+    pub(crate) signing_key_dir: PathBuf,
     /// The authority whose certificates it signs.
     #[arg(long)]
     pub(crate) authority: String,
@@ -132,7 +137,7 @@ pub(crate) enum ApiKeyCommand {
 #[derive(Debug, Args)]
 pub(crate) struct CreateApiKey {
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) database: DatabaseSettings,
     /// The authority that may use it.
     #[arg(long)]
     pub(crate) authority: String,

@@ -7,12 +7,20 @@ use clap::Args;
 use crate::error::VerificationError;
 use crate::secret::Secret;
 
+/// Where codes and authorities are kept.
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseSettings {
+    /// The verification database: sqlite:PATH. The file is created if it does not exist.
+    #[arg(long, value_name = "URL", env = "VERIFICATION_DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+}
+
 /// What the service needs to know.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
-    /// The verification database: sqlite:PATH. The file is created if it does not exist.
-    #[arg(long, value_name = "URL", env = "VERIFICATION_DATABASE_URL")]
-    pub database_url: String,
+    /// Where codes and authorities are kept.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
     /// The file with the service's secret: 32 bytes in hexadecimal or base64, mode 600; `verification secret create` writes one.
     /// Whoever has it and the database can read codes that wait; without it, codes and tokens that are out no longer work.
     #[arg(long, value_name = "FILE", env = "VERIFICATION_SECRET_FILE")]
@@ -30,7 +38,9 @@ impl Settings {
     pub fn create_secret(path: &Path) -> Result<(), VerificationError> {
         Secret::create(path, &mut store::chance::source())
     }
+}
 
+impl DatabaseSettings {
     /// The database file that `database_url` names.
     pub(crate) fn database_file(&self) -> Result<PathBuf, VerificationError> {
         // `sqlite:///abs/path` is how other tools spell an absolute path.
@@ -45,8 +55,7 @@ mod tests {
     use super::*;
 
     fn file(url: &str) -> Option<PathBuf> {
-        let (secret_file, signing_key_dir) = (PathBuf::new(), PathBuf::new());
-        Settings { database_url: url.to_owned(), secret_file, signing_key_dir }.database_file().ok()
+        DatabaseSettings { database_url: url.to_owned() }.database_file().ok()
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod admin;
 mod config;
 mod error;
+mod registry;
 mod state;
 
 mod app;
@@ -30,6 +31,7 @@ mod uuid;
 
 pub use api_key::ApiKey;
 pub use app::{listen, routes};
-pub use config::Settings;
+pub use config::{DatabaseSettings, Settings};
 pub use error::VerificationError;
+pub use registry::Registry;
 pub use state::State;

@@ -16,27 +16,33 @@ use cli::{
 use serde_json::{Value, json};
 use store::{Clock, Issuer};
 use verification::admin::{self, AuthoritySpec};
-use verification::{Settings, State};
+use verification::{DatabaseSettings, Registry, Settings, State};
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
     let Cli { json, command } = Cli::parse();
-    service::log_to_stderr("info");
+    service::log_to_stderr("info,actix_server=warn");
     match command {
         Command::Serve(flags) => serve(flags, json).await,
-        Command::Migrate { settings } => {
-            open(&settings)?;
+        Command::Migrate { database } => {
+            open(&database)?;
             say(json, json!({ "migrated": true }), "The database is at the newest version.")
         }
         Command::Authority(AuthorityCommand::Create(flags)) => create_authority(flags, json).await,
-        Command::Authority(AuthorityCommand::List { settings }) => list_authorities(&settings, json).await,
+        Command::Authority(AuthorityCommand::List { database }) => list_authorities(&database, json).await,
         Command::Keys(KeysCommand::Generate(flags)) => generate_key(flags, json).await,
         Command::ApiKey(ApiKeyCommand::Create(flags)) => create_api_key(flags, json).await,
         Command::Secret(SecretCommand::Create { secret_file }) => create_secret(&secret_file, json),
     }
 }
 
-fn open(settings: &Settings) -> anyhow::Result<State> {
+/// What commands that only register need: no secret, no signing key.
+fn open(database: &DatabaseSettings) -> anyhow::Result<Registry> {
+    Registry::open(database, Clock::system())
+        .context("cannot open the verification database; check --database-url or VERIFICATION_DATABASE_URL")
+}
+
+fn open_service(settings: &Settings) -> anyhow::Result<State> {
     State::open(settings, Clock::system()).context(
         "cannot open the verification service; check --database-url and --secret-file, \
          and make a secret with verification secret create if there is none yet",
@@ -44,7 +50,7 @@ fn open(settings: &Settings) -> anyhow::Result<State> {
 }
 
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
-    let state = open(&flags.settings)?;
+    let state = open_service(&flags.settings)?;
     if let Err(error) = admin::check_signing_keys(&state).await {
         tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");
     }
@@ -61,16 +67,16 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
 }
 
 async fn create_authority(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
-    let state = open(&flags.settings)?;
+    let registry = open(&flags.database)?;
     let CreateAuthority { id, issuer, audience, require_date, .. } = flags;
     let spec = AuthoritySpec { id, issuer, audience: Some(audience), date_required: require_date };
-    let authority = admin::create_authority(&state, spec).await.context("the authority was not created")?;
+    let authority = admin::create_authority(&registry, spec).await.context("the authority was not created")?;
     let next = format!("Next: verification keys generate --authority {}", authority.id);
     say(json, to_json(&authority), &format!("{}\n{next}", to_text(&authority)))
 }
 
-async fn list_authorities(settings: &Settings, json: bool) -> anyhow::Result<()> {
-    let authorities = admin::authorities(&open(settings)?).await?;
+async fn list_authorities(database: &DatabaseSettings, json: bool) -> anyhow::Result<()> {
+    let authorities = admin::authorities(&open(database)?).await?;
     let text = if authorities.is_empty() {
         "There is no authority yet; see verification authority create --help.".to_owned()
     } else {
@@ -80,10 +86,10 @@ async fn list_authorities(settings: &Settings, json: bool) -> anyhow::Result<()>
 }
 
 async fn generate_key(flags: GenerateKey, json: bool) -> anyhow::Result<()> {
-    let GenerateKey { settings, authority, public_key } = flags;
-    let state = open(&settings)?;
-    let key = admin::create_signing_key(&state, &authority).await.with_context(|| no_authority(&authority))?;
-    let (pem, private) = (key.to_pem(), admin::signing_key_file(&state, &authority, &key));
+    let GenerateKey { database, signing_key_dir, authority, public_key } = flags;
+    let made = admin::create_signing_key_in(&open(&database)?, &signing_key_dir, &authority).await;
+    let (key, private) = made.with_context(|| no_authority(&authority))?;
+    let pem = key.to_pem();
     if let Some(path) = &public_key {
         fs::write(path, &pem).with_context(|| format!("cannot write the public key to {}", path.display()))?;
     }
@@ -103,9 +109,9 @@ async fn generate_key(flags: GenerateKey, json: bool) -> anyhow::Result<()> {
 }
 
 async fn create_api_key(flags: CreateApiKey, json: bool) -> anyhow::Result<()> {
-    let CreateApiKey { settings, authority, kind } = flags;
-    let state = open(&settings)?;
-    let key = admin::create_api_key(&state, &authority, kind).await.with_context(|| no_authority(&authority))?;
+    let CreateApiKey { database, authority, kind } = flags;
+    let key =
+        admin::create_api_key(&open(&database)?, &authority, kind).await.with_context(|| no_authority(&authority))?;
     let value = json!({ "authority": authority, "kind": kind.as_str(), "api_key": key.as_str() });
     // The key stands alone on stdout, so that a shell can take it.
     eprintln!("To be sent as X-API-Key. It is shown this once.");

@@ -1,13 +1,14 @@
-//! What every handler shares: store, secret, signing keys, clock.
+//! What every handler shares: database, clock, secret, signing keys.
 
 use std::sync::Arc;
 
 use proto::Timestamp;
 use proto::certificate::CertificateSigner;
-use store::{Clock, CodeStore, SqliteCodeStore};
+use store::{Clock, CodeStore};
 
 use crate::config::Settings;
 use crate::error::VerificationError;
+use crate::registry::Registry;
 use crate::secret::Secret;
 use crate::signers::Signers;
 
@@ -18,10 +19,9 @@ pub struct State {
 }
 
 struct Inner {
-    store: Box<dyn CodeStore>,
+    registry: Registry,
     secret: Secret,
     signers: Signers,
-    clock: Clock,
 }
 
 impl State {
@@ -32,14 +32,14 @@ impl State {
     /// what can be wrong with the secret's file. The signing keys are read when they are first needed.
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self, VerificationError> {
         let secret = Secret::read(&settings.secret_file)?;
-        let store = Box::new(SqliteCodeStore::open(&settings.database_file()?)?);
+        let registry = Registry::open(&settings.database, clock)?;
         let signers = Signers::new(&settings.signing_key_dir);
-        Ok(Self { inner: Arc::new(Inner { store, secret, signers, clock }) })
+        Ok(Self { inner: Arc::new(Inner { registry, secret, signers }) })
     }
 
     /// The verification database.
     pub(crate) fn store(&self) -> &dyn CodeStore {
-        &*self.inner.store
+        self.inner.registry.store()
     }
 
     /// The secret under which new rows are written.
@@ -54,7 +54,7 @@ impl State {
 
     /// The time now. Each request reads it once.
     pub(crate) fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+        self.inner.registry.now()
     }
 
     /// Who signs an authority's certificates now: of its live keys, the one whose turn came last.
@@ -72,5 +72,11 @@ impl State {
     /// Whether anybody but the caller still holds this state.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.inner) > 1
+    }
+}
+
+impl AsRef<Registry> for State {
+    fn as_ref(&self) -> &Registry {
+        &self.inner.registry
     }
 }

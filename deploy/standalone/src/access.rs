@@ -36,9 +36,15 @@ pub(crate) struct ApiKeys {
 }
 
 impl Access {
-    /// Writes `access.json`. To be called once all services listen: its appearance is what scripts wait for.
+    /// Writes `access.json`. To be called once all services listen and every feed has an index: its appearance is what scripts wait for.
     pub(crate) fn write(&self, layout: &Layout) -> Result<(), StandaloneError> {
         write_private(&layout.access_file(), &to_json(self))
+    }
+
+    /// What a run that was killed left behind, if it can be read.
+    pub(crate) fn left_behind(layout: &Layout) -> Option<Self> {
+        let text = fs::read_to_string(layout.access_file()).ok()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// Takes `access.json` away: at the end of a run, and before the next one should the last have been killed. While it is there, the

@@ -5,7 +5,7 @@ use std::time::Duration;
 use exporter::Exporter;
 use store::Clock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::access::Access;
 use crate::cli::Serve;
@@ -20,13 +20,14 @@ const SAFE_REPORTS: u32 = 50;
 /// Runs until SIGINT or SIGTERM; requests that are under way and a running export are finished first.
 pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
     let layout = Layout::create(&flags.dir)?;
+    let earlier = Access::left_behind(&layout);
     Access::clear(&layout)?;
     let plan = flags.plan();
     let system = System::open(&layout, &plan, Clock::system()).await?;
     let api_keys = system.api_keys(&plan).await?;
     // Caught before anybody is told that we listen: whoever waits for access.json may stop us at once.
     let mut stop = Stop::catch(&layout)?;
-    let listening = system.listen(flags.ports())?;
+    let listening = system.listen(flags.ports(), earlier.as_ref())?;
     let access = Access {
         verification: listening.verification.clone(),
         server: listening.server.clone(),
@@ -35,6 +36,8 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
         health_authority_id: plan.authority.clone(),
         api_keys,
     };
+    // Before anybody is told, so that the first phone that asks finds an index and a manifest for every feed.
+    export(system.exporter()).await;
     access.write(&layout)?;
     println!("{}", welcome(&access, flags, &layout));
     if plan.minimum_keys < SAFE_KEYS || plan.minimum_reports < SAFE_REPORTS {
@@ -51,10 +54,9 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
     Ok(())
 }
 
-/// The first pass comes at once, so that every feed has an index and a manifest before the first phone asks. A pass is never interrupted, and one
-/// that takes longer than the period delays the next.
+/// A pass is never interrupted, and one that takes longer than the period delays the next.
 async fn export_until_stopped(exporter: &Exporter, period: Duration, stop: &mut Stop) {
-    let mut ticks = interval(period);
+    let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

@@ -11,7 +11,7 @@ use exporter::keys::{KeyPurpose, private_file, public_file};
 use proto::{Feed, Region};
 use store::{ApiKeyKind, Clock};
 
-use crate::access::ApiKeys;
+use crate::access::{Access, ApiKeys};
 use crate::cdn;
 use crate::error::StandaloneError;
 use crate::layout::Layout;
@@ -96,11 +96,14 @@ impl System {
         Ok(keys)
     }
 
-    /// Binds all three ports, then serves.
-    pub(crate) fn listen(&self, ports: Ports) -> Result<Listening, StandaloneError> {
-        let (verification, verification_url) = bind("verification", ports.verification)?;
-        let (server, server_url) = bind("server", ports.server)?;
-        let (public, cdn_url) = bind("cdn", ports.cdn)?;
+    /// Binds all three ports, then serves. Where any free port will do, that of an `earlier` run is taken if it is free: the `access.json` of a
+    /// run that was killed is then true again.
+    pub(crate) fn listen(&self, ports: Ports, earlier: Option<&Access>) -> Result<Listening, StandaloneError> {
+        let earlier = |url: fn(&Access) -> &str| earlier.and_then(|access| port_of(url(access)));
+        let (verification, verification_url) =
+            bind("verification", ports.verification, earlier(|access| &access.verification))?;
+        let (server, server_url) = bind("server", ports.server, earlier(|access| &access.server))?;
+        let (public, cdn_url) = bind("cdn", ports.cdn, earlier(|access| &access.cdn))?;
         let running = |service, port| move |source| StandaloneError::Port { service, port, source };
         let servers = [
             verification::listen(verification, self.verification.clone())
@@ -126,7 +129,9 @@ impl Listening {
 /// The secret is made once. Without it the codes and tokens of the database are void, so it is never replaced.
 fn open_verification(layout: &Layout, clock: Clock) -> Result<verification::State, StandaloneError> {
     let settings = verification::Settings {
-        database_url: format!("sqlite:{}", layout.verification_database().display()),
+        database: verification::DatabaseSettings {
+            database_url: format!("sqlite:{}", layout.verification_database().display()),
+        },
         secret_file: layout.secret_file(),
         signing_key_dir: layout.certificate_keys(),
     };
@@ -188,10 +193,17 @@ async fn introduce(
     Ok(is_new)
 }
 
-/// A listener on loopback, and the URL that reaches it.
-fn bind(service: &'static str, port: u16) -> Result<(TcpListener, String), StandaloneError> {
+/// The port of a base URL.
+fn port_of(url: &str) -> Option<u16> {
+    url.rsplit_once(':')?.1.parse().ok()
+}
+
+/// A listener on loopback, and the URL that reaches it. Instead of any free port (0) it is `rather` that one, if it is free.
+fn bind(service: &'static str, port: u16, rather: Option<u16>) -> Result<(TcpListener, String), StandaloneError> {
     let failed = |source: io::Error| StandaloneError::Port { service, port, source };
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(failed)?;
+    let bind = |port| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let again = rather.filter(|_| port == 0).and_then(|port| bind(port).ok());
+    let listener = again.map_or_else(|| bind(port), Ok).map_err(failed)?;
     let url = format!("http://{}", listener.local_addr().map_err(failed)?);
     Ok((listener, url))
 }

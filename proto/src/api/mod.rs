@@ -12,5 +12,6 @@ pub mod base64;
 mod body;
 mod object;
 pub mod padding;
+mod whole;
 
 pub use body::{MAX_BODY, parse_body};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::absent::or_default;
 use super::padding::Padded;
+use super::whole::whole_or_zero;
 
 /// The header that carries an API key.
 pub const API_KEY_HEADER: &str = "X-API-Key";
@@ -22,7 +23,7 @@ pub struct IssueRequest {
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub test_date: String,
     /// Minutes east of UTC.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "whole_or_zero")]
     pub tz_offset: i32,
     /// Where to send the code, E.164.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]

@@ -70,7 +70,7 @@ fn server() -> InProcess {
 fn verification() -> InProcess {
     let (runtime, directory) = (rt::Runtime::new().expect("a runtime"), directory());
     let settings = verification::Settings {
-        database_url: sqlite(directory.path(), "verification.db"),
+        database: verification::DatabaseSettings { database_url: sqlite(directory.path(), "verification.db") },
         secret_file: directory.path().join("secret"),
         signing_key_dir: directory.path().join("keys"),
     };

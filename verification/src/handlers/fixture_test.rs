@@ -11,7 +11,7 @@ use store::{ApiKeyKind, Clock};
 
 use crate::admin::{self, AuthoritySpec};
 use crate::app::routes;
-use crate::config::Settings;
+use crate::config::{DatabaseSettings, Settings};
 use crate::state::State;
 
 /// A commitment that nobody looks into.
@@ -56,7 +56,7 @@ impl Desk {
         let dir = tempfile::tempdir().expect("a directory");
         let path = |name: &str| -> PathBuf { dir.path().join(name) };
         let settings = Settings {
-            database_url: format!("sqlite:{}", path("codes.db").display()),
+            database: DatabaseSettings { database_url: format!("sqlite:{}", path("codes.db").display()) },
             secret_file: path("secret"),
             signing_key_dir: path("keys"),
         };

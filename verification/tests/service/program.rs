@@ -146,7 +146,7 @@ fn commands_say_what_they_did() {
 fn errors_say_what_to_do() {
     let dir = tempfile::tempdir().expect("a directory");
     let dir = dir.path();
-    assert!(complaint(dir, &["migrate"]).contains("verification secret create"));
+    assert!(complaint(dir, &["serve"]).contains("verification secret create"));
     json_of(dir, &["secret", "create"]);
     let kept = std::fs::read(dir.join("codes.secret")).expect("written");
     assert!(complaint(dir, &["secret", "create"]).contains("exists already"));
@@ -165,7 +165,25 @@ fn errors_say_what_to_do() {
     use std::os::unix::fs::PermissionsExt;
     let open = std::fs::Permissions::from_mode(0o644);
     std::fs::set_permissions(dir.join("codes.secret"), open).expect("chmod");
-    assert!(complaint(dir, &["authority", "list"]).contains("chmod 600"));
+    assert!(complaint(dir, &["serve"]).contains("chmod 600"));
+}
+
+#[test]
+fn whoever_only_registers_needs_no_secret() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let bare = |arguments: &[&str]| {
+        let mut command = program(dir.path());
+        command.env_remove("VERIFICATION_SECRET_FILE").env_remove("VERIFICATION_SIGNING_KEY_DIR");
+        let output = command.args(arguments).output().expect("ran");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    bare(&["migrate"]);
+    bare(&["authority", "create", "--id", "no"]);
+    bare(&["authority", "list"]);
+    bare(&["api-key", "create", "--authority", "no", "--kind", "admin"]);
+    // A signing key has to go somewhere.
+    bare(&["keys", "generate", "--authority", "no", "--signing-key-dir", "elsewhere"]);
+    assert_eq!(std::fs::read_dir(dir.path().join("elsewhere")).expect("made").count(), 1);
 }
 
 /// The help is the manual. When it changes on purpose, the test writes what it would be now beside it; read it, then keep it.

@@ -10,7 +10,7 @@ use actix_web::rt::System;
 use serde_json::{Value, json};
 use store::{ApiKeyKind, Clock};
 use verification::admin::{self, AuthoritySpec};
-use verification::{Settings, State};
+use verification::{DatabaseSettings, Settings, State};
 
 use crate::http::{self, Answer};
 
@@ -34,7 +34,7 @@ impl Service {
     /// Sets one up in `dir` and starts it.
     pub(crate) fn start(dir: &Path) -> Self {
         let settings = Settings {
-            database_url: format!("sqlite:{}", dir.join("codes.db").display()),
+            database: DatabaseSettings { database_url: format!("sqlite:{}", dir.join("codes.db").display()) },
             secret_file: dir.join("secret"),
             signing_key_dir: dir.join("keys"),
         };

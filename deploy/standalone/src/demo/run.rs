@@ -26,7 +26,7 @@ pub(crate) async fn run(flags: &Demo) -> Result<(), StandaloneError> {
     let clock = Clock::system();
     let system = System::open(&layout, &plan, clock.clone()).await?;
     let api_keys = system.api_keys(&plan).await?;
-    let listening = system.listen(Ports::default())?;
+    let listening = system.listen(Ports::default(), None)?;
     let stage = Stage {
         layout: &layout,
         plan: &plan,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use client::{
@@ -14,7 +14,7 @@ use proto::{Interval, Kind, index};
 use store::{Clock, chance};
 
 use crate::files::{bundles, mode, pratique};
-use crate::served::Served;
+use crate::served::{Served, wait_for};
 use crate::socket::ask;
 
 /// A key of the day before yesterday: released at once, whatever the time.
@@ -105,6 +105,15 @@ async fn a_restart_keeps_authority_keys_and_feeds() {
     assert_eq!(state.held.len(), 2);
     assert!(served.stop("-TERM").success());
 
+    // Killed, it leaves access.json behind, and makes it true again: a script that reads it a moment too early loses nothing.
+    let killed = Served::start(dir.path());
+    let hosts = ["/verification", "/server", "/cdn"].map(|service| killed.text(service).replace("http://", ""));
+    drop(killed);
+    assert!(hosts.iter().all(|host| TcpStream::connect(host).is_err()));
+    let served = Served::start(dir.path());
+    wait_for("the old ports", || hosts.iter().all(|host| TcpStream::connect(host).is_ok()).then_some(()));
+    assert!(served.stop("-TERM").success());
+
     // Killed in the middle of something, it comes back all the same; and without its API keys it makes new ones.
     drop(Served::start(dir.path()));
     for left_behind in ["access.json", "private/demo-api-keys.json"] {
@@ -171,6 +180,20 @@ async fn the_public_tree_is_served_as_a_cdn_would() {
     ] {
         let answer = ask(cdn, &[&format!("GET {path}")], "");
         assert_eq!((answer.status, answer.body.len()), (404, 0), "{path}");
+    }
+    assert!(served.stop("-TERM").success());
+}
+
+#[test]
+fn every_feed_can_be_polled_as_soon_as_the_services_are_announced() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start(dir.path());
+    for (object, length) in [("gaen/index.txt", 0), ("tcn/index.txt", 0)] {
+        let listed = ask(served.text("/cdn"), &[&format!("GET /DEMO/{object}")], "");
+        assert_eq!((listed.status, listed.body.len()), (200, length), "{object}");
+    }
+    for object in ["gaen/manifest", "tcn/manifest"] {
+        assert_eq!(ask(served.text("/cdn"), &[&format!("GET /DEMO/{object}")], "").status, 200, "{object}");
     }
     assert!(served.stop("-TERM").success());
 }
