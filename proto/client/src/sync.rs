@@ -105,7 +105,7 @@ impl Subscription {
         };
         state.forget_tags();
         let synced = self.fetch_new(&index.paths, &word, state, &mut keep).await;
-        state.forget_older_than(index.paths.first());
+        state.forget_older_than(word.oldest(&index.paths));
         if synced.failed.is_empty() && synced.postponed.is_empty() && word.lists_only(&index.paths) {
             state.remember_tags(index.etag, word.into_etag());
         }
@@ -226,6 +226,17 @@ impl Word {
             Self::NotAsked => Ok(None),
             Self::Unchanged | Self::Backwards => Err(NotListed),
             Self::Listed { bundles, .. } => bundles.get(path).map(Some).ok_or(NotListed),
+        }
+    }
+
+    /// The oldest bundle that is still listed, if that can be believed. The index is not signed: whoever changes it could otherwise make a
+    /// phone forget what it holds, and take in every bundle a second time.
+    fn oldest<'a>(&'a self, paths: &'a [String]) -> Option<&'a String> {
+        match self {
+            Self::NotAsked => paths.first(),
+            Self::Unchanged | Self::Backwards => None,
+            // Names sort by time, and the map by name.
+            Self::Listed { bundles, .. } => bundles.keys().next(),
         }
     }
 

@@ -250,6 +250,23 @@ async fn bundles_that_left_the_list_at_its_old_end_are_forgotten() {
     assert!(!state.held.contains(&old) && state.held.len() == 1);
 }
 
+/// Whoever holds the CDN but no key can list what they like; phones that pinned a manifest key take nothing twice for that.
+#[tokio::test]
+async fn a_forged_index_makes_a_phone_forget_nothing() {
+    let shelf = two_bundles();
+    let mut state = FeedState::default();
+    sync(&shelf, &mut state).await;
+    let held = state.held.clone();
+    for forged in ["NO/gaen/9999999998-9999999999-00001.zip", "NO/gaen/zzz.zip", ""] {
+        shelf.host.publish(&index_path(&shelf.feed), forged);
+        let (_, kept) = sync(&shelf, &mut state).await;
+        assert_eq!((kept.len(), &state.held), (0, &held), "{forged}");
+        shelf.publish_index();
+        let (_, kept) = sync(&shelf, &mut state).await;
+        assert_eq!((kept.len(), &state.held), (0, &held), "{forged}");
+    }
+}
+
 #[tokio::test]
 async fn a_sync_downloads_no_more_than_its_budget() {
     let shelf = two_bundles();

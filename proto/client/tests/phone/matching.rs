@@ -61,6 +61,33 @@ async fn a_revision_replaces_what_was_said_and_a_negative_one_takes_it_back() {
     assert_eq!(said, [Some(Likely), Some(Confirmed), None]);
 }
 
+#[tokio::test]
+async fn a_bundle_that_comes_late_says_nothing_about_keys_that_were_revised_since() {
+    let mut shelf = Shelf::new("NO/gaen");
+    shelf.put_keys(&[key(2, Confirmed), key(1, Likely)], &[]);
+    shelf.put_keys(&[], &[key(1, Confirmed)]);
+    shelf.put_keys(&[], &[key(1, Negative)]);
+    let bundles = bundles(&mut shelf).await;
+    let both = || {
+        let observed = [1, 2].map(|byte| {
+            let key = key(byte, Confirmed).key;
+            let identifier = key.identifiers().nth(60).expect("a day has 144");
+            Observation { identifier, heard: key.rolling_start().plus(60) }
+        });
+        Observations::new(observed)
+    };
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut exposures = KeyExposures::default();
+        order.iter().for_each(|&position| exposures.take_in(&bundles[position], &both()));
+        let left: Vec<_> = exposures.iter().map(|exposure| *exposure.entry.key.data()).collect();
+        assert_eq!(left, [[2; 16]], "{order:?}");
+    }
+    let mut exposures = KeyExposures::default();
+    [1, 0].iter().for_each(|&position| exposures.take_in(&bundles[position], &both()));
+    let said = exposures.iter().next().and_then(|exposure| exposure.entry.report_type);
+    assert_eq!(said, Some(Confirmed));
+}
+
 fn report(seed: u8, tampered: bool) -> TcnEntry {
     let memo = Memo::new(MemoType::CoEpiV1, &[]).expect("valid");
     let key = ReportAuthorizationKey::from_seed([seed; 32]);
@@ -89,6 +116,11 @@ async fn a_report_counts_if_a_number_was_heard_its_signature_holds_and_nobody_wi
     let left: Vec<_> = exposures.iter().collect();
     assert_eq!(left.len(), 1);
     assert_eq!((&left[0].entry, &left[0].numbers), (&report(1, false), &near(1)));
+
+    // A withdrawal that comes before what it withdraws holds as well.
+    let mut late = ReportExposures::default();
+    bundles.iter().rev().for_each(|bundle| late.take_in(bundle, &heard));
+    assert_eq!(late.iter().map(|exposure| &exposure.entry).collect::<Vec<_>>(), [&report(1, false)]);
 
     let mut stranger = ReportExposures::default();
     stranger.take_in(&bundles[0], &report(4, false).report.numbers().collect());
