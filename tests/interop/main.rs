@@ -7,3 +7,4 @@ mod bundles;
 mod certificates;
 mod foreign;
 mod identifiers;
+mod tree;
