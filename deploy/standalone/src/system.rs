@@ -120,8 +120,10 @@ impl System {
 impl Listening {
     /// Takes no new requests and finishes those that are under way.
     pub(crate) async fn stop(&self) {
-        for handle in &self.handles {
-            handle.stop(true).await;
+        // All are told before the first is waited for.
+        let stopping: Vec<_> = self.handles.iter().map(|handle| handle.stop(true)).collect();
+        for stopped in stopping {
+            stopped.await;
         }
     }
 }

@@ -9,11 +9,14 @@ mod stop;
 
 mod body;
 mod reply;
+
+mod health;
 mod routes;
 
 mod unheard;
 
 pub use body::{read, require_json};
+pub use health::health;
 pub use listen::listen;
 pub use log::log_to_stderr;
 pub use reply::padded;

@@ -1,21 +1,13 @@
-//! `GET /health`, for operators and load balancers.
+//! `GET /health`, called by operators and load balancers: does the service answer, and its database too?
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::web::Data;
 
 use crate::state::State;
 
 /// 200 if the database answers, 503 if not.
 pub(crate) async fn health(state: Data<State>) -> HttpResponse {
-    let (mut reply, body) = match state.store().ping().await {
-        Ok(()) => (HttpResponse::Ok(), r#"{"status":"ok"}"#),
-        Err(error) => {
-            tracing::error!(%error, "the database does not answer");
-            (HttpResponse::ServiceUnavailable(), r#"{"status":"the database does not answer"}"#)
-        }
-    };
-    reply.content_type(ContentType::json()).insert_header((CACHE_CONTROL, "no-store")).body(body)
+    service::health(state.store().ping().await)
 }
 
 #[cfg(test)]
