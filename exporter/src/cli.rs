@@ -1,5 +1,7 @@
 //! The command line: what can be typed, and what it answers.
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -161,7 +163,7 @@ async fn once(args: &OnceArgs) -> u8 {
             if args.json {
                 print_json(&report);
             } else {
-                print!("{report}");
+                say(&report);
             }
             report.exit_code()
         }
@@ -174,7 +176,7 @@ async fn look(args: &InspectArgs) -> u8 {
         if args.json {
             print_json(&serde_json::json!({ "error": why }));
         } else {
-            eprintln!("{why}");
+            complain(&why);
         }
         UNREADABLE
     };
@@ -188,7 +190,7 @@ async fn look(args: &InspectArgs) -> u8 {
             if args.json {
                 print_json(&found);
             } else {
-                print!("{}", describe(&args.source, &found));
+                say(&describe(&args.source, &found));
             }
             found.exit_code()
         }
@@ -205,7 +207,7 @@ fn read_key(path: &PathBuf) -> Result<BundleKey, String> {
 fn generate(args: &GenerateArgs) -> u8 {
     match keys::generate(&args.dir, &args.region) {
         Ok(files) => {
-            files.iter().for_each(|file| println!("{}", file.display()));
+            files.iter().for_each(|file| say(&format_args!("{}\n", file.display())));
             0
         }
         Err(why) => fail(&why, false),
@@ -216,7 +218,7 @@ fn fail(why: &ExportError, json: bool) -> u8 {
     if json {
         print_json(&serde_json::json!({ "error": why.to_string(), "kind": why.kind() }));
     } else {
-        eprintln!("{why}");
+        complain(why);
     }
     match why {
         ExportError::Retry(_) => 1,
@@ -226,7 +228,17 @@ fn fail(why: &ExportError, json: bool) -> u8 {
 
 fn print_json(value: &impl serde::Serialize) {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => println!("{text}"),
-        Err(why) => eprintln!("the report cannot be written as JSON: {why}"),
+        Ok(text) => say(&format_args!("{text}\n")),
+        Err(why) => complain(&format_args!("the report cannot be written as JSON: {why}")),
     }
+}
+
+/// Writes to standard output. A reader that went away, as `head` does, changes neither what was done nor the exit code.
+fn say(text: &dyn Display) {
+    let _ = write!(io::stdout(), "{text}");
+}
+
+/// Writes a line to standard error, on the same terms.
+fn complain(text: &dyn Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

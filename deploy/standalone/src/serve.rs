@@ -1,5 +1,6 @@
 //! `pratique serve`: all services until Ctrl-C, with an export every so often.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use exporter::Exporter;
@@ -39,7 +40,8 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
     // Before anybody is told, so that the first phone that asks finds an index and a manifest for every feed.
     export(system.exporter()).await;
     access.write(&layout)?;
-    println!("{}", welcome(&access, flags, &layout));
+    // A service whose standard output is closed serves all the same.
+    let _ = writeln!(std::io::stdout(), "{}", welcome(&access, flags, &layout));
     if plan.minimum_keys < SAFE_KEYS || plan.minimum_reports < SAFE_REPORTS {
         tracing::warn!(
             minimum.keys = plan.minimum_keys,

@@ -144,6 +144,21 @@ async fn inspect_needs_no_certificates_of_the_machine() {
     }
 }
 
+/// As in `exporter inspect --json bundle.zip | head -1`.
+#[test]
+fn a_reader_that_goes_away_changes_no_exit_code() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let zip = directory.path().join("bundle.zip");
+    fs::write(&zip, b"no bundle").expect("a file");
+    for flags in [&["inspect", "--json"][..], &["inspect"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut program = Command::new(env!("CARGO_BIN_EXE_exporter"));
+        let ended = program.args(flags).arg(&zip).stdout(writer).status().expect("the program runs");
+        assert_eq!(ended.code(), Some(1), "{flags:?}");
+    }
+}
+
 /// Nothing to inspect is neither a verdict nor a crash: 3, and a sentence that says what was given.
 #[test]
 fn what_cannot_be_read_is_said_with_exit_code_3() {
