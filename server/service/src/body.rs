@@ -17,7 +17,7 @@ const PATIENCE: usize = 1 << 20;
 /// How long a phone may take to send a body. On the slowest of networks, 16 KiB take about this long.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Reads a body to its end, as long as it is within [`PATIENCE`], but keeps no more than [`MAX_BODY`] bytes of it. What counts is what
+/// Reads a body to its end, as long as it is within 1 MiB, but keeps no more than [`MAX_BODY`] bytes of it. What counts is what
 /// arrives: a chunked body has no Content-Length to believe.
 ///
 /// # Errors
