@@ -1,9 +1,12 @@
 //! The last step: moving a bucket's manifest and index forward to the highest number whose bundles it holds in full.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
+use proto::Feed;
 use proto::index::{self, index_path};
 use proto::manifest::{ListedBundle, Manifest, manifest_path};
+use proto::note::NoteVerifier;
 use store::Listing;
 
 use crate::bucket::{Object, ObjectPath, Replaced, Version};
@@ -52,6 +55,7 @@ async fn attempt(pass: &Pass<'_>, bucket: &NamedBucket, held: &BTreeSet<u64>) ->
     };
     let manifest = render_manifest(pass, &listing)?;
     let index = render_index(pass, &listing)?;
+    check(pass.feed, &pass.keys.notes.verifier(), manifest.as_bytes(), index.as_bytes())?;
     let mut standing = Standing { number: listing.number, bundles: listing.bundles.len(), moved: false };
 
     if there == listing.number {
@@ -146,6 +150,66 @@ fn render_index(pass: &Pass<'_>, listing: &Listing) -> Result<String, ExportErro
     Ok(index::render(&paths?))
 }
 
+/// Whether readers take a list before it replaces one that they take: what is too long for them would stop every phone at once.
+fn check(feed: &Feed, verifier: &NoteVerifier, manifest: &[u8], index: &[u8]) -> Result<(), ExportError> {
+    let read = Manifest::open(manifest, verifier, feed).and_then(|manifest| Ok((manifest, index::parse(index)?)));
+    let refused = |why: &dyn Display| {
+        ExportError::GiveUp(format!("{feed}: phones would refuse the new list, so the old one stays: {why}"))
+    };
+    let (manifest, paths) = read.map_err(|why| refused(&why))?;
+    let same = manifest.bundles.iter().map(|bundle| &bundle.path).eq(&paths);
+    if same { Ok(()) } else { Err(refused(&"index and manifest differ")) }
+}
+
 fn lines(index: Option<&Object>) -> usize {
     index.and_then(|object| index::parse(&object.bytes).ok()).map_or(0, |paths| paths.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::Timestamp;
+    use proto::note::NoteSigner;
+
+    use super::*;
+
+    fn listed(feed: &Feed, sequence: u64) -> ListedBundle {
+        let start = Timestamp::from_unix(1_700_000_000 + sequence.cast_signed());
+        let (zip_sha256, export_sha256, end) = ([1; 32], [2; 32], start.plus(1));
+        let path = index::bundle_path(feed, start, end);
+        let (from_sequence, count, revised, bytes, format) = (sequence, 1, 0, 400, 1);
+        ListedBundle {
+            sequence,
+            from_sequence,
+            start,
+            end,
+            count,
+            revised,
+            bytes,
+            zip_sha256,
+            export_sha256,
+            format,
+            path,
+        }
+    }
+
+    /// The verdict on a list of so many bundles, with an index that leaves some of them out.
+    fn verdict(bundles: u64, left_out: usize) -> Result<(), ExportError> {
+        let feed: Feed = "NO/gaen".parse().expect("a feed");
+        let notes = NoteSigner::new("pratique/NO", ed25519_dalek::SigningKey::from_bytes(&[3; 32])).expect("a name");
+        let bundles: Vec<ListedBundle> = (1..=bundles).map(|sequence| listed(&feed, sequence)).collect();
+        let paths: Vec<String> = bundles.iter().skip(left_out).map(|bundle| bundle.path.clone()).collect();
+        let manifest =
+            Manifest { feed: feed.clone(), number: 1, time: Timestamp::from_unix(1), keys: Vec::new(), bundles };
+        let note = notes.sign(&manifest.render()).expect("signs");
+        check(&feed, &notes.verifier(), note.as_bytes(), index::render(&paths).as_bytes())
+    }
+
+    #[test]
+    fn a_list_that_readers_would_refuse_replaces_none_that_they_take() {
+        assert!(verdict(0, 0).is_ok());
+        assert!(verdict(10_000, 0).is_ok());
+        let too_long = verdict(10_001, 0).expect_err("longer than readers read").to_string();
+        assert!(too_long.contains("NO/gaen") && too_long.contains("10,000 lines"), "{too_long}");
+        assert!(verdict(3, 1).is_err());
+    }
 }
