@@ -112,7 +112,7 @@ JSON (--json): {\"feeds\": [{\"feed\", \"number\", \"sealed\": [{\"sequence\", \
 \"unripe\", \"minimum\"}, \"buckets\": [{\"bucket\", \"put\": [SEQUENCE], \"number\", \"bundles\", \"moved\", \"failures\"}], \"failures\": [{\"kind\":
 \"retry|give-up|corrupt\", \"message\"}]}]}, or {\"error\", \"kind\"} if the pass could not begin. Times are UTC seconds.
 
-Log lines go to standard error; EXPORTER_LOG sets what is logged (for instance debug), the default is warn.";
+Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is warn.";
 
 const INSPECT: &str = "\
 Two verdicts:
