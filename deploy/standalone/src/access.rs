@@ -2,12 +2,17 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::StandaloneError;
 use crate::layout::{Layout, write_private};
+
+/// A process that was killed a moment ago may still listen for some milliseconds.
+const DYING: Duration = Duration::from_secs(1);
 
 /// What stands in `access.json`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -42,9 +47,29 @@ impl Access {
     }
 
     /// What a run that was killed left behind, if it can be read.
-    pub(crate) fn left_behind(layout: &Layout) -> Option<Self> {
-        let text = fs::read_to_string(layout.access_file()).ok()?;
-        serde_json::from_str(&text).ok()
+    ///
+    /// # Errors
+    /// [`StandaloneError::Running`] if it was not killed: everything still listens.
+    pub(crate) fn left_behind(layout: &Layout) -> Result<Option<Self>, StandaloneError> {
+        let text = read_if_there(&layout.access_file())?;
+        let left: Option<Self> = text.and_then(|text| serde_json::from_str(&text).ok());
+        match left {
+            Some(access) if access.is_served() && access.is_served_after(DYING) => {
+                Err(StandaloneError::Running(layout.access_file()))
+            }
+            left => Ok(left),
+        }
+    }
+
+    fn is_served_after(&self, pause: Duration) -> bool {
+        std::thread::sleep(pause);
+        self.is_served()
+    }
+
+    /// Whether somebody takes connections on all three ports.
+    fn is_served(&self) -> bool {
+        let listens = |url: &String| TcpStream::connect(url.trim_start_matches("http://")).is_ok();
+        [&self.verification, &self.server, &self.cdn].into_iter().all(listens)
     }
 
     /// Takes `access.json` away: at the end of a run, and before the next one should the last have been killed. While it is there, the

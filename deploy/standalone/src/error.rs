@@ -34,6 +34,9 @@ pub(crate) enum StandaloneError {
         /// Why it failed.
         source: io::Error,
     },
+    /// Another process serves this directory: stop it first.
+    #[error("another pratique serve runs on this directory, as {} says; stop it first", .0.display())]
+    Running(PathBuf),
     /// A value on the command line, or a file's content.
     #[error(transparent)]
     Malformed(#[from] Malformed),

@@ -21,7 +21,7 @@ const SAFE_REPORTS: u32 = 50;
 /// Runs until SIGINT or SIGTERM; requests that are under way and a running export are finished first.
 pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
     let layout = Layout::create(&flags.dir)?;
-    let earlier = Access::left_behind(&layout);
+    let earlier = Access::left_behind(&layout)?;
     Access::clear(&layout)?;
     let plan = flags.plan();
     let system = System::open(&layout, &plan, Clock::system()).await?;

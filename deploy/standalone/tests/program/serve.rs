@@ -199,6 +199,21 @@ fn every_feed_can_be_polled_as_soon_as_the_services_are_announced() {
 }
 
 #[test]
+fn a_directory_is_served_once_at_a_time() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start(dir.path());
+    let directory = dir.path().display().to_string();
+    let output = pratique(&["serve", "--dir", &directory]).output().expect("runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("access.json") && said.contains("stop it"), "{said}");
+    // The first one goes on, and scripts still find it.
+    assert!(dir.path().join("access.json").exists());
+    assert_eq!(served.issue().len(), 8);
+    assert!(served.stop("-TERM").success());
+}
+
+#[test]
 fn a_port_that_is_taken_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
