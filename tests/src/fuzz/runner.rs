@@ -122,5 +122,6 @@ mod tests {
         let effort = Effort { time: Duration::from_secs(60), seed: 1 };
         let failure = mutate(&BRITTLE, &corpus, effort).expect_err("three bytes are soon tried");
         assert_eq!(fs::read(&failure.saved).expect("saved").len(), 3);
+        fs::remove_dir_all(failure.saved.parent().expect("it stands in a folder")).expect("nobody else looks at it");
     }
 }
