@@ -181,6 +181,28 @@ pub enum CertifyOutcome {
     Spent,
 }
 
+/// What staff may know of a code that they issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeStatus {
+    /// Whether it was claimed.
+    pub claimed: bool,
+    /// When its short form can no longer be claimed; to the hour once it was claimed.
+    pub expires_at: Timestamp,
+    /// The same of its long form; of the short one if it has no other.
+    pub long_expires_at: Timestamp,
+}
+
+/// What became of a wish to end a code's life early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpireOutcome {
+    /// Nobody can claim it any more, now or since an earlier time.
+    Expired(CodeStatus),
+    /// It was claimed: there is nothing left to expire.
+    Claimed,
+    /// There is no such code, or no longer.
+    Unknown,
+}
+
 /// The life of codes. Each method is one transaction, and each may be repeated after a lost answer.
 #[async_trait]
 pub trait Codes: Send + Sync {
@@ -201,6 +223,16 @@ pub trait Codes: Send + Sync {
 
     /// Binds a token to a commitment, to at most `limit` different ones. The same commitment again changes nothing.
     async fn certify(&self, certify: &Certify) -> Result<CertifyOutcome, StoreError>;
+
+    /// What has become of the code that an authority issued under this uuid; none if there is none, or no longer.
+    async fn status(&self, authority: &str, uuid: [u8; 16]) -> Result<Option<CodeStatus>, StoreError>;
+
+    /// Ends the life of every form of an unclaimed code at `now` and deletes its sealed text. Forms that have expired before keep their time,
+    /// so a repeat changes nothing; the request that issued it finds its uuid taken from now on.
+    async fn expire(&self, authority: &str, uuid: [u8; 16], now: Timestamp) -> Result<ExpireOutcome, StoreError>;
+
+    /// The names of the secrets that rows need: without these, codes and tokens that are out would no longer work. In order, each once.
+    async fn peppers(&self) -> Result<Vec<String>, StoreError>;
 
     /// Deletes at most `limit` of each of these: sealed codes that have expired, times until which a claim could be repeated and cannot
     /// any more, commitments of expired tokens, codes to be forgotten.

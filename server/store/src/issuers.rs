@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use proto::certificate::CertificateKey;
 use proto::{Malformed, Timestamp};
 
+use crate::code_style::CodeStyle;
 use crate::error::StoreError;
 
 /// A health authority that issues codes.
@@ -17,6 +18,8 @@ pub struct Issuer {
     pub audience: String,
     /// Whether an issue request must carry the date of onset or test.
     pub date_required: bool,
+    /// How it wants its codes.
+    pub codes: CodeStyle,
 }
 
 /// The public half of a certificate signing key.
@@ -58,6 +61,15 @@ pub trait Issuers: Send + Sync {
     /// # Errors
     /// [`StoreError::Exists`] if the id or the issuer is taken by another.
     async fn create_issuer(&self, issuer: &Issuer, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Changes everything about an authority but its id.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for an unknown authority, [`StoreError::Exists`] if the issuer is taken by another.
+    async fn update_issuer(&self, issuer: &Issuer) -> Result<(), StoreError>;
+
+    /// The authority with this id; none if it is unknown or disabled.
+    async fn issuer(&self, id: &str, now: Timestamp) -> Result<Option<Issuer>, StoreError>;
 
     /// All authorities, by id.
     async fn issuers(&self) -> Result<Vec<Issuer>, StoreError>;

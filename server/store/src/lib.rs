@@ -12,6 +12,7 @@ mod bundles;
 mod keys;
 mod member_digest;
 
+mod code_style;
 mod codes;
 mod issuers;
 
@@ -23,9 +24,10 @@ pub use bundles::{
     BundleRow, Bundles, Derived, Listing, Member, MemberCursor, Members, SealOutcome, SealPolicy, Waiting,
 };
 pub use clock::Clock;
+pub use code_style::{CodeStyle, Spelling};
 pub use codes::{
-    Certify, CertifyOutcome, Claim, ClaimOutcome, CodeForm, CodeId, Codes, FoundCode, IssueOutcome, NewCode, NewForm,
-    Peppered, StandingCode, StandingForm, Terms,
+    Certify, CertifyOutcome, Claim, ClaimOutcome, CodeForm, CodeId, CodeStatus, Codes, ExpireOutcome, FoundCode,
+    IssueOutcome, NewCode, NewForm, Peppered, StandingCode, StandingForm, Terms,
 };
 pub use error::StoreError;
 pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers};

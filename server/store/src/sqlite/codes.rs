@@ -2,9 +2,12 @@
 
 mod certify;
 mod claim;
+mod expire;
 mod issue;
+mod peppers;
 mod purge;
 mod row;
+mod status;
 
 use std::path::Path;
 
@@ -13,7 +16,10 @@ use proto::Timestamp;
 
 use super::migrations::{self, VERIFICATION};
 use super::pool::Pool;
-use crate::codes::{Certify, CertifyOutcome, Claim, ClaimOutcome, Codes, FoundCode, IssueOutcome, NewCode, Peppered};
+use crate::codes::{
+    Certify, CertifyOutcome, Claim, ClaimOutcome, CodeStatus, Codes, ExpireOutcome, FoundCode, IssueOutcome, NewCode,
+    Peppered,
+};
 use crate::error::StoreError;
 
 /// The verification database in one file.
@@ -52,6 +58,20 @@ impl Codes for SqliteCodeStore {
     async fn certify(&self, certify: &Certify) -> Result<CertifyOutcome, StoreError> {
         let certify = certify.clone();
         self.pool.write("codes::certify", move |transaction| certify::run(transaction, &certify)).await
+    }
+
+    async fn status(&self, authority: &str, uuid: [u8; 16]) -> Result<Option<CodeStatus>, StoreError> {
+        let authority = authority.to_owned();
+        self.pool.read("codes::status", move |transaction| status::run(transaction, &authority, uuid)).await
+    }
+
+    async fn expire(&self, authority: &str, uuid: [u8; 16], now: Timestamp) -> Result<ExpireOutcome, StoreError> {
+        let authority = authority.to_owned();
+        self.pool.write("codes::expire", move |transaction| expire::run(transaction, &authority, uuid, now)).await
+    }
+
+    async fn peppers(&self) -> Result<Vec<String>, StoreError> {
+        self.pool.read("codes::peppers", peppers::run).await
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {

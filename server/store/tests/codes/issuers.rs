@@ -1,7 +1,7 @@
 //! Authorities and their keys.
 
 use proto::certificate::CertificateKey;
-use store::{ApiKeyKind, IssuerKey, StoreError};
+use store::{ApiKeyKind, CodeStyle, Issuer, IssuerKey, Spelling, StoreError};
 
 use crate::engine::Engine;
 use crate::samples::{NOW, authorities, issuer};
@@ -47,6 +47,32 @@ pub(crate) async fn authorities_are_listed_by_id(engine: &impl Engine) {
     }
     let ids: Vec<_> = store.issuers().await.expect("listed").into_iter().map(|issuer| issuer.id).collect();
     assert_eq!(ids, ["a", "b", "c"]);
+}
+
+pub(crate) async fn an_authority_is_changed_as_a_whole(engine: &impl Engine) {
+    let store = engine.open();
+    authorities(&*store).await;
+    let codes = CodeStyle { spelling: Spelling::Crockford, length: 12, life: 3_600, long_life: 7_200 };
+    let changed =
+        Issuer { issuer: "other".to_owned(), audience: "others".to_owned(), date_required: true, codes, ..issuer("a") };
+    store.update_issuer(&changed).await.expect("changed");
+    store.update_issuer(&changed).await.expect("had nothing to do");
+    assert_eq!(store.issuer("a", NOW).await.expect("looked up").as_ref(), Some(&changed));
+    assert_eq!(store.issuers().await.expect("listed"), [changed.clone(), issuer("b")]);
+    store.add_api_key("a", ApiKeyKind::Admin, [1; 32], NOW).await.expect("added");
+    assert_eq!(store.api_key([1; 32], NOW).await.expect("looked up").expect("known").issuer, changed);
+    let before = store.create_issuer(&issuer("a"), NOW).await;
+    assert!(matches!(before, Err(StoreError::Exists(_))), "what is created anew is not what there is");
+}
+
+pub(crate) async fn an_issuer_is_not_taken_from_another(engine: &impl Engine) {
+    let store = engine.open();
+    authorities(&*store).await;
+    let impostor = Issuer { issuer: "iss-a".to_owned(), ..issuer("b") };
+    assert!(matches!(store.update_issuer(&impostor).await, Err(StoreError::Exists(_))));
+    assert!(matches!(store.update_issuer(&issuer("c")).await, Err(StoreError::NotFound(_))));
+    assert_eq!(store.issuers().await.expect("listed"), [issuer("a"), issuer("b")]);
+    assert_eq!(store.issuer("c", NOW).await.expect("looked up"), None);
 }
 
 pub(crate) async fn a_signing_key_belongs_to_one_authority(engine: &impl Engine) {

@@ -8,6 +8,7 @@ mod claiming;
 mod forgetting;
 mod issuers;
 mod issuing;
+mod looking;
 
 /// Runs every promise on an engine, each on a database of its own.
 macro_rules! promises {
@@ -27,6 +28,8 @@ mod sqlite {
             creating_the_same_authority_again_changes_nothing,
             an_id_or_issuer_belongs_to_one_authority,
             authorities_are_listed_by_id,
+            an_authority_is_changed_as_a_whole,
+            an_issuer_is_not_taken_from_another,
             a_signing_key_belongs_to_one_authority,
             the_key_that_signs_last_comes_first,
             an_api_key_is_known_by_its_digest_alone,
@@ -54,6 +57,15 @@ mod sqlite {
             an_unsupported_type_leaves_the_code_as_it_was,
             a_claimed_code_is_used_before_it_is_expired_or_unsupported,
             either_form_claims_the_code_in_its_own_time,
+        }
+        looking {
+            a_status_tells_claimed_and_until_when,
+            an_expired_code_is_nobodys_in_either_form,
+            expiring_again_changes_nothing,
+            a_claimed_code_does_not_expire,
+            a_code_is_its_authoritys_to_look_at,
+            a_claim_and_an_expiry_at_once_leave_one_of_them,
+            the_secrets_that_rows_need_are_known,
         }
         certifying {
             the_same_commitment_is_certified_again,

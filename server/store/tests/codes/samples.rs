@@ -1,7 +1,10 @@
 //! Authorities, codes and claims to play with.
 
 use proto::{Interval, ReportType, Timestamp};
-use store::{Certify, Claim, CodeForm, CodeId, CodeStore, FoundCode, Issuer, NewCode, NewForm, Peppered, Terms};
+use store::{
+    Certify, Claim, CodeForm, CodeId, CodeStore, CodeStyle, FoundCode, Issuer, NewCode, NewForm, Peppered, Spelling,
+    Terms,
+};
 
 /// A full hour, so that rounding does not hide what is tested.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -14,9 +17,19 @@ pub(crate) const TOKEN_LIFE: i64 = 86_400;
 pub(crate) const TERMS: Terms =
     Terms { report_type: ReportType::Likely, symptom: Some(Interval::new(2_999_952)), test: None };
 
+/// How it wants its codes.
+pub(crate) const STYLE: CodeStyle =
+    CodeStyle { spelling: Spelling::Digits, length: 8, life: CODE_LIFE, long_life: 96 * CODE_LIFE };
+
 /// An authority.
 pub(crate) fn issuer(id: &str) -> Issuer {
-    Issuer { id: id.to_owned(), issuer: format!("iss-{id}"), audience: "pratique".to_owned(), date_required: false }
+    Issuer {
+        id: id.to_owned(),
+        issuer: format!("iss-{id}"),
+        audience: "pratique".to_owned(),
+        date_required: false,
+        codes: STYLE,
+    }
 }
 
 /// The database with two authorities, `a` and `b`.
