@@ -1,32 +1,18 @@
-//! Administration: authorities, the keys that sign their certificates, and the keys to the API.
+//! Administration: authorities, the keys that sign their certificates, the keys to the API, and the secrets.
 
 use std::path::{Path, PathBuf};
 
-use proto::Malformed;
 use proto::certificate::CertificateKey;
-use store::{ApiKeyKind, Issuer, IssuerKey};
+use store::{ApiKeyKind, Issuer, IssuerKey, StoreError};
 
 use crate::api_key::ApiKey;
+pub use crate::authority::{AuthorityChange, AuthoritySpec, DEFAULT_AUDIENCE};
+pub use crate::code_spec::CodeSpec;
 use crate::error::VerificationError;
 use crate::registry::Registry;
+use crate::secrets::Secrets;
 use crate::signers::Signers;
 use crate::state::State;
-
-/// The `aud` of certificates unless an authority says otherwise; the key server expects the same.
-pub const DEFAULT_AUDIENCE: &str = "pratique";
-
-/// An authority as the operator describes it.
-#[derive(Debug, Clone, Default)]
-pub struct AuthoritySpec {
-    /// Its id: 1 to 64 characters of a to z, 0 to 9, `.`, `_` and `-`; upper case is folded. Phones send it as `healthAuthorityID`.
-    pub id: String,
-    /// `iss` of its certificates; the id if none.
-    pub issuer: Option<String>,
-    /// `aud` of its certificates; [`DEFAULT_AUDIENCE`] if none.
-    pub audience: Option<String>,
-    /// Whether an issue request must carry the date of onset or test.
-    pub date_required: bool,
-}
 
 /// Registers an authority. The same again changes nothing.
 ///
@@ -39,6 +25,22 @@ pub async fn create_authority(
 ) -> Result<Issuer, VerificationError> {
     let (registry, issuer) = (registry.as_ref(), Issuer::try_from(spec)?);
     registry.store().create_issuer(&issuer, registry.now()).await?;
+    Ok(issuer)
+}
+
+/// Changes what `change` names about an authority; what it does not name stays. Codes that are out keep their form and their life.
+///
+/// # Errors
+/// [`VerificationError::Malformed`] names the field that does not hold; [`VerificationError::Store`] if there is no such authority,
+/// another has the issuer, or the database fails.
+pub async fn update_authority(
+    registry: &impl AsRef<Registry>,
+    id: &str,
+    change: AuthorityChange,
+) -> Result<Issuer, VerificationError> {
+    let known = authorities(registry).await?.into_iter().find(|known| known.id == id);
+    let issuer = change.apply(known.ok_or(StoreError::NotFound("authority"))?)?;
+    registry.as_ref().store().update_issuer(&issuer).await?;
     Ok(issuer)
 }
 
@@ -83,7 +85,7 @@ async fn draw_signing_key(
     let now = registry.now();
     // Asked first, so that no key is written for nobody.
     if registry.store().issuer_keys(authority, now).await?.is_none() {
-        return Err(store::StoreError::NotFound("authority").into());
+        return Err(StoreError::NotFound("authority").into());
     }
     let key = signers.create(authority, &mut store::chance::source())?;
     let entry = IssuerKey { kid: key.kid(), key: key.clone(), signs_from: now };
@@ -117,50 +119,14 @@ pub async fn check_signing_keys(state: &State) -> Result<(), VerificationError> 
     Ok(())
 }
 
-impl TryFrom<AuthoritySpec> for Issuer {
-    type Error = Malformed;
-
-    fn try_from(spec: AuthoritySpec) -> Result<Self, Malformed> {
-        let id = spec.id.to_ascii_lowercase();
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
-        // A dot in front would hide the files that are named after the authority.
-        if !(1..=64).contains(&id.len()) || !id.bytes().all(plain) || id.starts_with('.') {
-            return Err(Malformed::new("id", "must be 1 to 64 characters of a to z, 0 to 9, ., _ and -, not ."));
-        }
-        let issuer = spec.issuer.unwrap_or_else(|| id.clone());
-        let audience = spec.audience.unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned());
-        // Both travel in every certificate, which must fit into a reply.
-        for (field, text) in [("issuer", &issuer), ("audience", &audience)] {
-            if !(1..=255).contains(&text.len()) || text.chars().any(char::is_control) {
-                return Err(Malformed::new(field, "must be 1 to 255 bytes without control characters"));
-            }
-        }
-        Ok(Self { id, issuer, audience, date_required: spec.date_required })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spec(id: &str) -> AuthoritySpec {
-        AuthoritySpec { id: id.to_owned(), ..AuthoritySpec::default() }
-    }
-
-    #[test]
-    fn an_authority_is_its_own_issuer_unless_it_says_otherwise() {
-        let authority = Issuer::try_from(spec("No.FHI")).expect("valid");
-        assert_eq!((authority.id.as_str(), authority.issuer.as_str()), ("no.fhi", "no.fhi"));
-        assert_eq!((authority.audience.as_str(), authority.date_required), ("pratique", false));
-    }
-
-    #[test]
-    fn an_authority_that_does_not_hold_is_refused_by_name() {
-        let refused = |spec: AuthoritySpec| Issuer::try_from(spec).expect_err("refused").field;
-        for id in ["", "no fhi", "../etc", ".hidden", "å", &"x".repeat(65)] {
-            assert_eq!(refused(spec(id)), "id", "{id}");
-        }
-        assert_eq!(refused(AuthoritySpec { issuer: Some(String::new()), ..spec("no") }), "issuer");
-        assert_eq!(refused(AuthoritySpec { audience: Some("x".repeat(256)), ..spec("no") }), "audience");
-    }
+/// Draws a secret that everything is written under from now on. The secrets before it stay live for what they have written; those that no
+/// row needs any more are dropped. Answers how many are live. Services over the same file notice at once; where a service has a copy of its
+/// own, the new secret must be in all copies before it may come first in any.
+///
+/// # Errors
+/// [`VerificationError::Content`] if another program rotates the file, or if too many secrets are needed still;
+/// [`VerificationError::File`] if it cannot be written; [`VerificationError::Store`] if the database fails.
+pub async fn rotate_secret(registry: &impl AsRef<Registry>, secret_file: &Path) -> Result<usize, VerificationError> {
+    let needed = registry.as_ref().store().peppers().await?;
+    Secrets::rotate(secret_file, &needed, &mut store::chance::source())
 }

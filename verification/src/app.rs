@@ -8,7 +8,7 @@ use actix_web::dev::Server;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::{unknown_path, wrong_method};
 
-use crate::handlers::{certificate, health, issue, jwks, verify};
+use crate::handlers::{batch_issue, certificate, check_code_status, expire_code, health, issue, jwks, verify};
 use crate::problem::Problem;
 use crate::state::State;
 
@@ -41,6 +41,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/api/certificate").post(certificate::certificate).default_service(other()));
     // The authority, with an ADMIN key.
     cfg.service(web::resource("/api/issue").post(issue::issue).default_service(other()));
+    cfg.service(web::resource("/api/batch-issue").post(batch_issue::batch_issue).default_service(other()));
+    let status = web::resource("/api/checkcodestatus").post(check_code_status::check_code_status);
+    cfg.service(status.default_service(other()));
+    cfg.service(web::resource("/api/expirecode").post(expire_code::expire_code).default_service(other()));
     // Key servers.
     cfg.service(web::resource("/jwks/{authority}").get(jwks::jwks).head(jwks::jwks).default_service(other()));
     // Operators.

@@ -6,7 +6,7 @@ use proto::api::verification::VerifyRequest;
 use store::{Claim, ClaimOutcome, Issuer, Terms};
 use zeroize::Zeroizing;
 
-use crate::code::Code;
+use crate::code::Typed;
 use crate::policy::{MEMORY, TOKEN_LIFE, UNBOUND_REPEATS};
 use crate::problem::Problem;
 use crate::state::State;
@@ -19,7 +19,7 @@ const MAX_NONCE: usize = 512;
 
 /// What an app wants to exchange a code for.
 pub(crate) struct Wish {
-    code: Code,
+    code: Typed,
     accept: Vec<ReportType>,
     nonce: Option<Zeroizing<Vec<u8>>>,
 }
@@ -29,18 +29,20 @@ impl Wish {
     pub(crate) fn parse(request: &VerifyRequest) -> Result<Self, Problem> {
         let accept = parse_accept(&request.accept)?;
         let nonce = parse_nonce(&request.nonce)?;
-        let code = Code::parse(&request.code).ok_or(Problem::CODE_INVALID)?;
+        let code = Typed::parse(&request.code).ok_or(Problem::CODE_INVALID)?;
         Ok(Self { code, accept, nonce })
     }
 }
 
 /// Claims the code. A repeat is answered with the same token, as the retry rules have it; the store decides who came first.
 pub(crate) async fn claim(state: &State, issuer: &Issuer, wish: &Wish) -> Result<(Terms, Token), Problem> {
-    let now = state.now();
-    let digest = state.secret().code_digest(&issuer.id, wish.code.as_str());
-    let found = state.store().find(&issuer.id, &[digest]).await?.ok_or(Problem::CODE_INVALID)?;
+    let (now, secrets) = (state.now(), state.secrets());
+    let digests: Vec<_> = wish.code.codes().flat_map(|code| secrets.code_digests(&issuer.id, code.as_str())).collect();
+    let found = state.store().find(&issuer.id, &digests).await?.ok_or(Problem::CODE_INVALID)?;
     let nonce = wish.nonce.as_ref().map(|nonce| nonce.as_slice());
-    let token = Token::derive(state.secret(), found.id, nonce);
+    // The secret of the row, current or not, so that a phone that asks again after a rotation gets the same token.
+    let secret = secrets.get(&found.digest.pepper).ok_or(Problem::INTERNAL)?;
+    let token = Token::derive(secret, found.id, nonce);
     let claim = Claim {
         code: found,
         token_digest: token.digest(),

@@ -1,9 +1,19 @@
 //! The command line.
 
+pub(crate) mod session;
+
+pub(crate) mod authority;
+pub(crate) mod codes;
+mod issue_many;
+pub(crate) mod secret;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use authority::AuthorityCommand;
 use clap::{Args, Parser, Subcommand};
+use codes::{Issue, Look};
+use secret::SecretCommand;
 use store::ApiKeyKind;
 use verification::{DatabaseSettings, Settings};
 
@@ -56,9 +66,15 @@ pub(crate) enum Command {
     /// The keys to the API.
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
-    /// The service's own secret.
+    /// The service's own secrets.
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Issue a code for a person, or one for each row of a file.
+    Issue(Issue),
+    /// Say what has become of a code.
+    Status(Look),
+    /// End a code's life, unless it was claimed.
+    Expire(Look),
 }
 
 /// Flags of `verification serve`.
@@ -69,37 +85,9 @@ pub(crate) struct Serve {
     /// The address to listen on; port 0 takes any free one, which is printed.
     #[arg(long, value_name = "ADDR", env = "VERIFICATION_LISTEN", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-}
-
-/// What to do with authorities.
-#[derive(Debug, Subcommand)]
-pub(crate) enum AuthorityCommand {
-    /// Register an authority. The same again changes nothing.
-    Create(CreateAuthority),
-    /// List the authorities.
-    List {
-        #[command(flatten)]
-        database: DatabaseSettings,
-    },
-}
-
-/// Flags of `verification authority create`.
-#[derive(Debug, Args)]
-pub(crate) struct CreateAuthority {
-    #[command(flatten)]
-    pub(crate) database: DatabaseSettings,
-    /// Its id, which phones send as healthAuthorityID: 1 to 64 characters of a to z, 0 to 9, '.', '_' and '-'.
-    #[arg(long)]
-    pub(crate) id: String,
-    /// `iss` of its certificates, if that is not its id.
-    #[arg(long)]
-    pub(crate) issuer: Option<String>,
-    /// `aud` of its certificates; the key server expects the same.
-    #[arg(long, default_value = verification::admin::DEFAULT_AUDIENCE)]
-    pub(crate) audience: String,
-    /// Issue no code without the date of onset or test.
-    #[arg(long)]
-    pub(crate) require_date: bool,
+    /// How many codes one request to /api/batch-issue may ask for.
+    #[arg(long, value_name = "CODES", env = "VERIFICATION_BATCH_LIMIT", default_value_t = 10)]
+    pub(crate) batch_limit: usize,
 }
 
 /// What to do with signing keys.
@@ -144,15 +132,4 @@ pub(crate) struct CreateApiKey {
     /// What for: device (apps: verify, certificate), admin (staff: issue) or stats (counters).
     #[arg(long)]
     pub(crate) kind: ApiKeyKind,
-}
-
-/// What to do with the secret.
-#[derive(Debug, Subcommand)]
-pub(crate) enum SecretCommand {
-    /// Draw the service's secret and write it into a new file, mode 600. An existing file is never overwritten.
-    Create {
-        /// The file to write.
-        #[arg(long, value_name = "FILE", env = "VERIFICATION_SECRET_FILE")]
-        secret_file: PathBuf,
-    },
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::error::VerificationError;
-use crate::secret::Secret;
+use crate::secrets::Secrets;
 
 /// Where codes and authorities are kept.
 #[derive(Debug, Clone, Args)]
@@ -21,7 +21,8 @@ pub struct Settings {
     /// Where codes and authorities are kept.
     #[command(flatten)]
     pub database: DatabaseSettings,
-    /// The file with the service's secret: 32 bytes in hexadecimal or base64, mode 600; `verification secret create` writes one.
+    /// The file with the service's secrets, mode 600: one a line, 32 bytes in hexadecimal or base64 each, the current one first;
+    /// `verification secret create` writes it, `verification secret rotate` adds to it. A change counts at once.
     /// Whoever has it and the database can read codes that wait; without it, codes and tokens that are out no longer work.
     #[arg(long, value_name = "FILE", env = "VERIFICATION_SECRET_FILE")]
     pub secret_file: PathBuf,
@@ -36,7 +37,7 @@ impl Settings {
     /// # Errors
     /// [`VerificationError::Content`] if the file exists: it is never overwritten; [`VerificationError::File`] if it cannot be written.
     pub fn create_secret(path: &Path) -> Result<(), VerificationError> {
-        Secret::create(path, &mut store::chance::source())
+        Secrets::create(path, &mut store::chance::source())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong outside of a request, by what the operator can do about it.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
@@ -34,6 +35,14 @@ pub enum VerificationError {
     /// An authority has no key that signs now.
     #[error("authority {0} has no signing key; run verification keys generate --authority {0}")]
     NoSigningKey(String),
+    /// A request that the API would refuse, too.
+    #[error("{text} ({code})")]
+    Refused {
+        /// For programs, as in the API: `missing_date`.
+        code: &'static str,
+        /// For people.
+        text: Cow<'static, str>,
+    },
     /// Something about an authority is not as it must be.
     #[error(transparent)]
     Malformed(#[from] Malformed),

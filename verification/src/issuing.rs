@@ -1,30 +1,75 @@
 //! Issuing a code: draw, digest, seal, store; draw again if somebody else has it.
 
 use proto::Timestamp;
+use proto::api::verification::{IssueReply, IssueRequest};
+use rand::CryptoRng;
 use store::{CodeForm, CodeId, IssueOutcome, Issuer, NewCode, NewForm, StandingCode};
 
-use crate::code::Code;
+use crate::code::{self, Code};
+use crate::dates;
 use crate::order::Order;
-use crate::policy::{DRAWS, MEMORY, SHORT_CODE_LIFE};
+use crate::policy::{DRAWS, MEMORY};
 use crate::problem::Problem;
+use crate::secrets::Secrets;
 use crate::state::State;
+use crate::uuid::Uuid;
 
 /// A code for its person.
 pub(crate) struct Issued {
+    /// The authority's name for it.
+    pub(crate) uuid: Uuid,
     /// What to type.
+    pub(crate) short: Text,
+    /// What to put into a link. Codes that were issued before there were long ones have none.
+    pub(crate) long: Option<Text>,
+}
+
+/// One form of it.
+pub(crate) struct Text {
+    /// The code itself.
     pub(crate) code: Code,
-    /// Until when.
+    /// When it can no longer be claimed.
     pub(crate) expires_at: Timestamp,
 }
 
-/// Issues a code for an order, or answers a repeated order with the code that it got before.
-pub(crate) async fn issue(state: &State, issuer: &Issuer, order: &Order, now: Timestamp) -> Result<Issued, Problem> {
-    let expires_at = now.plus(SHORT_CODE_LIFE);
+impl Issued {
+    /// When none of its forms can be claimed any more.
+    pub(crate) fn long_expires_at(&self) -> Timestamp {
+        self.long.as_ref().unwrap_or(&self.short).expires_at
+    }
+}
+
+impl From<Issued> for IssueReply {
+    /// The long code has no field here: it travels in the text message alone.
+    fn from(issued: Issued) -> Self {
+        let (expires_at, long_expires_at) = (issued.short.expires_at, issued.long_expires_at());
+        Self {
+            uuid: issued.uuid.to_string(),
+            code: issued.short.code.as_str().to_owned(),
+            expires_at: dates::rfc1123(expires_at),
+            expires_at_timestamp: expires_at.unix(),
+            long_expires_at: dates::rfc1123(long_expires_at),
+            long_expires_at_timestamp: long_expires_at.unix(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Issues a code as an authority asks for it, or answers a repeated request with the code that it got before.
+pub(crate) async fn issue(
+    state: &State,
+    issuer: &Issuer,
+    request: IssueRequest,
+    rng: &mut impl CryptoRng,
+) -> Result<Issued, Problem> {
+    let now = state.now();
+    let order = Order::parse(request, issuer, now, rng)?;
+    let secrets = state.secrets();
     for _ in 0..DRAWS {
-        let (code, row) = draw(state, issuer, order, expires_at);
+        let (issued, row) = draw(&secrets, issuer, &order, now, rng);
         match state.store().issue(&row, now).await? {
-            IssueOutcome::Issued => return Ok(Issued { code, expires_at }),
-            IssueOutcome::Repeated(standing) => return reopen(state, &standing),
+            IssueOutcome::Issued => return Ok(issued),
+            IssueOutcome::Repeated(standing) => return reopen(&secrets, order.uuid, &standing),
             IssueOutcome::UuidTaken => return Err(Problem::UUID_EXISTS),
             IssueOutcome::Collision => {}
         }
@@ -33,37 +78,110 @@ pub(crate) async fn issue(state: &State, issuer: &Issuer, order: &Order, now: Ti
     Err(Problem::INTERNAL)
 }
 
-/// A code and its row.
-fn draw(state: &State, issuer: &Issuer, order: &Order, expires_at: Timestamp) -> (Code, NewCode) {
-    let mut rng = store::chance::source();
-    let (secret, id) = (state.secret(), CodeId(store::chance::bytes()));
-    let code = Code::draw(&mut rng);
-    let form = NewForm {
-        form: CodeForm::Short,
-        digests: vec![secret.code_digest(&issuer.id, code.as_str())],
-        sealed: secret.seal(id, code.as_str(), &mut rng),
-        expires_at,
+/// A code in both forms, and its row.
+fn draw(
+    secrets: &Secrets,
+    issuer: &Issuer,
+    order: &Order,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> (Issued, NewCode) {
+    let mut id = CodeId([0; 16]);
+    rng.fill_bytes(&mut id.0);
+    let style = &issuer.codes;
+    let short = Text { code: code::draw_short(style, rng), expires_at: now.plus(style.life) };
+    let long = Text { code: code::draw_long(rng), expires_at: now.plus(style.long_life) };
+    let mut form = |form, text: &Text| NewForm {
+        form,
+        // Nobody else may have it under any live secret, or one of the two could never be claimed.
+        digests: secrets.code_digests(&issuer.id, text.code.as_str()),
+        sealed: secrets.current().seal(id, text.code.as_str(), rng),
+        expires_at: text.expires_at,
     };
     let row = NewCode {
         id,
         authority: issuer.id.clone(),
         uuid: order.uuid.0,
-        request: vec![secret.request_digest(&order.text)],
+        request: secrets.request_digests(&order.text),
         terms: order.terms,
-        forms: vec![form],
-        forget_at: expires_at.plus(MEMORY),
+        forms: vec![form(CodeForm::Short, &short), form(CodeForm::Long, &long)],
+        forget_at: short.expires_at.max(long.expires_at).plus(MEMORY),
     };
-    (code, row)
+    (Issued { uuid: order.uuid, short, long: Some(long) }, row)
 }
 
-/// The code that was issued before and still waits.
-fn reopen(state: &State, standing: &StandingCode) -> Result<Issued, Problem> {
-    let short = standing.forms.iter().find(|form| form.form == CodeForm::Short).ok_or(Problem::UUID_EXISTS)?;
-    let secret = Some(state.secret()).filter(|secret| secret.pepper() == standing.pepper);
-    let text = secret.and_then(|secret| secret.open(standing.id, &short.sealed));
-    let code = text.and_then(|text| Code::from_row(&text)).ok_or_else(|| {
-        tracing::error!("a stored code does not open: was its row or the secret changed?");
-        Problem::INTERNAL
-    })?;
-    Ok(Issued { code, expires_at: short.expires_at })
+/// The code that was issued before and still waits. Once its short form has expired, there is nothing to tell the person on the telephone.
+fn reopen(secrets: &Secrets, uuid: Uuid, standing: &StandingCode) -> Result<Issued, Problem> {
+    let open = |wanted| {
+        let form = standing.forms.iter().find(|form| form.form == wanted)?;
+        let text = secrets.get(&standing.pepper).and_then(|secret| secret.open(standing.id, &form.sealed));
+        Some(text.map(|text| Text { code: Code::from_row(text), expires_at: form.expires_at }).ok_or_else(|| {
+            tracing::error!("a stored code does not open: was its row or the secret changed?");
+            Problem::INTERNAL
+        }))
+    };
+    let short = open(CodeForm::Short).ok_or(Problem::UUID_EXISTS)??;
+    Ok(Issued { uuid, short, long: open(CodeForm::Long).transpose()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::handlers::fixture_test::Desk;
+
+    #[actix_web::test]
+    async fn no_two_codes_are_the_same_under_any_live_secret() {
+        let desk = Desk::open().await;
+        let issuer = desk.state.store().issuer("no", desk.state.now()).await.expect("found").expect("an authority");
+        let request = IssueRequest { test_type: "likely".to_owned(), ..IssueRequest::default() };
+        let mut codes = Vec::new();
+        for uuid in ["0f8fad5b-d9cb-469f-a165-70867728950e", "1f8fad5b-d9cb-469f-a165-70867728950e"] {
+            let request = IssueRequest { uuid: uuid.to_owned(), ..request.clone() };
+            // The same chance each time: what is drawn first was drawn before.
+            let mut rng = StdRng::seed_from_u64(7);
+            let issued = issue(&desk.state, &issuer, request, &mut rng).await.expect("issued");
+            codes.push((issued.short.code, issued.long.expect("a long code").code));
+            // Under the new secret nothing was stored, and under the old one it counts all the same.
+            assert_eq!(desk.rotate().await, 2 + codes.len() - 1);
+        }
+        assert!(codes[0].0 != codes[1].0 && codes[0].1 != codes[1].1);
+    }
+
+    #[actix_web::test]
+    async fn chance_that_repeats_itself_issues_nothing_twice() {
+        let desk = Desk::open().await;
+        let issuer = desk.state.store().issuer("no", desk.state.now()).await.expect("found").expect("an authority");
+        let request = IssueRequest { test_type: "likely".to_owned(), ..IssueRequest::default() };
+        let mut stuck = Stuck;
+        assert!(issue(&desk.state, &issuer, request.clone(), &mut stuck).await.is_ok());
+        // Another uuid, and the same draws for ever.
+        let uuid = "0f8fad5b-d9cb-469f-a165-70867728950e".to_owned();
+        let refused = issue(&desk.state, &issuer, IssueRequest { uuid, ..request }, &mut stuck).await;
+        assert!(refused.err() == Some(Problem::INTERNAL));
+    }
+
+    /// A source of randomness that has none.
+    struct Stuck;
+
+    impl rand::rand_core::TryRng for Stuck {
+        type Error = std::convert::Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Ok(7)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Ok(7)
+        }
+
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+            bytes.fill(7);
+            Ok(())
+        }
+    }
+
+    impl rand::rand_core::TryCryptoRng for Stuck {}
 }

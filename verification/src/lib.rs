@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod config;
+pub mod desk;
 mod error;
 mod registry;
 mod state;
@@ -17,14 +18,19 @@ mod request;
 mod certifying;
 mod claiming;
 mod issuing;
+mod looking;
 mod order;
 
 mod api_key;
+mod authority;
 mod code;
+mod code_spec;
 mod dates;
 mod policy;
 mod secret;
 mod secret_file;
+mod secret_watch;
+mod secrets;
 mod signers;
 mod token;
 mod uuid;

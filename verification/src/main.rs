@@ -3,20 +3,14 @@
 mod cli;
 
 use std::fs;
-use std::io::Write;
 use std::net::TcpListener;
-use std::path::Path;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::{
-    ApiKeyCommand, AuthorityCommand, Cli, Command, CreateApiKey, CreateAuthority, GenerateKey, KeysCommand,
-    SecretCommand, Serve,
-};
-use serde_json::{Value, json};
-use store::{Clock, Issuer};
-use verification::admin::{self, AuthoritySpec};
-use verification::{DatabaseSettings, Registry, Settings, State};
+use cli::session::{no_authority, open, open_service, say};
+use cli::{ApiKeyCommand, Cli, Command, CreateApiKey, GenerateKey, KeysCommand, Serve, authority, codes, secret};
+use serde_json::json;
+use verification::admin;
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
@@ -28,29 +22,18 @@ async fn main() -> anyhow::Result<()> {
             open(&database)?;
             say(json, json!({ "migrated": true }), "The database is at the newest version.")
         }
-        Command::Authority(AuthorityCommand::Create(flags)) => create_authority(flags, json).await,
-        Command::Authority(AuthorityCommand::List { database }) => list_authorities(&database, json).await,
+        Command::Authority(command) => authority::run(command, json).await,
         Command::Keys(KeysCommand::Generate(flags)) => generate_key(flags, json).await,
         Command::ApiKey(ApiKeyCommand::Create(flags)) => create_api_key(flags, json).await,
-        Command::Secret(SecretCommand::Create { secret_file }) => create_secret(&secret_file, json),
+        Command::Secret(command) => secret::run(command, json).await,
+        Command::Issue(flags) => codes::issue(flags, json).await,
+        Command::Status(flags) => codes::status(flags, json).await,
+        Command::Expire(flags) => codes::expire(flags, json).await,
     }
 }
 
-/// What commands that only register need: no secret, no signing key.
-fn open(database: &DatabaseSettings) -> anyhow::Result<Registry> {
-    Registry::open(database, Clock::system())
-        .context("cannot open the verification database; check --database-url or VERIFICATION_DATABASE_URL")
-}
-
-fn open_service(settings: &Settings) -> anyhow::Result<State> {
-    State::open(settings, Clock::system()).context(
-        "cannot open the verification service; check --database-url and --secret-file, \
-         and make a secret with verification secret create if there is none yet",
-    )
-}
-
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
-    let state = open_service(&flags.settings)?;
+    let state = open_service(&flags.settings)?.with_batch_limit(flags.batch_limit);
     if let Err(error) = admin::check_signing_keys(&state).await {
         tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");
     }
@@ -64,25 +47,6 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     say(json, json!({ "listening": url }), &format!("Listening on {url}"))?;
     server.await?;
     Ok(())
-}
-
-async fn create_authority(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
-    let registry = open(&flags.database)?;
-    let CreateAuthority { id, issuer, audience, require_date, .. } = flags;
-    let spec = AuthoritySpec { id, issuer, audience: Some(audience), date_required: require_date };
-    let authority = admin::create_authority(&registry, spec).await.context("the authority was not created")?;
-    let next = format!("Next: verification keys generate --authority {}", authority.id);
-    say(json, to_json(&authority), &format!("{}\n{next}", to_text(&authority)))
-}
-
-async fn list_authorities(database: &DatabaseSettings, json: bool) -> anyhow::Result<()> {
-    let authorities = admin::authorities(&open(database)?).await?;
-    let text = if authorities.is_empty() {
-        "There is no authority yet; see verification authority create --help.".to_owned()
-    } else {
-        authorities.iter().map(to_text).collect::<Vec<_>>().join("\n")
-    };
-    say(json, Value::Array(authorities.iter().map(to_json).collect()), &text)
 }
 
 async fn generate_key(flags: GenerateKey, json: bool) -> anyhow::Result<()> {
@@ -116,40 +80,4 @@ async fn create_api_key(flags: CreateApiKey, json: bool) -> anyhow::Result<()> {
     // The key stands alone on stdout, so that a shell can take it.
     eprintln!("To be sent as X-API-Key. It is shown this once.");
     say(json, value, key.as_str())
-}
-
-fn create_secret(path: &Path, json: bool) -> anyhow::Result<()> {
-    Settings::create_secret(path).context("no secret was written")?;
-    let text = format!("The secret is in {}. Keep a copy where only you can read it.", path.display());
-    say(json, json!({ "secret_file": path }), &text)
-}
-
-fn no_authority(authority: &str) -> String {
-    format!("nothing was made for {authority}; verification authority list shows which authorities there are")
-}
-
-fn to_json(authority: &Issuer) -> Value {
-    json!({
-        "id": authority.id,
-        "issuer": authority.issuer,
-        "audience": authority.audience,
-        "date_required": authority.date_required,
-    })
-}
-
-fn to_text(authority: &Issuer) -> String {
-    let date = if authority.date_required { ", wants a date" } else { "" };
-    format!("{}  issuer {}, audience {}{date}", authority.id, authority.issuer, authority.audience)
-}
-
-/// One result on stdout: JSON on one line, or words.
-fn say(as_json: bool, value: Value, text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    if as_json {
-        writeln!(out, "{value}")?
-    } else {
-        writeln!(out, "{text}")?
-    };
-    out.flush()?;
-    Ok(())
 }

@@ -1,7 +1,5 @@
 //! How long things live and how often they may be repeated: the customs of the Exposure Notifications API and our retry rules.
 
-/// A short code can be claimed for a quarter of an hour, in seconds.
-pub(crate) const SHORT_CODE_LIFE: i64 = 15 * 60;
 /// A token can be exchanged for a day, in seconds; the store rounds its end up to the hour.
 pub(crate) const TOKEN_LIFE: i64 = 24 * 3_600;
 /// A certificate can be presented for a quarter of an hour, in seconds. A phone that misses it asks again.
@@ -14,6 +12,8 @@ pub(crate) const MEMORY: i64 = 24 * 3_600;
 pub(crate) const COMMITMENTS: usize = 2;
 /// Days of onset and test may lie this many days back.
 pub(crate) const OLDEST_DAY: i64 = 28;
+/// How many codes one request may issue unless the operator says otherwise.
+pub(crate) const BATCH_LIMIT: usize = 10;
 /// How often a code is drawn again because somebody else has it. With a million codes among the hundred million of eight digits, all
 /// draws fail once in 10^16 times.
 pub(crate) const DRAWS: usize = 8;

@@ -49,6 +49,10 @@ impl Problem {
     );
     pub(crate) const CODE_INVALID: Self = Self::bad_request("code_invalid", "code: is not known, or was used");
     pub(crate) const CODE_EXPIRED: Self = Self::bad_request("code_expired", "code: has expired; ask for another");
+    pub(crate) const CODE_NOT_FOUND: Self =
+        Self::new(StatusCode::NOT_FOUND, "code_not_found", "uuid: no code was issued under it, or it is forgotten");
+    pub(crate) const CODE_CLAIMED: Self =
+        Self::bad_request("code_invalid", "uuid: its code was claimed, so there is nothing left to expire");
     pub(crate) const TOKEN_INVALID: Self = Self::bad_request("token_invalid", "token: is not known");
     pub(crate) const TOKEN_EXPIRED: Self = Self::bad_request("token_expired", "token: has expired, or was used");
     pub(crate) const HMAC_INVALID: Self = Self::bad_request("hmac_invalid", "ekeyhmac: must be 32 bytes in base64");
@@ -66,10 +70,25 @@ impl Problem {
         Self::from(Malformed::new(field, reason.to_owned()))
     }
 
+    /// More codes than one request may issue.
+    pub(crate) fn too_many_codes(limit: usize) -> Self {
+        Self::unparsable("codes", &format!("must be at most {limit}"))
+    }
+
     /// A day that does not count.
     pub(crate) fn invalid_date(field: &'static str) -> Self {
         let text = format!("{field}: must be an ISO 8601 date, not in the future and at most 28 days ago");
         Self { status: StatusCode::BAD_REQUEST, code: "invalid_date", text: text.into() }
+    }
+
+    /// What is said about it.
+    pub(crate) fn refusal(&self) -> Refusal {
+        Refusal {
+            error: self.text.clone().into_owned(),
+            error_code_camel: self.code.to_owned(),
+            error_code: self.code.to_owned(),
+            ..Refusal::default()
+        }
     }
 
     const fn bad_request(code: &'static str, text: &'static str) -> Self {
@@ -87,13 +106,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let refusal = Refusal {
-            error: self.text.clone().into_owned(),
-            error_code_camel: self.code.to_owned(),
-            error_code: self.code.to_owned(),
-            ..Refusal::default()
-        };
-        service::padded(self.status, refusal)
+        service::padded(self.status, self.refusal())
     }
 }
 
@@ -115,6 +128,13 @@ impl From<Malformed> for Problem {
 impl From<Unheard> for Problem {
     fn from(why: Unheard) -> Self {
         Self { status: why.status(), code: why.code(UNPARSABLE), text: why.to_string().into() }
+    }
+}
+
+/// For those who ask without HTTP.
+impl From<Problem> for VerificationError {
+    fn from(problem: Problem) -> Self {
+        Self::Refused { code: problem.code, text: problem.text }
     }
 }
 

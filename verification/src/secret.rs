@@ -1,8 +1,6 @@
-//! The service's secret, and what is derived from it: lookup digests, seals, tokens.
+//! One secret of the service, and what is derived from it: lookup digests, seals, tokens.
 //!
 //! A database without the secret neither tells codes nor lets anybody try them out; a secret without the database tells nothing.
-
-use std::path::Path;
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
@@ -13,9 +11,6 @@ use rand::CryptoRng;
 use sha2::Sha256;
 use store::{CodeId, Peppered};
 use zeroize::{Zeroize, Zeroizing};
-
-use crate::error::VerificationError;
-use crate::secret_file;
 
 /// The length of the secret, in bytes.
 const BYTES: usize = 32;
@@ -35,22 +30,16 @@ pub(crate) struct Secret {
 }
 
 impl Secret {
-    /// Reads a secret file: 32 bytes in hexadecimal or base64, readable by its owner alone.
-    pub(crate) fn read(path: &Path) -> Result<Self, VerificationError> {
-        let text = secret_file::read(path)?;
-        let secret = decode(text.trim()).ok_or_else(|| VerificationError::Content {
-            path: path.to_owned(),
-            reason: "must hold 32 bytes in hexadecimal or base64; verification secret create writes one",
-        })?;
-        Ok(Self::derive(&secret))
+    /// Reads a secret: 32 bytes in hexadecimal or base64.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        decode(text).map(|secret| Self::derive(&secret))
     }
 
-    /// Draws a secret and writes it into a new file.
-    pub(crate) fn create(path: &Path, rng: &mut impl CryptoRng) -> Result<(), VerificationError> {
+    /// Draws a secret, as it is written into a file.
+    pub(crate) fn draw(rng: &mut impl CryptoRng) -> Zeroizing<String> {
         let mut secret = Zeroizing::new([0; BYTES]);
         rng.fill_bytes(secret.as_mut_slice());
-        let text = Zeroizing::new(base64::encode(secret.as_slice()) + "\n");
-        secret_file::create(path, &text)
+        Zeroizing::new(base64::encode(secret.as_slice()))
     }
 
     fn derive(secret: &[u8; BYTES]) -> Self {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -44,6 +44,42 @@ pub(crate) fn create(path: &Path, text: &str) -> Result<(), VerificationError> {
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
 
+/// Puts what `change` makes of a secret in its place, at once: whoever reads it finds the one or the other. The new text lies beside it
+/// meanwhile; that file is made before the old text is read, and so keeps a second program from changing what this one replaces.
+pub(crate) fn replace<T>(
+    path: &Path,
+    change: impl FnOnce(&str) -> Result<(Zeroizing<String>, T), VerificationError>,
+) -> Result<T, VerificationError> {
+    let beside = beside(path);
+    create(&beside, "")?;
+    let changed = read(path).and_then(|before| change(&before)).and_then(|(text, answer)| {
+        exchange(path, &beside, &text).map_err(|cause| VerificationError::File { path: path.to_owned(), cause })?;
+        Ok(answer)
+    });
+    if changed.is_err() {
+        // Nothing is lost with it. Should it stay, the next one says so.
+        let _ = fs::remove_file(&beside);
+    }
+    changed
+}
+
+fn exchange(path: &Path, beside: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(beside, path)?;
+    // The name is as durable as the text only once the directory is.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(parent)?.sync_all()
+}
+
+/// Where a text waits until it takes the place of another: `FILE.new`.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
+}
+
 fn create_private_dir(path: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -79,6 +115,38 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
             assert!(matches!(read(&path), Err(VerificationError::Exposed(_))), "{mode:o}");
         }
+    }
+
+    fn replace_by(path: &Path, text: &str) -> Result<(), VerificationError> {
+        replace(path, |_| Ok((Zeroizing::new(text.to_owned()), ())))
+    }
+
+    #[test]
+    fn a_secret_is_replaced_by_one_program_at_a_time() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("secret");
+        create(&path, "first").expect("written");
+        let nested = replace(&path, |before| {
+            assert_eq!(before, "first");
+            Ok((Zeroizing::new("second".to_owned()), replace_by(&path, "third")))
+        });
+        let other = nested.expect("replaced");
+        assert!(matches!(other, Err(VerificationError::Content { .. })), "the other one was told to wait");
+        assert_eq!(read(&path).expect("private").as_str(), "second");
+        replace_by(&path, "third").expect("replaced");
+        assert_eq!(read(&path).expect("private").as_str(), "third");
+    }
+
+    #[test]
+    fn a_replacement_that_fails_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("secret");
+        assert!(matches!(replace_by(&path, "text"), Err(VerificationError::File { .. })), "there was none");
+        create(&path, "first").expect("written");
+        let refused = replace(&path, |_| Err::<(Zeroizing<String>, ()), _>(VerificationError::DatabaseUrl));
+        assert!(refused.is_err());
+        assert_eq!(read(&path).expect("private").as_str(), "first");
+        assert_eq!(fs::read_dir(dir.path()).expect("read").count(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What every handler shares: database, clock, secret, signing keys.
+//! What every handler shares: database, clock, secrets, signing keys.
 
 use std::sync::Arc;
 
@@ -8,33 +8,43 @@ use store::{Clock, CodeStore};
 
 use crate::config::Settings;
 use crate::error::VerificationError;
+use crate::policy::BATCH_LIMIT;
 use crate::registry::Registry;
-use crate::secret::Secret;
+use crate::secret_watch::SecretWatch;
+use crate::secrets::Secrets;
 use crate::signers::Signers;
 
 /// An open service. Clones share everything.
 #[derive(Clone)]
 pub struct State {
     inner: Arc<Inner>,
+    batch_limit: usize,
 }
 
 struct Inner {
     registry: Registry,
-    secret: Secret,
+    secrets: SecretWatch,
     signers: Signers,
 }
 
 impl State {
-    /// Reads the secret, opens the database, creates it if it does not exist, and brings it to the newest version.
+    /// Reads the secrets, opens the database, creates it if it does not exist, and brings it to the newest version.
     ///
     /// # Errors
     /// [`VerificationError::DatabaseUrl`] for a URL of another kind, [`VerificationError::Store`] if the database cannot be opened, and
-    /// what can be wrong with the secret's file. The signing keys are read when they are first needed.
+    /// what can be wrong with the secret file. The signing keys are read when they are first needed.
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self, VerificationError> {
-        let secret = Secret::read(&settings.secret_file)?;
+        let secrets = SecretWatch::open(&settings.secret_file)?;
         let registry = Registry::open(&settings.database, clock)?;
         let signers = Signers::new(&settings.signing_key_dir);
-        Ok(Self { inner: Arc::new(Inner { registry, secret, signers }) })
+        let inner = Inner { registry, secrets, signers };
+        Ok(Self { inner: Arc::new(inner), batch_limit: BATCH_LIMIT })
+    }
+
+    /// The same with another number of codes that one request may issue; 10 unless it is set.
+    #[must_use]
+    pub fn with_batch_limit(self, batch_limit: usize) -> Self {
+        Self { batch_limit, ..self }
     }
 
     /// The verification database.
@@ -42,9 +52,14 @@ impl State {
         self.inner.registry.store()
     }
 
-    /// The secret under which new rows are written.
-    pub(crate) fn secret(&self) -> &Secret {
-        &self.inner.secret
+    /// The secrets that are live now. Each request asks once, so that all of it is under the same ones.
+    pub(crate) fn secrets(&self) -> Arc<Secrets> {
+        self.inner.secrets.secrets()
+    }
+
+    /// How many codes one request may issue.
+    pub(crate) fn batch_limit(&self) -> usize {
+        self.batch_limit
     }
 
     /// The private halves of signing keys.

@@ -177,8 +177,11 @@ async fn introduce(
 ) -> Result<bool, StandaloneError> {
     let id = &plan.authority;
     let is_new = !verification::admin::authorities(verification).await?.iter().any(|known| known.id == *id);
-    let spec = verification::admin::AuthoritySpec { id: id.clone(), ..Default::default() };
-    verification::admin::create_authority(verification, spec).await?;
+    // What an operator has changed about it since stays.
+    if is_new {
+        let spec = verification::admin::AuthoritySpec { id: id.clone(), ..Default::default() };
+        verification::admin::create_authority(verification, spec).await?;
+    }
     let believed = server::admin::authorities(server).await?.into_iter().find(|known| known.id == *id);
     // A side whose database was lost starts anew, and the other one learns of it.
     let keys = match &believed {

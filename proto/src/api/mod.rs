@@ -4,6 +4,7 @@
 //! empty, 0 or false, as apps in the field expect, and refused by the rule that needs it. Base64 comes in any of the standard, raw or
 //! URL alphabets, see [`base64`].
 
+pub mod codes;
 pub mod publish;
 pub mod verification;
 

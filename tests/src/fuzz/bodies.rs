@@ -1,5 +1,6 @@
 //! Request bodies of the services: each as it is, and again as a phone with a good certificate would send it.
 
+use proto::api::codes::{BatchIssueRequest, CodeStatusRequest, ExpireCodeRequest};
 use proto::api::padding::REPLY_BYTES;
 use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
 use proto::api::verification::{CertificateRequest, IssueRequest, VerifyRequest};
@@ -41,16 +42,21 @@ pub fn reports(data: &[u8]) {
     assert_quiet(&post_to_server("/v1/reports", &samples::json(&request)));
 }
 
-/// The three bodies of the verification service: whichever of them the bytes are.
+/// The bodies of the verification service: whichever of them the bytes are.
 pub fn verification(data: &[u8]) {
     assert_quiet(&post_to_verification("/api/verify", data));
     assert_quiet(&post_to_verification("/api/certificate", data));
-    let issued = post_to_verification("/api/issue", data);
-    assert!((200..500).contains(&issued.status), "{}", issued.status);
+    for path in ["/api/issue", "/api/batch-issue", "/api/checkcodestatus", "/api/expirecode"] {
+        let answer = post_to_verification(path, data);
+        assert!((200..500).contains(&answer.status), "{path}: {}", answer.status);
+    }
     for refusal in [
         parse_body::<IssueRequest>(data).err(),
         parse_body::<VerifyRequest>(data).err(),
         parse_body::<CertificateRequest>(data).err(),
+        parse_body::<BatchIssueRequest>(data).err(),
+        parse_body::<CodeStatusRequest>(data).err(),
+        parse_body::<ExpireCodeRequest>(data).err(),
     ] {
         refusal.iter().for_each(assert_plain);
     }

@@ -7,6 +7,7 @@ use ::base64::Engine as _;
 use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::signature::Signer as _;
 use proto::api::base64;
+use proto::api::codes::{BatchIssueRequest, CodeStatusRequest};
 use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
 use proto::api::verification::{CertificateRequest, IssueRequest, VerifyRequest};
 use proto::bundle::{Entry, ExportDigest, Header, Signature, Writer};
@@ -216,7 +217,17 @@ fn verification_bodies() -> Vec<(&'static str, Vec<u8>)> {
     let commitment = base64::encode(commitment_key().commit_keys(&[]).as_bytes());
     let certificate =
         CertificateRequest { token: base64::encode(&[8; 48]), ekeyhmac: commitment, padding: String::new() };
-    vec![("issue", json(&issue)), ("verify", json(&verify)), ("certificate", json(&certificate))]
+    let status = CodeStatusRequest { uuid: issue.uuid.clone(), padding: String::new() };
+    let batch = BatchIssueRequest { codes: vec![issue.clone(), IssueRequest::default()], padding: String::new() };
+    let long = VerifyRequest { code: "abcd efgh-0123-4567".to_owned(), ..verify.clone() };
+    vec![
+        ("issue", json(&issue)),
+        ("batch", json(&batch)),
+        ("status", json(&status)),
+        ("verify", json(&verify)),
+        ("verify-long", json(&long)),
+        ("certificate", json(&certificate)),
+    ]
 }
 
 fn index() -> String {

@@ -80,7 +80,8 @@ fn verification() -> InProcess {
     let app = App::new().app_data(Data::new(state)).configure(verification::routes);
     let app = runtime.block_on(init_service(app));
     let post: Post = Box::new(move |path, body| {
-        let key = if path == "/api/issue" { &admin } else { &device };
+        let is_for_phones = ["/api/verify", "/api/certificate"].contains(&path);
+        let key = if is_for_phones { &device } else { &admin };
         let request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, "application/json"));
         let request = request.insert_header((API_KEY_HEADER, key.as_str())).set_payload(body.to_vec());
         runtime.block_on(async { reply(call_service(&app, request.to_request()).await).await })

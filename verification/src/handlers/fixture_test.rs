@@ -9,9 +9,10 @@ use proto::api::verification::API_KEY_HEADER;
 use serde_json::{Value, json};
 use store::{ApiKeyKind, Clock};
 
-use crate::admin::{self, AuthoritySpec};
+use crate::admin::{self, AuthorityChange, AuthoritySpec, CodeSpec};
 use crate::app::routes;
 use crate::config::{DatabaseSettings, Settings};
+use crate::desk::{self, IssueRequest};
 use crate::state::State;
 
 /// A commitment that nobody looks into.
@@ -33,7 +34,7 @@ pub(crate) struct Desk {
     pub(crate) admin: String,
     /// And those of its app.
     pub(crate) device: String,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// What came back.
@@ -64,7 +65,7 @@ impl Desk {
         let clock = Clock::system();
         let state = State::open(&settings, clock.clone()).expect("opens");
         let (admin, device) = authority(&state, "no", false).await;
-        Self { state, clock, admin, device, _dir: dir }
+        Self { state, clock, admin, device, dir }
     }
 
     /// Sends JSON and checks what holds of every reply to a POST: one size, one type, not to be stored.
@@ -101,6 +102,24 @@ impl Desk {
     pub(crate) async fn code(&self) -> String {
         let answer = self.issue(&json!({ "testType": "confirmed" })).await;
         answer.text("code").to_owned()
+    }
+
+    /// Issues a code for a likely case, in both forms.
+    pub(crate) async fn both_forms(&self) -> (String, String) {
+        let request = IssueRequest { test_type: "likely".to_owned(), ..IssueRequest::default() };
+        let issued = desk::issue(&self.state, "no", request).await.expect("issued");
+        (issued.code, issued.long_code.expect("every new code has one"))
+    }
+
+    /// Has the authority want its codes otherwise.
+    pub(crate) async fn change_codes(&self, codes: CodeSpec) {
+        let change = AuthorityChange { codes, ..AuthorityChange::default() };
+        admin::update_authority(&self.state, "no", change).await.expect("changed");
+    }
+
+    /// Draws a new secret; the older ones stay as long as rows need them. Answers how many are live.
+    pub(crate) async fn rotate(&self) -> usize {
+        admin::rotate_secret(&self.state, &self.dir.path().join("secret")).await.expect("rotated")
     }
 
     /// Claims a code.

@@ -1,6 +1,9 @@
 //! The routes, one file each.
 
+pub(crate) mod batch_issue;
 pub(crate) mod certificate;
+pub(crate) mod check_code_status;
+pub(crate) mod expire_code;
 pub(crate) mod health;
 pub(crate) mod issue;
 pub(crate) mod jwks;

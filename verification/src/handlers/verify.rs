@@ -30,9 +30,14 @@ pub(crate) async fn verify(state: Data<State>, call: Call<Device, VerifyRequest>
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use store::Spelling;
 
     use super::*;
+    use crate::admin::CodeSpec;
     use crate::handlers::fixture_test::{COMMITMENT, Desk, NONCE, authority};
+
+    const CROCKFORD: CodeSpec =
+        CodeSpec { form: Some(Spelling::Crockford), length: None, minutes: None, long_hours: None };
 
     const OTHER_NONCE: &str = "AQECAwQFBgcICQoLDA0ODw==";
 
@@ -174,5 +179,107 @@ mod tests {
             assert!(answer.text("error").starts_with("nonce:"));
         }
         assert_eq!(desk.verify(&json!({ "code": code, "nonce": NONCE })).await.status, 200);
+    }
+
+    #[actix_web::test]
+    async fn the_long_form_claims_a_code_after_the_short_one_has_expired() {
+        let desk = Desk::open().await;
+        let (short, long) = desk.both_forms().await;
+        desk.clock.set_offset(900);
+        assert_eq!(desk.verify(&json!({ "code": short, "nonce": NONCE })).await.refusal(), (400, "code_expired"));
+        let token = desk.verify(&json!({ "code": long, "nonce": NONCE })).await.text("token").to_owned();
+        assert_eq!(desk.certificate(&token, COMMITMENT).await.status, 200);
+        let (_, late) = desk.both_forms().await;
+        desk.clock.set_offset(900 + 86_400);
+        assert_eq!(desk.verify(&json!({ "code": late })).await.refusal(), (400, "code_expired"));
+    }
+
+    #[actix_web::test]
+    async fn a_code_is_one_code_in_both_forms() {
+        let desk = Desk::open().await;
+        let (short, long) = desk.both_forms().await;
+        let token = desk.verify(&json!({ "code": short, "nonce": NONCE })).await.text("token").to_owned();
+        assert_eq!(desk.verify(&json!({ "code": long, "nonce": NONCE })).await.text("token"), token);
+        for code in [short, long] {
+            let other = desk.verify(&json!({ "code": code, "nonce": OTHER_NONCE })).await;
+            assert_eq!(other.refusal(), (400, "code_invalid"));
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_crockford_code_is_read_forgivingly() {
+        let desk = Desk::open().await;
+        desk.change_codes(CROCKFORD).await;
+        // Until one has digits that look like letters.
+        let code = loop {
+            let code = desk.code().await;
+            if code.contains('0') && code.contains('1') {
+                break code;
+            }
+        };
+        assert_eq!(code.len(), 11);
+        let grouped = format!(" {}-{} {}\n", &code[..4], &code[4..8], &code[8..]);
+        let typed = [
+            code.to_lowercase(),
+            grouped,
+            code.replace('0', "O").replace('1', "I"),
+            code.replace('0', "o").replace('1', "l"),
+        ];
+        let token = desk.verify(&json!({ "code": code, "nonce": NONCE })).await.text("token").to_owned();
+        for typed in typed {
+            assert_eq!(desk.verify(&json!({ "code": typed, "nonce": NONCE })).await.text("token"), token, "{typed}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_slip_in_a_crockford_code_leaves_it() {
+        let desk = Desk::open().await;
+        desk.change_codes(CROCKFORD).await;
+        let code = desk.code().await;
+        let slip = format!("{}{}", if code.starts_with('7') { '8' } else { '7' }, &code[1..]);
+        assert_eq!(desk.verify(&json!({ "code": slip })).await.refusal(), (400, "code_invalid"));
+        desk.clock.set_offset(86_390);
+        assert_eq!(desk.verify(&json!({ "code": code })).await.status, 200, "and it lives for a day");
+    }
+
+    #[actix_web::test]
+    async fn codes_that_are_out_keep_their_form_when_the_authority_changes_it() {
+        let desk = Desk::open().await;
+        let digits = desk.code().await;
+        desk.change_codes(CodeSpec { length: Some(12), ..CROCKFORD }).await;
+        let crockford = desk.code().await;
+        assert_eq!(crockford.len(), 13);
+        desk.change_codes(CodeSpec { form: Some(Spelling::Digits), length: Some(10), ..CodeSpec::default() }).await;
+        let longer = desk.code().await;
+        assert_eq!(longer.len(), 10);
+        for code in [digits, crockford, longer] {
+            assert_eq!(desk.verify(&json!({ "code": code })).await.status, 200);
+        }
+    }
+
+    #[actix_web::test]
+    async fn codes_and_tokens_outlive_the_rotation_of_their_secret() {
+        let desk = Desk::open().await;
+        let order = json!({ "testType": "confirmed", "uuid": "0f8fad5b-d9cb-469f-a165-70867728950e" });
+        let waiting = desk.issue(&order).await.text("code").to_owned();
+        let claim = json!({ "code": desk.code().await, "nonce": NONCE });
+        let token = desk.verify(&claim).await.text("token").to_owned();
+        // From the second time on there is one that was current until now although nothing was written under it.
+        assert_eq!([desk.rotate().await, desk.rotate().await, desk.rotate().await], [2, 3, 3]);
+        assert_eq!(desk.issue(&order).await.text("code"), waiting, "the same request still gets the same code");
+        assert_eq!(desk.verify(&claim).await.text("token"), token, "the same phone still gets the same token");
+        assert_eq!(desk.certificate(&token, COMMITMENT).await.status, 200);
+        assert_eq!(desk.verify(&json!({ "code": waiting })).await.status, 200);
+    }
+
+    #[actix_web::test]
+    async fn a_secret_is_dropped_once_nothing_needs_it() {
+        let desk = Desk::open().await;
+        let code = desk.code().await;
+        assert_eq!(desk.rotate().await, 2);
+        assert_eq!(desk.verify(&json!({ "code": code })).await.status, 200);
+        desk.clock.set_offset(4 * 86_400);
+        while desk.state.store().purge(desk.state.now(), 100).await.expect("purged") > 0 {}
+        assert_eq!(desk.rotate().await, 2, "the one that was current until now is kept all the same");
     }
 }

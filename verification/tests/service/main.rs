@@ -3,8 +3,10 @@
 mod http;
 mod service;
 
+mod desk;
 mod program;
 mod racing;
 mod restarting;
+mod rotating;
 mod streaming;
 mod traces;

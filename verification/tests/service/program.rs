@@ -16,7 +16,7 @@ use crate::service::COMMITMENTS;
 const HELP: &str = include_str!("help.txt");
 
 /// The program over the files in `dir`.
-fn program(dir: &Path) -> Command {
+pub(crate) fn program(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_verification"));
     command.current_dir(dir).env_remove("RUST_LOG").env_remove("RUST_BACKTRACE").env_remove("VERIFICATION_LISTEN");
     command.env("VERIFICATION_DATABASE_URL", "sqlite:codes.db");
@@ -24,32 +24,32 @@ fn program(dir: &Path) -> Command {
     command
 }
 
-fn run(dir: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(dir: &Path, arguments: &[&str]) -> Output {
     program(dir).args(arguments).output().expect("ran")
 }
 
 /// Runs a command that succeeds with a line of JSON.
-fn json_of(dir: &Path, arguments: &[&str]) -> Value {
+pub(crate) fn json_of(dir: &Path, arguments: &[&str]) -> Value {
     let output = run(dir, &[&["--json"], arguments].concat());
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// Runs a command that fails and says why.
-fn complaint(dir: &Path, arguments: &[&str]) -> String {
+pub(crate) fn complaint(dir: &Path, arguments: &[&str]) -> String {
     let output = run(dir, arguments);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{arguments:?}");
     String::from_utf8(output.stderr).expect("text")
 }
 
 /// A served program, killed when it is dropped.
-struct Served {
+pub(crate) struct Served {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Served {
-    fn start(dir: &Path) -> Self {
+    pub(crate) fn start(dir: &Path) -> Self {
         let arguments = ["--json", "serve", "--listen", "127.0.0.1:0"];
         let mut child =
             program(dir).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
@@ -76,7 +76,7 @@ impl Drop for Served {
 }
 
 /// Sets an authority up and returns its ADMIN and DEVICE keys.
-fn set_up(dir: &Path) -> [String; 2] {
+pub(crate) fn set_up(dir: &Path) -> [String; 2] {
     json_of(dir, &["secret", "create"]);
     assert_eq!(json_of(dir, &["migrate"])["migrated"], true);
     json_of(dir, &["authority", "create", "--id", "no"]);
@@ -127,7 +127,16 @@ fn commands_say_what_they_did() {
     let dir = dir.path();
     json_of(dir, &["secret", "create"]);
     let created = json_of(dir, &["authority", "create", "--id", "NO", "--issuer", "https://fhi.no", "--require-date"]);
-    let expected = json!({ "id": "no", "issuer": "https://fhi.no", "audience": "pratique", "date_required": true });
+    let expected = json!({
+        "id": "no",
+        "issuer": "https://fhi.no",
+        "audience": "pratique",
+        "date_required": true,
+        "code_form": "digits",
+        "code_length": 8,
+        "code_minutes": 15,
+        "long_code_hours": 24,
+    });
     assert_eq!(created, expected);
     assert_eq!(json_of(dir, &["authority", "list"]), json!([expected]));
 
@@ -189,16 +198,21 @@ fn whoever_only_registers_needs_no_secret() {
 /// The help is the manual. When it changes on purpose, the test writes what it would be now beside it; read it, then keep it.
 #[test]
 fn the_help_is_what_was_read() {
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 14] = [
         &[],
         &["serve"],
         &["migrate"],
         &["authority", "create"],
+        &["authority", "update"],
         &["authority", "list"],
         &["keys", "generate"],
         &["api-key", "create"],
         &["secret"],
         &["secret", "create"],
+        &["secret", "rotate"],
+        &["issue"],
+        &["status"],
+        &["expire"],
     ];
     let mut help = String::new();
     for arguments in commands {

@@ -94,6 +94,22 @@ mod tests {
     }
 
     #[test]
+    fn authorities_of_before_have_the_codes_that_they_had() {
+        let mut connection = Connection::open_in_memory().expect("opened");
+        run(&mut connection, &VERIFICATION[..2]).expect("ran");
+        let old =
+            "INSERT INTO authority (id, issuer, audience, date_required, created_at) VALUES ('no', 'no', 'a', 0, 1)";
+        connection.execute(old, []).expect("inserted");
+        run(&mut connection, VERIFICATION).expect("ran");
+        let style: (String, u8, i64, i64) = connection
+            .query_row("SELECT code_form, code_length, code_life, long_code_life FROM authority", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .expect("read");
+        assert_eq!(style, ("digits".to_owned(), 8, 900, 86_400));
+    }
+
+    #[test]
     fn a_migration_that_fails_changes_nothing() {
         let mut connection = Connection::open_in_memory().expect("opened");
         let broken = [("V1__good", "CREATE TABLE good (a INTEGER)"), ("V2__bad", "CREATE TABLE bad (")];

@@ -1,0 +1,153 @@
+//! `verification authority`: register, change, list.
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use store::{Issuer, Spelling};
+use verification::DatabaseSettings;
+use verification::admin::{self, AuthorityChange, AuthoritySpec, CodeSpec};
+
+use super::session::{no_authority, open, say};
+
+/// What to do with authorities.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuthorityCommand {
+    /// Register an authority. The same again changes nothing.
+    Create(CreateAuthority),
+    /// Change what the flags name about an authority. Codes that are out keep their form and their life.
+    Update(UpdateAuthority),
+    /// List the authorities.
+    List {
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+}
+
+/// Flags of `verification authority create`.
+#[derive(Debug, Args)]
+pub(crate) struct CreateAuthority {
+    #[command(flatten)]
+    database: DatabaseSettings,
+    /// Its id, which phones send as healthAuthorityID: 1 to 64 characters of a to z, 0 to 9, '.', '_' and '-'.
+    #[arg(long)]
+    id: String,
+    /// `iss` of its certificates, if that is not its id.
+    #[arg(long)]
+    issuer: Option<String>,
+    /// `aud` of its certificates; the key server expects the same.
+    #[arg(long, default_value = admin::DEFAULT_AUDIENCE)]
+    audience: String,
+    /// Issue no code without the date of onset or test.
+    #[arg(long)]
+    require_date: bool,
+    #[command(flatten)]
+    codes: CodeFlags,
+}
+
+/// Flags of `verification authority update`.
+#[derive(Debug, Args)]
+pub(crate) struct UpdateAuthority {
+    #[command(flatten)]
+    database: DatabaseSettings,
+    /// Which authority.
+    #[arg(long)]
+    id: String,
+    /// `iss` of its certificates; tell the key server, too.
+    #[arg(long)]
+    issuer: Option<String>,
+    /// `aud` of its certificates; the key server expects the same.
+    #[arg(long)]
+    audience: Option<String>,
+    /// Whether to issue no code without the date of onset or test.
+    #[arg(long, value_name = "BOOL")]
+    require_date: Option<bool>,
+    #[command(flatten)]
+    codes: CodeFlags,
+}
+
+/// How the authority wants its codes.
+#[derive(Debug, Args)]
+struct CodeFlags {
+    /// What short codes are written with: digits, as apps in the field expect (8 of them, for 15 minutes), or crockford (10 letters and
+    /// digits that are not taken for one another, and a check character, for 24 hours). Eight digits by custom.
+    #[arg(long, value_name = "FORM")]
+    code_form: Option<Spelling>,
+    /// How many characters a short code has: 8 to 12 digits; 10 to 16 crockford characters, the check character not counted.
+    #[arg(long, value_name = "CHARACTERS")]
+    code_length: Option<u8>,
+    /// How long a short code can be claimed, in minutes: 5 to 60 of digits, 5 to 1440 of crockford characters.
+    #[arg(long, value_name = "MINUTES")]
+    code_minutes: Option<u32>,
+    /// How long the long code of a link can be claimed, in hours: 1 to 24, no shorter than short codes; 24 by custom.
+    #[arg(long, value_name = "HOURS")]
+    long_code_hours: Option<u32>,
+}
+
+impl From<CodeFlags> for CodeSpec {
+    fn from(flags: CodeFlags) -> Self {
+        let CodeFlags { code_form, code_length, code_minutes, long_code_hours } = flags;
+        Self { form: code_form, length: code_length, minutes: code_minutes, long_hours: long_code_hours }
+    }
+}
+
+/// Runs one of them.
+pub(crate) async fn run(command: AuthorityCommand, json: bool) -> anyhow::Result<()> {
+    match command {
+        AuthorityCommand::Create(flags) => create(flags, json).await,
+        AuthorityCommand::Update(flags) => update(flags, json).await,
+        AuthorityCommand::List { database } => list(&database, json).await,
+    }
+}
+
+async fn create(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
+    let CreateAuthority { database, id, issuer, audience, require_date, codes } = flags;
+    let spec = AuthoritySpec { id, issuer, audience: Some(audience), date_required: require_date, codes: codes.into() };
+    let created = admin::create_authority(&open(&database)?, spec).await;
+    let authority =
+        created.context("the authority was not created; verification authority update changes one that exists")?;
+    let next = format!("Next: verification keys generate --authority {}", authority.id);
+    say(json, to_json(&authority), &format!("{}\n{next}", to_text(&authority)))
+}
+
+async fn update(flags: UpdateAuthority, json: bool) -> anyhow::Result<()> {
+    let UpdateAuthority { database, id, issuer, audience, require_date, codes } = flags;
+    let change = AuthorityChange { issuer, audience, date_required: require_date, codes: codes.into() };
+    let updated = admin::update_authority(&open(&database)?, &id, change).await;
+    let authority = updated.with_context(|| no_authority(&id))?;
+    say(json, to_json(&authority), &to_text(&authority))
+}
+
+async fn list(database: &DatabaseSettings, json: bool) -> anyhow::Result<()> {
+    let authorities = admin::authorities(&open(database)?).await?;
+    let text = if authorities.is_empty() {
+        "There is no authority yet; see verification authority create --help.".to_owned()
+    } else {
+        authorities.iter().map(to_text).collect::<Vec<_>>().join("\n")
+    };
+    say(json, Value::Array(authorities.iter().map(to_json).collect()), &text)
+}
+
+fn to_json(authority: &Issuer) -> Value {
+    json!({
+        "id": authority.id,
+        "issuer": authority.issuer,
+        "audience": authority.audience,
+        "date_required": authority.date_required,
+        "code_form": authority.codes.spelling.as_str(),
+        "code_length": authority.codes.length,
+        "code_minutes": authority.codes.life / 60,
+        "long_code_hours": authority.codes.long_life / 3_600,
+    })
+}
+
+fn to_text(authority: &Issuer) -> String {
+    let Issuer { id, issuer, audience, date_required, codes } = authority;
+    let date = if *date_required { ", wants a date" } else { "" };
+    let written = match codes.spelling {
+        Spelling::Digits => "digits",
+        Spelling::Crockford => "Crockford characters and a check character",
+    };
+    let (length, minutes, hours) = (codes.length, codes.life / 60, codes.long_life / 3_600);
+    let codes = format!("codes of {length} {written} for {minutes} min, of links for {hours} h");
+    format!("{id}  issuer {issuer}, audience {audience}{date}, {codes}")
+}

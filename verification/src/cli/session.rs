@@ -1,0 +1,39 @@
+//! What every command does first and last: open the database or the service, say what happened.
+
+use std::io::Write;
+
+use anyhow::Context;
+use serde_json::Value;
+use store::Clock;
+use verification::{DatabaseSettings, Registry, Settings, State};
+
+/// Opens what commands need that neither issue nor serve: no secret, no signing key.
+pub(crate) fn open(database: &DatabaseSettings) -> anyhow::Result<Registry> {
+    Registry::open(database, Clock::system())
+        .context("cannot open the verification database; check --database-url or VERIFICATION_DATABASE_URL")
+}
+
+/// Opens the service as a whole.
+pub(crate) fn open_service(settings: &Settings) -> anyhow::Result<State> {
+    State::open(settings, Clock::system()).context(
+        "cannot open the verification service; check --database-url and --secret-file, \
+         and make a secret with verification secret create if there is none yet",
+    )
+}
+
+/// One result on stdout: JSON on one line, or words.
+pub(crate) fn say(as_json: bool, value: Value, text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if as_json {
+        writeln!(out, "{value}")?
+    } else {
+        writeln!(out, "{text}")?
+    };
+    out.flush()?;
+    Ok(())
+}
+
+/// What to look at when an authority is not there.
+pub(crate) fn no_authority(authority: &str) -> String {
+    format!("nothing was done for {authority}; verification authority list shows which authorities there are")
+}
