@@ -17,6 +17,9 @@ const COLUMNS: [&str; 6] = ["testType", "symptomDate", "testDate", "tzOffset", "
 /// Those that a list of codes has; a row has either a code or an error.
 const RESULTS: [&str; 7] = ["uuid", "code", "expires_at", "long_code", "long_expires_at", "error_code", "error"];
 
+/// The code of a failure that is ours.
+const INTERNAL: &str = "internal_error";
+
 /// Where from and where to.
 pub(super) struct Lists {
     /// The list of people.
@@ -50,13 +53,11 @@ pub(super) async fn run(state: &State, authority: &str, lists: &Lists) -> anyhow
     if refused > 0 { bail!("not every row has a code; error_code says why") } else { Ok(()) }
 }
 
-/// The code of a failure that is ours.
-const INTERNAL: &str = "internal_error";
-
 /// Reads all of it first, so that a list that cannot be read to its end issues nothing.
 fn read(path: &Path) -> anyhow::Result<Vec<IssueRequest>> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path)?;
-    let columns = reader.headers().with_context(|| format!("cannot read {}", path.display()))?;
+    let unreadable = || format!("cannot read {}", path.display());
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).with_context(unreadable)?;
+    let columns = reader.headers().with_context(unreadable)?;
     if columns.iter().any(|column| !COLUMNS.contains(&column)) || !columns.iter().any(|column| column == COLUMNS[0]) {
         bail!("the first row of {} must name testType and may name {}", path.display(), COLUMNS[1..].join(", "));
     }

@@ -12,6 +12,8 @@ use proto::gaen::{Observation, Observations, TemporaryExposureKey};
 use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
 use proto::{Interval, Kind, index};
 use store::{Clock, chance};
+use verification::admin::{AuthorityChange, CodeSpec, update_authority};
+use verification::{DatabaseSettings, Registry};
 
 use crate::files::{bundles, mode, pratique};
 use crate::served::{Served, wait_for};
@@ -122,6 +124,25 @@ async fn a_restart_keeps_authority_keys_and_feeds() {
     let served = Served::start(dir.path());
     assert_ne!(served.text("/api_keys/admin"), keys);
     assert_eq!(served.issue().len(), 8);
+    assert!(served.stop("-TERM").success());
+}
+
+#[tokio::test]
+async fn what_an_operator_changes_about_the_authority_outlives_a_restart() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start(dir.path());
+    let authority = served.text("/health_authority_id").to_owned();
+    assert!(served.stop("-TERM").success());
+
+    let database_url = format!("sqlite:{}", dir.path().join("db/verification.sqlite").display());
+    let registry = Registry::open(&DatabaseSettings { database_url }, Clock::system()).expect("opens");
+    let codes = CodeSpec { length: Some(10), ..CodeSpec::default() };
+    let change = AuthorityChange { codes, ..AuthorityChange::default() };
+    update_authority(&registry, &authority, change).await.expect("changed");
+    drop(registry);
+
+    let served = Served::start(dir.path());
+    assert_eq!(served.issue().len(), 10);
     assert!(served.stop("-TERM").success());
 }
 
