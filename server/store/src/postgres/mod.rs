@@ -13,4 +13,18 @@ mod key_store;
 mod authorities;
 mod feeds;
 
+mod gaen;
+mod keys;
+mod kind;
+mod tables;
+mod tcn;
+
+mod bundle_rows;
+mod bundles;
+mod listing;
+mod members;
+mod progress;
+mod seal;
+mod waiting;
+
 pub use key_store::PostgresKeyStore;
