@@ -36,7 +36,7 @@ pub use keys::{
     AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RELEASE_GRAIN, REPLAY_GUARD, RawKey, release_at,
 };
 pub use member_digest::MemberDigest;
-pub use postgres::PostgresKeyStore;
+pub use postgres::{PostgresCodeStore, PostgresKeyStore};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 
 /// The key database, as server and exporter use it.

@@ -4,11 +4,12 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::error::StoreError;
 
-/// Whether the same transaction may succeed if it is tried again: others were in its way.
+/// Whether the same transaction may succeed if it is tried again: others were in its way. One of them may have committed a row after this one
+/// had looked whether there is one; the next time it sees that row.
 pub(super) fn is_conflict(error: &tokio_postgres::Error) -> bool {
-    error
-        .code()
-        .is_some_and(|code| [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
+    const CONFLICTS: [SqlState; 3] =
+        [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::UNIQUE_VIOLATION];
+    error.code().is_some_and(|code| CONFLICTS.contains(code))
 }
 
 impl From<tokio_postgres::Error> for StoreError {

@@ -28,6 +28,13 @@ pub(super) const KEYS: Database = Database {
     embedded: &[("V1__keys", include_str!("../../migrations/postgres/keys/V1__keys.sql"))],
 };
 
+/// The verification database.
+pub(super) const VERIFICATION: Database = Database {
+    command: "verification migrate",
+    history: "refinery_verification_history",
+    embedded: &[("V1__codes", include_str!("../../migrations/postgres/verification/V1__codes.sql"))],
+};
+
 /// Guards all migrations of a database: two at once would both find the same work to do.
 const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('pratique migrations', 0))";
 

@@ -27,4 +27,11 @@ mod progress;
 mod seal;
 mod waiting;
 
+mod codes;
+mod issuers;
+
+#[cfg(test)]
+mod conflicts;
+
+pub use codes::PostgresCodeStore;
 pub use key_store::PostgresKeyStore;

@@ -11,7 +11,7 @@ use super::pool::Pool;
 use crate::error::StoreError;
 
 /// How often a transaction is tried: PostgreSQL ends one of two that wait for each other, and the other goes on.
-const ATTEMPTS: u32 = 5;
+pub(super) const ATTEMPTS: u32 = 5;
 
 /// What a statement is given for `$1`, `$2` and so on.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
