@@ -25,7 +25,9 @@ async fn main() -> anyhow::Result<()> {
     match command {
         Command::Serve(flags) => serve(flags, json).await,
         Command::Migrate { database } => {
-            open(&database)?;
+            store::migrate_code_store(&database.database_url).await.context(
+                "cannot migrate the verification database; check --database-url or VERIFICATION_DATABASE_URL",
+            )?;
             say(json, json!({ "migrated": true }), "The database is at the newest version.")
         }
         Command::Authority(AuthorityCommand::Create(flags)) => create_authority(flags, json).await,
@@ -37,20 +39,21 @@ async fn main() -> anyhow::Result<()> {
 }
 
 /// What commands that only register need: no secret, no signing key.
-fn open(database: &DatabaseSettings) -> anyhow::Result<Registry> {
+async fn open(database: &DatabaseSettings) -> anyhow::Result<Registry> {
     Registry::open(database, Clock::system())
+        .await
         .context("cannot open the verification database; check --database-url or VERIFICATION_DATABASE_URL")
 }
 
-fn open_service(settings: &Settings) -> anyhow::Result<State> {
-    State::open(settings, Clock::system()).context(
+async fn open_service(settings: &Settings) -> anyhow::Result<State> {
+    State::open(settings, Clock::system()).await.context(
         "cannot open the verification service; check --database-url and --secret-file, \
          and make a secret with verification secret create if there is none yet",
     )
 }
 
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
-    let state = open_service(&flags.settings)?;
+    let state = open_service(&flags.settings).await?;
     if let Err(error) = admin::check_signing_keys(&state).await {
         tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");
     }
@@ -67,7 +70,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
 }
 
 async fn create_authority(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
-    let registry = open(&flags.database)?;
+    let registry = open(&flags.database).await?;
     let CreateAuthority { id, issuer, audience, require_date, .. } = flags;
     let spec = AuthoritySpec { id, issuer, audience: Some(audience), date_required: require_date };
     let authority = admin::create_authority(&registry, spec).await.context("the authority was not created")?;
@@ -76,7 +79,7 @@ async fn create_authority(flags: CreateAuthority, json: bool) -> anyhow::Result<
 }
 
 async fn list_authorities(database: &DatabaseSettings, json: bool) -> anyhow::Result<()> {
-    let authorities = admin::authorities(&open(database)?).await?;
+    let authorities = admin::authorities(&open(database).await?).await?;
     let text = if authorities.is_empty() {
         "There is no authority yet; see verification authority create --help.".to_owned()
     } else {
@@ -87,7 +90,7 @@ async fn list_authorities(database: &DatabaseSettings, json: bool) -> anyhow::Re
 
 async fn generate_key(flags: GenerateKey, json: bool) -> anyhow::Result<()> {
     let GenerateKey { database, signing_key_dir, authority, public_key } = flags;
-    let made = admin::create_signing_key_in(&open(&database)?, &signing_key_dir, &authority).await;
+    let made = admin::create_signing_key_in(&open(&database).await?, &signing_key_dir, &authority).await;
     let (key, private) = made.with_context(|| no_authority(&authority))?;
     let pem = key.to_pem();
     if let Some(path) = &public_key {
@@ -110,8 +113,9 @@ async fn generate_key(flags: GenerateKey, json: bool) -> anyhow::Result<()> {
 
 async fn create_api_key(flags: CreateApiKey, json: bool) -> anyhow::Result<()> {
     let CreateApiKey { database, authority, kind } = flags;
-    let key =
-        admin::create_api_key(&open(&database)?, &authority, kind).await.with_context(|| no_authority(&authority))?;
+    let key = admin::create_api_key(&open(&database).await?, &authority, kind)
+        .await
+        .with_context(|| no_authority(&authority))?;
     let value = json!({ "authority": authority, "kind": kind.as_str(), "api_key": key.as_str() });
     // The key stands alone on stdout, so that a shell can take it.
     eprintln!("To be sent as X-API-Key. It is shown this once.");

@@ -25,14 +25,14 @@ struct Inner {
 }
 
 impl State {
-    /// Reads the secret, opens the database, creates it if it does not exist, and brings it to the newest version.
+    /// Reads the secret and opens the database. A SQLite file is created if it does not exist, and brought to the newest version.
     ///
     /// # Errors
-    /// [`VerificationError::DatabaseUrl`] for a URL of another kind, [`VerificationError::Store`] if the database cannot be opened, and
-    /// what can be wrong with the secret's file. The signing keys are read when they are first needed.
-    pub fn open(settings: &Settings, clock: Clock) -> Result<Self, VerificationError> {
+    /// [`VerificationError::Store`] if the database cannot be opened, and what can be wrong with the secret's file. The signing keys are read
+    /// when they are first needed.
+    pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, VerificationError> {
         let secret = Secret::read(&settings.secret_file)?;
-        let registry = Registry::open(&settings.database, clock)?;
+        let registry = Registry::open(&settings.database, clock).await?;
         let signers = Signers::new(&settings.signing_key_dir);
         Ok(Self { inner: Arc::new(Inner { registry, secret, signers }) })
     }

@@ -20,6 +20,8 @@ mod database_url;
 mod postgres;
 mod sqlite;
 
+mod open;
+
 pub use authorities::{Authorities, Authority, AuthorityKey};
 pub use bundles::{
     BundleRow, Bundles, Derived, Listing, Member, MemberCursor, Members, SealOutcome, SealPolicy, Waiting,
@@ -36,6 +38,7 @@ pub use keys::{
     AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RELEASE_GRAIN, REPLAY_GUARD, RawKey, release_at,
 };
 pub use member_digest::MemberDigest;
+pub use open::{migrate_code_store, migrate_key_store, open_code_store, open_key_store};
 pub use postgres::{PostgresCodeStore, PostgresKeyStore};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 

@@ -33,7 +33,7 @@ pub(super) const TABLES: Tables = Tables {
             rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version)
         SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, revised, class, key,
             rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version
-        FROM ordered ORDER BY place",
+        FROM ordered ORDER BY revised, class, key",
     settle: "-- gaen_key::settle
         WITH settled AS (
             DELETE FROM gaen_fresh USING gaen_publication AS sealed
@@ -65,7 +65,8 @@ pub(super) const TABLES: Tables = Tables {
     read,
 };
 
-/// Writes, of some keys, those that are not known, with a waiting publication in each feed: if all feeds exist, of which it yields how many do.
+/// Writes, of some keys, those that are not known, with a waiting publication in each feed: if all feeds exist, of which it yields how many do. Whether a
+/// key is known is a subquery rather than a join, so that each is looked up in the index whatever the planner believes about the table.
 pub(super) const ACCEPT: &str = "-- keys::accept_keys
     WITH wanted AS (
         SELECT id FROM feed WHERE path = ANY ($1::text[]) AND kind = 'gaen'
@@ -80,7 +81,7 @@ pub(super) const ACCEPT: &str = "-- keys::accept_keys
         SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
             onset, onset_source, $15, $16, $17, $18
         FROM given
-        WHERE (SELECT count(*) FROM wanted) = $2 AND NOT EXISTS (SELECT FROM gaen_key WHERE gaen_key.key = given.key)
+        WHERE (SELECT count(*) FROM wanted) = $2 AND (SELECT true FROM gaen_key WHERE gaen_key.key = given.key) IS NULL
         ORDER BY key
         ON CONFLICT DO NOTHING RETURNING key
     ), waiting AS (

@@ -18,6 +18,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENT_TIMEOUT: u32 = 60_000;
 /// How long a transaction may sit idle, in milliseconds: its program hangs, while others wait for its locks.
 const IDLE_TIMEOUT: u32 = 60_000;
+/// Rows are found through indexes: tables here grow from nothing to hundreds of thousands of rows in one transaction, and a plan that was made
+/// for an empty table would read all of a full one, until PostgreSQL counts again.
+const PLANS: &str = "-c enable_seqscan=off";
 /// How often the first connection is tried: for about half a minute, since database and program often start together.
 const FIRST_ATTEMPTS: u32 = 10;
 /// How long after the first failure it is tried again; every further wait is twice as long, up to the longest.
@@ -56,7 +59,7 @@ impl Pool {
         // What the URL says comes last and so prevails.
         let said = config.get_options().unwrap_or_default();
         let options = format!(
-            "-c statement_timeout={STATEMENT_TIMEOUT} -c idle_in_transaction_session_timeout={IDLE_TIMEOUT} {said}"
+            "-c statement_timeout={STATEMENT_TIMEOUT} -c idle_in_transaction_session_timeout={IDLE_TIMEOUT} {PLANS} {said}"
         );
         config.options(options.trim_end());
         if config.get_connect_timeout().is_none() {

@@ -32,8 +32,12 @@ pub(super) struct Given<'a> {
 /// it had the lock, in every statement the same, and what is committed later is left for the next one. The lock is one for all feeds: what a
 /// seal claims may wait in others too.
 pub(super) async fn seal(tx: &Transaction<'_>, given: &Given<'_>) -> Result<SealOutcome, StoreError> {
+    // A seal takes most of the tables that it reads: it reads them from end to end, joins them at once, and sorts in memory.
     const LOCK: &str = "-- bundles::seal (lock)
-        LOCK TABLE seal_lock IN EXCLUSIVE MODE";
+        LOCK TABLE seal_lock IN EXCLUSIVE MODE;
+        SET LOCAL enable_seqscan = on;
+        SET LOCAL enable_nestloop = off;
+        SET LOCAL work_mem = '128MB'";
     tx.command(LOCK).await?;
     let Given { feed, policy, clock } = *given;
     let row = feeds::find(tx, feed, clock).await?;

@@ -32,7 +32,7 @@ pub(super) const TABLES: Tables = Tables {
             signed_report, report_type, report_class, revision, policy_version)
         SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, revised, class, rvk,
             signed_report, report_type, report_class, revision, policy_version
-        FROM ordered ORDER BY place",
+        FROM ordered ORDER BY revised, class, rvk",
     settle: "-- tcn_report::settle
         WITH settled AS (
             DELETE FROM tcn_fresh USING tcn_publication AS sealed
@@ -71,7 +71,7 @@ pub(super) const ACCEPT: &str = "-- keys::accept_reports
         INSERT INTO tcn_fresh (rvk, signed_report, raw_report_type, authority, kid, origin, received_hour)
         SELECT rvk, signed_report, report_type, $9, $10, $11, $12
         FROM given
-        WHERE (SELECT count(*) FROM wanted) = $2 AND NOT EXISTS (SELECT FROM tcn_report WHERE tcn_report.rvk = given.rvk)
+        WHERE (SELECT count(*) FROM wanted) = $2 AND (SELECT true FROM tcn_report WHERE tcn_report.rvk = given.rvk) IS NULL
         ORDER BY rvk
         ON CONFLICT DO NOTHING RETURNING rvk
     ), waiting AS (

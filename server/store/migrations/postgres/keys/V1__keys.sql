@@ -213,7 +213,7 @@ COMMENT ON COLUMN tcn_report.origin IS 'Who received it.';
 -- does not see: it began earlier. The trigger does, and has the statement tried again, which then finds the key known.
 CREATE FUNCTION gaen_fresh_is_not_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM added JOIN gaen_key USING (key)) THEN
+    IF EXISTS (SELECT FROM added WHERE (SELECT true FROM gaen_key WHERE gaen_key.key = added.key)) THEN
         RAISE EXCEPTION 'a key was sealed meanwhile' USING ERRCODE = 'serialization_failure';
     END IF;
     RETURN NULL;
@@ -224,7 +224,7 @@ CREATE TRIGGER gaen_fresh_is_not_sealed AFTER INSERT ON gaen_fresh REFERENCING N
 
 CREATE FUNCTION tcn_fresh_is_not_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM added JOIN tcn_report USING (rvk)) THEN
+    IF EXISTS (SELECT FROM added WHERE (SELECT true FROM tcn_report WHERE tcn_report.rvk = added.rvk)) THEN
         RAISE EXCEPTION 'a report was sealed meanwhile' USING ERRCODE = 'serialization_failure';
     END IF;
     RETURN NULL;
