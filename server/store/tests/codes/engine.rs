@@ -76,7 +76,8 @@ impl Engine for Postgres {
     }
 }
 
-fn parse(url: &str) -> PostgresUrl {
+/// What the programs make of the URL of a server.
+pub(crate) fn parse(url: &str) -> PostgresUrl {
     match url.parse() {
         Ok(DatabaseUrl::Postgres(url)) => *url,
         other => panic!("no PostgreSQL: {other:?}"),

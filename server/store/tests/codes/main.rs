@@ -9,6 +9,8 @@ mod forgetting;
 mod issuers;
 mod issuing;
 
+mod server;
+
 /// Runs every promise on each engine, each on a database of its own.
 macro_rules! promises {
     ($($module:ident { $($promise:ident,)* })*) => {
