@@ -89,8 +89,8 @@ async fn meet(pool: &Pool, mode: Mode, steps: [((&str, bool), &str); 2]) -> u32 
 async fn one_of_two_that_wait_for_each_other_runs_again() {
     let (_database, pool) = bank().await;
     let steps = [(("first", true), "second"), (("second", true), "first")];
-    // Both give way if both look for a circle at the same moment.
-    assert!((3..=4).contains(&meet(&pool, Mode::Write, steps).await));
+    // Both give way if both look for a circle at the same moment, and they may meet again.
+    assert!(meet(&pool, Mode::Write, steps).await >= 3);
     assert_eq!(balances(&pool).await, [2, 2]);
 }
 
