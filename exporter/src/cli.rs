@@ -154,7 +154,7 @@ async fn dispatch(command: Command) -> u8 {
 }
 
 async fn once(args: &OnceArgs) -> u8 {
-    let done = match Exporter::open(&args.settings, Clock::system()) {
+    let done = match Exporter::open(&args.settings, Clock::system()).await {
         Ok(exporter) => exporter.once().await,
         Err(why) => Err(why),
     };

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use proto::bundle::{MAX_KEYS, MAX_REPORTS, SigningKeyId};
 use proto::{Feed, Kind, Malformed, Region};
+use store::DatabaseUrl;
 
 use crate::error::ExportError;
 
@@ -19,7 +20,8 @@ const MAXIMUM_BYTES: usize = 15_000_000;
 /// Where keys come from, where bundles go, and how large a bundle is.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
-    /// The key database that the server writes: `sqlite:PATH`.
+    /// The key database that the server writes: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`. A connection over a network needs
+    /// TLS unless the URL ends with `?sslmode=disable`; `?sslrootcert=FILE` names the authority that signed the database's certificate.
     #[arg(long, env = "EXPORTER_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
 
@@ -108,24 +110,6 @@ impl Settings {
     }
 }
 
-/// Which database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    /// A SQLite file.
-    Sqlite(PathBuf),
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = Malformed;
-
-    fn from_str(url: &str) -> Result<Self, Malformed> {
-        match url.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
-            _ => Err(Malformed::new("database-url", "must be sqlite:PATH")),
-        }
-    }
-}
-
 /// A bucket by name and URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketSpec {
@@ -208,9 +192,6 @@ mod tests {
             "m=file://host/x",
         ] {
             assert_eq!(text.parse::<BucketSpec>().expect_err(text).field, "bucket");
-        }
-        for text in ["", "sqlite:", "postgres://x", "keys.db"] {
-            assert_eq!(text.parse::<DatabaseUrl>().expect_err(text).field, "database-url");
         }
         assert_eq!("NO".parse::<RegionKeyId>().expect_err("no id").field, "key-id");
         assert_eq!("no=242".parse::<RegionKeyId>().expect_err("lower case").field, "region");

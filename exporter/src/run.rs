@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proto::Feed;
-use store::{BundleRow, Clock, KeyStore, SealOutcome, SqliteKeyStore};
+use store::{BundleRow, Clock, DatabaseUrl, KeyStore, SealOutcome};
 
 use crate::bucket::{Bucket, DirectoryBucket};
-use crate::config::{BucketUrl, DatabaseUrl, Settings};
+use crate::config::{BucketUrl, Settings};
 use crate::derive::derive;
 use crate::error::ExportError;
 use crate::listing::list;
@@ -34,8 +34,8 @@ impl Exporter {
     /// # Errors
     /// [`ExportError::GiveUp`] if the database does not exist, a bucket cannot be opened, or two have one name; what the store says of its
     /// database.
-    pub fn open(settings: &Settings, clock: Clock) -> Result<Self, ExportError> {
-        let store = open_store(&settings.database_url, clock)?;
+    pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, ExportError> {
+        let store = open_store(&settings.database_url, clock).await?;
         let mut exporter = Self {
             settings: settings.clone(),
             store,
@@ -180,13 +180,13 @@ impl Exporter {
 }
 
 /// The database is the server's to make: a new one at a path that was mistyped would be sealed for ever without a key in it.
-fn open_store(url: &DatabaseUrl, clock: Clock) -> Result<Arc<dyn KeyStore>, ExportError> {
+async fn open_store(url: &DatabaseUrl, clock: Clock) -> Result<Arc<dyn KeyStore>, ExportError> {
     match url {
         DatabaseUrl::Sqlite(path) if !path.exists() => Err(ExportError::GiveUp(format!(
             "database-url: {} does not exist; the server makes it when it starts",
             path.display()
         ))),
-        DatabaseUrl::Sqlite(path) => Ok(Arc::new(SqliteKeyStore::open(path, clock)?)),
+        _ => Ok(store::open_key_store(url, clock).await?),
     }
 }
 

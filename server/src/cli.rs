@@ -37,7 +37,8 @@ Log lines go to standard error; RUST_LOG sets what is logged (for instance debug
 pub(crate) enum Command {
     /// Serve phones until SIGTERM or SIGINT; requests that are under way are finished first.
     Serve(Serve),
-    /// Create the database or bring it to the newest version. `serve` and `authority` do so too when they open a SQLite file.
+    /// Create the tables or bring them to the newest version. `serve` and `authority` do so too when they open a SQLite file; on PostgreSQL
+    /// the database's owner runs this, and also `authority`.
     Migrate {
         #[command(flatten)]
         settings: Settings,

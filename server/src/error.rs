@@ -6,9 +6,6 @@ use store::StoreError;
 /// The server cannot be opened or administered like this.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// The database URL is not one that this program understands. The URL is not repeated: it may hold a password.
-    #[error("the database URL must be sqlite:PATH, for instance sqlite:/var/lib/pratique/keys.db")]
-    DatabaseUrl,
     /// Something about an authority is not as it must be.
     #[error(transparent)]
     Malformed(#[from] Malformed),

@@ -22,7 +22,9 @@ async fn main() -> anyhow::Result<()> {
     match command {
         Command::Serve(flags) => serve(flags, json).await,
         Command::Migrate { settings } => {
-            open(&settings)?;
+            store::migrate_key_store(&settings.database_url)
+                .await
+                .context("cannot migrate the key database; check --database-url or SERVER_DATABASE_URL")?;
             say(json, json!({ "migrated": true }), "The database is at the newest version.");
             Ok(())
         }
@@ -32,14 +34,15 @@ async fn main() -> anyhow::Result<()> {
 }
 
 /// Opens the database with the system's clock.
-fn open(settings: &Settings) -> anyhow::Result<State> {
+async fn open(settings: &Settings) -> anyhow::Result<State> {
     State::open(settings, Clock::system())
+        .await
         .context("cannot open the key database; check --database-url or SERVER_DATABASE_URL")
 }
 
 /// Serves until a signal comes and the requests that are under way then are answered.
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
-    let state = open(&flags.settings)?;
+    let state = open(&flags.settings).await?;
     if admin::authorities(&state).await?.is_empty() {
         tracing::warn!("no authority is known, so every upload will be refused; see `server authority add --help`");
     }
@@ -57,7 +60,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
 /// Believes an authority from now on; a server that runs on the same database needs no restart.
 async fn add(flags: Add, json: bool) -> anyhow::Result<()> {
     let keys = flags.public_key.iter().map(|path| read_public_key(path)).collect::<Result<_, _>>()?;
-    let state = open(&flags.settings)?;
+    let state = open(&flags.settings).await?;
     let Add { id, issuer, audience, region: regions, .. } = flags;
     let spec = AuthoritySpec { id, issuer, audience: Some(audience), regions, keys };
     let authority = admin::register_authority(&state, spec).await.context("the authority was not added")?;
@@ -75,7 +78,7 @@ fn read_public_key(path: &Path) -> anyhow::Result<CertificateKey> {
 }
 
 async fn list(settings: &Settings, json: bool) -> anyhow::Result<()> {
-    let authorities = admin::authorities(&open(settings)?).await?;
+    let authorities = admin::authorities(&open(settings).await?).await?;
     let text = if authorities.is_empty() {
         "No certificates are believed yet; see server authority add --help.".to_owned()
     } else {

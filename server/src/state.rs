@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proto::Timestamp;
-use store::{Clock, KeyStore, SqliteKeyStore};
+use store::{Clock, KeyStore};
 
 use crate::config::Settings;
 use crate::error::ServerError;
@@ -16,13 +16,13 @@ pub struct State {
 }
 
 impl State {
-    /// Opens the database, creates it if it does not exist, and brings it to the newest version.
+    /// Opens the database. A SQLite file is created if it does not exist, and brought to the newest version.
     ///
     /// # Errors
-    /// [`ServerError::DatabaseUrl`] for a URL of another kind, [`ServerError::Store`] if the database cannot be opened.
-    pub fn open(settings: &Settings, clock: Clock) -> Result<Self, ServerError> {
-        let store = SqliteKeyStore::open(&settings.database_file()?, clock.clone())?;
-        Ok(Self { store: Arc::new(store), clock })
+    /// [`ServerError::Store`] if the database cannot be opened.
+    pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, ServerError> {
+        let store = store::open_key_store(&settings.database_url, clock.clone()).await?;
+        Ok(Self { store, clock })
     }
 
     /// The key database.

@@ -174,7 +174,7 @@ impl Scene {
     async fn run_again(&self, buckets: &[&str]) -> anyhow::Result<()> {
         let clock = Clock::system();
         clock.set_offset(CLOCK_OFFSET);
-        let mut exporter = Exporter::open(&settings(&self.database(), self.keys())?, clock)?;
+        let mut exporter = Exporter::open(&settings(&self.database(), self.keys())?, clock).await?;
         for name in buckets {
             exporter = exporter.with_bucket(name, Arc::new(DirectoryBucket::open(&self.root.join(name))?));
         }

@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::Context as _;
 use exporter::Settings;
+use store::DatabaseUrl;
 
 /// Seconds by which the clock of a stepping exporter is late. It always stands before the end of the newest bundle, so the times of its own
 /// bundles follow from that end alone and not from when the test runs.
@@ -16,7 +17,7 @@ pub const CLOCK_OFFSET: i64 = -7_200;
 /// # Errors
 /// If the path of the database is none that fits into a URL.
 pub fn settings(database: &Path, keys: PathBuf) -> anyhow::Result<Settings> {
-    let url = format!("sqlite:{}", database.display()).parse()?;
+    let url = DatabaseUrl::Sqlite(database.to_owned());
     let small = Settings { minimum_keys: 1, minimum_reports: 1, ..Settings::new(url, keys) };
     Ok(Settings { maximum_keys: 15, maximum_reports: 5, ..small })
 }

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use client::Trust;
-use exporter::config::{BucketSpec, BucketUrl, DatabaseUrl};
+use exporter::config::{BucketSpec, BucketUrl};
 use exporter::keys::KeyPurpose;
 use exporter::{Exporter, Report};
 use proto::bundle::{BundleKey, Limits};
 use proto::note::NoteVerifier;
 use proto::{Feed, Region, Timestamp};
-use store::{ApiKeyKind, Clock};
+use store::{ApiKeyKind, Clock, DatabaseUrl};
 use tempfile::TempDir;
 
 use crate::authority::Authority;
@@ -51,7 +51,7 @@ impl System {
         set(&clock, now);
         std::fs::create_dir(directory.path().join("cdn"))?;
         verification::Settings::create_secret(&directory.path().join(SECRET_FILE))?;
-        Self::open(directory, clock)
+        Self::open(directory, clock).await
     }
 
     /// Stops both services and starts them again on what they have stored. Their ports are others than before.
@@ -63,20 +63,20 @@ impl System {
         for service in [verification, server, cdn] {
             service.stop().await;
         }
-        Self::open(directory, clock)
+        Self::open(directory, clock).await
     }
 
-    fn open(directory: TempDir, clock: Clock) -> anyhow::Result<Self> {
+    async fn open(directory: TempDir, clock: Clock) -> anyhow::Result<Self> {
         let settings = verification::Settings {
             database: verification::DatabaseSettings {
-                database_url: sqlite(&directory.path().join("verification.db")),
+                database_url: DatabaseUrl::Sqlite(directory.path().join("verification.db")),
             },
             secret_file: directory.path().join(SECRET_FILE),
             signing_key_dir: directory.path().join("certificate-keys"),
         };
-        let verification_state = verification::State::open(&settings, clock.clone())?;
-        let settings = server::Settings { database_url: sqlite(&directory.path().join("keys.db")) };
-        let server_state = server::State::open(&settings, clock.clone())?;
+        let verification_state = verification::State::open(&settings, clock.clone()).await?;
+        let settings = server::Settings { database_url: DatabaseUrl::Sqlite(directory.path().join("keys.db")) };
+        let server_state = server::State::open(&settings, clock.clone()).await?;
         let (for_verification, for_server) = (verification_state.clone(), server_state.clone());
         let cdn = directory.path().join("cdn");
         Ok(Self {
@@ -192,7 +192,7 @@ impl System {
         let mut settings = exporter::Settings::new(database, self.keys_directory());
         settings.buckets = vec![BucketSpec { name: "main".to_owned(), url: BucketUrl::Directory(self.tree()) }];
         (settings.minimum_keys, settings.minimum_reports) = (minimum, minimum);
-        let report = Exporter::open(&settings, self.clock.clone())?.once().await?;
+        let report = Exporter::open(&settings, self.clock.clone()).await?.once().await?;
         let failures: Vec<String> = report.failures().map(ToString::to_string).collect();
         ensure!(failures.is_empty(), "{}", failures.join("; "));
         Ok(report)
@@ -217,11 +217,6 @@ impl System {
     pub fn key_database(&self) -> PathBuf {
         self.directory.path().join("keys.db")
     }
-}
-
-/// The URL of a SQLite file.
-fn sqlite(path: &std::path::Path) -> String {
-    format!("sqlite:{}", path.display())
 }
 
 fn set(clock: &Clock, now: Timestamp) {

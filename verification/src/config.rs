@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use store::DatabaseUrl;
 
 use crate::error::VerificationError;
 use crate::secrets::Secrets;
@@ -10,9 +11,11 @@ use crate::secrets::Secrets;
 /// Where codes and authorities are kept.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseSettings {
-    /// The verification database: sqlite:PATH. The file is created if it does not exist.
+    /// The verification database: sqlite:PATH, a file that is created if it does not exist, or postgres://USER:PASSWORD@HOST/DATABASE,
+    /// which `verification migrate` prepares. A connection over a network needs TLS unless the URL ends with ?sslmode=disable;
+    /// ?sslrootcert=FILE names the authority that signed the database's certificate.
     #[arg(long, value_name = "URL", env = "VERIFICATION_DATABASE_URL", hide_env_values = true)]
-    pub database_url: String,
+    pub database_url: DatabaseUrl,
 }
 
 /// What the service needs to know.
@@ -38,38 +41,5 @@ impl Settings {
     /// [`VerificationError::Content`] if the file exists: it is never overwritten; [`VerificationError::File`] if it cannot be written.
     pub fn create_secret(path: &Path) -> Result<(), VerificationError> {
         Secrets::create(path, &mut store::chance::source())
-    }
-}
-
-impl DatabaseSettings {
-    /// The database file that `database_url` names.
-    pub(crate) fn database_file(&self) -> Result<PathBuf, VerificationError> {
-        // `sqlite:///abs/path` is how other tools spell an absolute path.
-        let rest = self.database_url.strip_prefix("sqlite:").ok_or(VerificationError::DatabaseUrl)?;
-        let path = rest.strip_prefix("//").unwrap_or(rest);
-        if path.is_empty() { Err(VerificationError::DatabaseUrl) } else { Ok(PathBuf::from(path)) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(url: &str) -> Option<PathBuf> {
-        DatabaseSettings { database_url: url.to_owned() }.database_file().ok()
-    }
-
-    #[test]
-    fn a_database_url_names_a_file() {
-        assert_eq!(file("sqlite:codes.db"), Some(PathBuf::from("codes.db")));
-        assert_eq!(file("sqlite:/var/lib/codes.db"), Some(PathBuf::from("/var/lib/codes.db")));
-        assert_eq!(file("sqlite:///var/lib/codes.db"), Some(PathBuf::from("/var/lib/codes.db")));
-    }
-
-    #[test]
-    fn any_other_url_is_refused() {
-        for url in ["", "codes.db", "sqlite:", "sqlite://", "postgres://localhost/codes"] {
-            assert_eq!(file(url), None, "{url}");
-        }
     }
 }

@@ -10,9 +10,6 @@ use store::StoreError;
 /// The service cannot be opened or administered like this.
 #[derive(Debug, thiserror::Error)]
 pub enum VerificationError {
-    /// The database URL is not one that this program understands. The URL is not repeated: it may hold a password.
-    #[error("the database URL must be sqlite:PATH, for instance sqlite:/var/lib/pratique/codes.db")]
-    DatabaseUrl,
     /// A file with a secret or a key cannot be read or written.
     #[error("{}: {cause}", path.display())]
     File {

@@ -19,7 +19,9 @@ async fn main() -> anyhow::Result<()> {
     match command {
         Command::Serve(flags) => serve(flags, json).await,
         Command::Migrate { database } => {
-            open(&database)?;
+            store::migrate_code_store(&database.database_url).await.context(
+                "cannot migrate the verification database; check --database-url or VERIFICATION_DATABASE_URL",
+            )?;
             say(json, json!({ "migrated": true }), "The database is at the newest version.")
         }
         Command::Authority(command) => authority::run(command, json).await,
@@ -33,7 +35,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
-    let state = open_service(&flags.settings)?.with_batch_limit(flags.batch_limit);
+    let state = open_service(&flags.settings).await?.with_batch_limit(flags.batch_limit);
     if let Err(error) = admin::check_signing_keys(&state).await {
         tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");
     }
@@ -51,7 +53,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
 
 async fn generate_key(flags: GenerateKey, json: bool) -> anyhow::Result<()> {
     let GenerateKey { database, signing_key_dir, authority, public_key } = flags;
-    let made = admin::create_signing_key_in(&open(&database)?, &signing_key_dir, &authority).await;
+    let made = admin::create_signing_key_in(&open(&database).await?, &signing_key_dir, &authority).await;
     let (key, private) = made.with_context(|| no_authority(&authority))?;
     let pem = key.to_pem();
     if let Some(path) = &public_key {
@@ -74,8 +76,9 @@ async fn generate_key(flags: GenerateKey, json: bool) -> anyhow::Result<()> {
 
 async fn create_api_key(flags: CreateApiKey, json: bool) -> anyhow::Result<()> {
     let CreateApiKey { database, authority, kind } = flags;
-    let key =
-        admin::create_api_key(&open(&database)?, &authority, kind).await.with_context(|| no_authority(&authority))?;
+    let key = admin::create_api_key(&open(&database).await?, &authority, kind)
+        .await
+        .with_context(|| no_authority(&authority))?;
     let value = json!({ "authority": authority, "kind": kind.as_str(), "api_key": key.as_str() });
     // The key stands alone on stdout, so that a shell can take it.
     eprintln!("To be sent as X-API-Key. It is shown this once.");

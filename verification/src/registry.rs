@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proto::Timestamp;
-use store::{Clock, CodeStore, SqliteCodeStore};
+use store::{Clock, CodeStore};
 
 use crate::config::DatabaseSettings;
 use crate::error::VerificationError;
@@ -18,12 +18,12 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Opens the database, creates it if it does not exist, and brings it to the newest version.
+    /// Opens the database. A SQLite file is created if it does not exist, and brought to the newest version.
     ///
     /// # Errors
-    /// [`VerificationError::DatabaseUrl`] for a URL of another kind, [`VerificationError::Store`] if the database cannot be opened.
-    pub fn open(settings: &DatabaseSettings, clock: Clock) -> Result<Self, VerificationError> {
-        let store = Arc::new(SqliteCodeStore::open(&settings.database_file()?)?);
+    /// [`VerificationError::Store`] if the database cannot be opened.
+    pub async fn open(settings: &DatabaseSettings, clock: Clock) -> Result<Self, VerificationError> {
+        let store = store::open_code_store(&settings.database_url).await?;
         Ok(Self { store, clock })
     }
 

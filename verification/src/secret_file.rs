@@ -143,7 +143,8 @@ mod tests {
         let path = dir.path().join("secret");
         assert!(matches!(replace_by(&path, "text"), Err(VerificationError::File { .. })), "there was none");
         create(&path, "first").expect("written");
-        let refused = replace(&path, |_| Err::<(Zeroizing<String>, ()), _>(VerificationError::DatabaseUrl));
+        let refused =
+            replace(&path, |_| Err::<(Zeroizing<String>, ()), _>(VerificationError::NoSigningKey(String::new())));
         assert!(refused.is_err());
         assert_eq!(read(&path).expect("private").as_str(), "first");
         assert_eq!(fs::read_dir(dir.path()).expect("read").count(), 1);

@@ -28,14 +28,14 @@ struct Inner {
 }
 
 impl State {
-    /// Reads the secrets, opens the database, creates it if it does not exist, and brings it to the newest version.
+    /// Reads the secrets and opens the database. A SQLite file is created if it does not exist, and brought to the newest version.
     ///
     /// # Errors
-    /// [`VerificationError::DatabaseUrl`] for a URL of another kind, [`VerificationError::Store`] if the database cannot be opened, and
-    /// what can be wrong with the secret file. The signing keys are read when they are first needed.
-    pub fn open(settings: &Settings, clock: Clock) -> Result<Self, VerificationError> {
+    /// [`VerificationError::Store`] if the database cannot be opened, and what can be wrong with the secret file. The signing keys are read
+    /// when they are first needed.
+    pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, VerificationError> {
         let secrets = SecretWatch::open(&settings.secret_file)?;
-        let registry = Registry::open(&settings.database, clock)?;
+        let registry = Registry::open(&settings.database, clock).await?;
         let signers = Signers::new(&settings.signing_key_dir);
         let inner = Inner { registry, secrets, signers };
         Ok(Self { inner: Arc::new(inner), batch_limit: BATCH_LIMIT })

@@ -6,10 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use actix_web::dev::{Server, ServerHandle};
 use exporter::Exporter;
-use exporter::config::{BucketSpec, BucketUrl, DatabaseUrl};
+use exporter::config::{BucketSpec, BucketUrl};
 use exporter::keys::{KeyPurpose, private_file, public_file};
 use proto::{Feed, Region};
-use store::{ApiKeyKind, Clock};
+use store::{ApiKeyKind, Clock, DatabaseUrl};
 
 use crate::access::{Access, ApiKeys};
 use crate::cdn;
@@ -66,11 +66,11 @@ pub(crate) struct Listening {
 impl System {
     /// Opens everything; what is missing (secret, databases, keys, authority) is made, what is there is kept.
     pub(crate) async fn open(layout: &Layout, plan: &Plan, clock: Clock) -> Result<Self, StandaloneError> {
-        let verification = open_verification(layout, clock.clone())?;
-        let database_url = format!("sqlite:{}", layout.key_database().display());
-        let server = server::State::open(&server::Settings { database_url }, clock.clone())?;
+        let verification = open_verification(layout, clock.clone()).await?;
+        let database_url = DatabaseUrl::Sqlite(layout.key_database());
+        let server = server::State::open(&server::Settings { database_url }, clock.clone()).await?;
         make_bundle_keys(layout, &plan.region)?;
-        let exporter = open_exporter(layout, plan, clock)?;
+        let exporter = open_exporter(layout, plan, clock).await?;
         let is_new = introduce(&verification, &server, plan).await?;
         Ok(Self { layout: layout.clone(), verification, server, exporter, is_new })
     }
@@ -129,29 +129,27 @@ impl Listening {
 }
 
 /// The secret is made once. Without it the codes and tokens of the database are void, so it is never replaced.
-fn open_verification(layout: &Layout, clock: Clock) -> Result<verification::State, StandaloneError> {
+async fn open_verification(layout: &Layout, clock: Clock) -> Result<verification::State, StandaloneError> {
     let settings = verification::Settings {
-        database: verification::DatabaseSettings {
-            database_url: format!("sqlite:{}", layout.verification_database().display()),
-        },
+        database: verification::DatabaseSettings { database_url: DatabaseUrl::Sqlite(layout.verification_database()) },
         secret_file: layout.secret_file(),
         signing_key_dir: layout.certificate_keys(),
     };
     if !settings.secret_file.exists() {
         verification::Settings::create_secret(&settings.secret_file)?;
     }
-    Ok(verification::State::open(&settings, clock)?)
+    Ok(verification::State::open(&settings, clock).await?)
 }
 
 /// One bucket, the directory that `cdn` serves.
-fn open_exporter(layout: &Layout, plan: &Plan, clock: Clock) -> Result<Exporter, StandaloneError> {
+async fn open_exporter(layout: &Layout, plan: &Plan, clock: Clock) -> Result<Exporter, StandaloneError> {
     let database = DatabaseUrl::Sqlite(layout.key_database());
     let mut settings = exporter::Settings::new(database, layout.bundle_keys());
     settings.buckets = vec![BucketSpec { name: "cdn".to_owned(), url: BucketUrl::Directory(layout.cdn()) }];
     settings.minimum_keys = plan.minimum_keys;
     settings.minimum_reports = plan.minimum_reports;
     settings.feeds.clone_from(&plan.feeds);
-    Ok(Exporter::open(&settings, clock)?)
+    Ok(Exporter::open(&settings, clock).await?)
 }
 
 /// A region's bundle keys are made once; their public halves are laid out for apps.

@@ -46,7 +46,7 @@ async fn a_key_that_others_could_read_is_refused() {
     let file = private_file(&world.settings.signing_key_dir, &region(), KeyPurpose::Bundle(Kind::Gaen));
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("a mode");
     world.accept_keys(0..3).await;
-    let report = world.exporter(&["main"]).once().await.expect("a pass");
+    let report = world.exporter(&["main"]).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 2, "{report}");
     assert!(report.to_string().contains("chmod 600"), "{report}");
     assert!(report.feeds[0].sealed.is_empty(), "nothing is sealed for a key that cannot be used");
@@ -58,7 +58,7 @@ async fn a_key_that_others_could_read_is_refused() {
 async fn a_missing_key_says_how_to_make_it() {
     let world = World::new().await;
     fs::remove_dir_all(&world.settings.signing_key_dir).expect("removed");
-    let report = world.exporter(&["main"]).once().await.expect("a pass");
+    let report = world.exporter(&["main"]).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 2, "{report}");
     assert!(report.to_string().contains("exporter keys generate --region NO"), "{report}");
 }
@@ -72,7 +72,7 @@ async fn a_key_is_not_exchanged_behind_the_phones_backs() {
     generate(&world.settings.signing_key_dir, &region()).expect("other keys");
     world.settings.feeds = vec![feed(Kind::Gaen)];
     world.accept_keys(3..6).await;
-    let report = world.exporter(&["main"]).once().await.expect("a pass");
+    let report = world.exporter(&["main"]).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 2, "{report}");
     assert!(report.to_string().contains("was announced with another public key"), "{report}");
     assert_eq!(world.index("main", Kind::Gaen).len(), 1);

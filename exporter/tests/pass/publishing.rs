@@ -74,7 +74,7 @@ async fn the_same_run_twice_changes_nothing() {
     let observer = Arc::new(move |step: &exporter::steps::Step<'_>| {
         noted.lock().expect("not poisoned").push(step.name);
     });
-    let report = world.exporter(&["main"]).with_steps(observer).once().await.expect("a pass");
+    let report = world.exporter(&["main"]).await.with_steps(observer).once().await.expect("a pass");
     assert_eq!(report.exit_code(), 0, "{report}");
     assert_eq!(snapshot(&world.tree("main")), before);
     let steps = seen.lock().expect("not poisoned");
@@ -103,7 +103,7 @@ async fn an_index_never_lists_what_is_not_there() {
                 }
             }
         });
-        let report = world.exporter(&["main"]).with_steps(observer).once().await.expect("a pass");
+        let report = world.exporter(&["main"]).await.with_steps(observer).once().await.expect("a pass");
         assert_eq!(report.exit_code(), 0, "{report}");
         assert!(*looks.lock().expect("not poisoned") > 0);
     }
@@ -122,7 +122,7 @@ async fn objects_come_first_then_the_manifest_and_the_index_last() {
             noted.lock().expect("not poisoned").push((step.name, step.sequence, step.bucket.map(str::to_owned)));
         }
     });
-    world.exporter(&["a", "b"]).with_steps(observer).once().await.expect("a pass");
+    world.exporter(&["a", "b"]).await.with_steps(observer).once().await.expect("a pass");
     let (a, b) = (Some("a".to_owned()), Some("b".to_owned()));
     let bundle = |n: u64| {
         [

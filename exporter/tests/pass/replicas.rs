@@ -35,7 +35,7 @@ async fn a_bucket_that_was_emptied_is_filled_again() {
 async fn one_bucket_that_fails_does_not_stop_the_other() {
     let world = World::new().await;
     let flaky = MemoryBucket::default();
-    let exporter = world.exporter(&["main"]).with_bucket("flaky", Arc::new(flaky.clone()));
+    let exporter = world.exporter(&["main"]).await.with_bucket("flaky", Arc::new(flaky.clone()));
     world.accept_keys(0..10).await;
     assert_eq!(exporter.once().await.expect("a pass").exit_code(), 0);
 
@@ -58,12 +58,11 @@ async fn several_exporters_at_once_give_one_truth() {
     for round in 0..4_u16 {
         world.accept_keys(round * 25..round * 25 + 25).await;
         world.accept_reports(round * 3..round * 3 + 3).await;
-        let tasks: Vec<_> = (0..4)
-            .map(|_| {
-                let exporter = world.exporter(&["main", "other"]);
-                tokio::spawn(async move { exporter.once().await.expect("a pass") })
-            })
-            .collect();
+        let mut tasks = Vec::new();
+        for _ in 0..4 {
+            let exporter = world.exporter(&["main", "other"]).await;
+            tasks.push(tokio::spawn(async move { exporter.once().await.expect("a pass") }));
+        }
         for task in tasks {
             let report = task.await.expect("no panic");
             assert_eq!(report.exit_code(), 0, "{report}");

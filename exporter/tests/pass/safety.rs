@@ -24,7 +24,7 @@ async fn a_foreign_object_under_our_name_is_never_overwritten() {
     fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
     fs::write(&path, b"not ours").expect("a foreign object");
 
-    let report = world.exporter(&["main", "second"]).once().await.expect("a pass");
+    let report = world.exporter(&["main", "second"]).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 2, "{report}");
     assert_eq!(fs::read(&path).expect("still there"), b"not ours");
     // What the bucket holds in full is listed: the announcement, and not the bundle.
@@ -55,7 +55,7 @@ async fn a_read_cut_short_is_never_signed() {
         let database = rusqlite::Connection::open(world.directory.path().join("keys.db")).expect("the database");
         assert!(database.execute(tampering, []).expect("tampered") > 0);
 
-        let report = world.exporter(&["main"]).once().await.expect("a pass");
+        let report = world.exporter(&["main"]).await.once().await.expect("a pass");
         assert_eq!(report.exit_code(), exit_code, "{tampering}: {report}");
         assert!(report.to_string().contains(reason), "{tampering}: {report}");
         let row = world.store.bundle(&feed(Kind::Gaen), 1).await.expect("a row").expect("a row");
@@ -73,7 +73,7 @@ async fn what_was_recorded_is_what_is_published_or_nothing_is() {
     let changed =
         database.execute("UPDATE bundle SET zip_sha256 = zeroblob(32) WHERE count = 10", []).expect("tampered");
     assert_eq!(changed, 1);
-    let report = world.exporter(&["second"]).once().await.expect("a pass");
+    let report = world.exporter(&["second"]).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 2, "{report}");
     assert!(world.index("second", Kind::Gaen).is_empty());
 }
@@ -93,7 +93,7 @@ async fn a_manifest_never_goes_backwards() {
     // Somebody restores the copy and goes on as if nothing had happened.
     let mut restored = world;
     restored.settings.database_url = format!("sqlite:{}", early.display()).parse().expect("a URL");
-    let report = restored.exporter(&["main"]).once().await.expect("a pass");
+    let report = restored.exporter(&["main"]).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 2, "{report}");
     assert!(report.to_string().contains("restored from a copy"), "{report}");
     assert_eq!(snapshot(&restored.tree("main")), before);
@@ -107,7 +107,7 @@ async fn another_manifest_of_the_same_number_is_an_alarm() {
     let database = rusqlite::Connection::open(world.directory.path().join("keys.db")).expect("the database");
     database.execute("UPDATE feed_number SET taken_at = taken_at - 1", []).expect("tampered");
     let before = snapshot(&world.tree("main"));
-    let report = world.exporter(&["main"]).once().await.expect("a pass");
+    let report = world.exporter(&["main"]).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 2, "{report}");
     assert_eq!(snapshot(&world.tree("main")), before);
 }
@@ -119,7 +119,7 @@ async fn a_bundle_is_signed_by_the_key_it_was_sealed_for_and_no_other() {
     world.accept_keys(0..10).await;
     seal(&world).await;
     world.settings.key_ids = vec!["NO=NO:v2".parse().expect("an id")];
-    let report = world.exporter(&["main"]).once().await.expect("a pass");
+    let report = world.exporter(&["main"]).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 2, "{report}");
     assert!(report.to_string().contains("was sealed for the key NO-v1, and the key at hand is NO-v2"), "{report}");
     assert!(snapshot(&world.tree("main")).is_empty());
@@ -135,7 +135,7 @@ async fn the_first_signatures_stored_are_the_bundles_signatures() {
     world.settings.feeds = vec![feed(Kind::Gaen)];
     world.accept_keys(0..10).await;
     let keyring = Arc::new(Chancy { files: PemKeyring::new(world.settings.clone()), dir: world.settings.clone() });
-    let faster = world.exporter(&["main", "other"]).with_keyring(keyring.clone());
+    let faster = world.exporter(&["main", "other"]).await.with_keyring(keyring.clone());
     let handle = tokio::runtime::Handle::current();
     // While one exporter stands before its record of what it derived, another one does a whole pass.
     let observer = Arc::new(move |step: &exporter::steps::Step<'_>| {
@@ -145,7 +145,7 @@ async fn the_first_signatures_stored_are_the_bundles_signatures() {
             assert_eq!(pass.expect("a pass").exit_code(), 0);
         }
     });
-    let slower = world.exporter(&["main", "other"]).with_keyring(keyring).with_steps(observer);
+    let slower = world.exporter(&["main", "other"]).await.with_keyring(keyring).with_steps(observer);
     let report = slower.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 0, "{report}");
     assert_eq!(world.published("main", Kind::Gaen), keys_of(0..10));

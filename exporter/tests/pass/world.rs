@@ -61,8 +61,8 @@ impl World {
     }
 
     /// An exporter with a handle of its own, and these directories as buckets.
-    pub(crate) fn exporter(&self, buckets: &[&str]) -> Exporter {
-        let opened = Exporter::open(&self.settings, self.clock.clone()).expect("an exporter");
+    pub(crate) async fn exporter(&self, buckets: &[&str]) -> Exporter {
+        let opened = Exporter::open(&self.settings, self.clock.clone()).await.expect("an exporter");
         buckets.iter().fold(opened, |exporter, name| {
             let bucket = DirectoryBucket::open(&self.tree(name)).expect("a bucket");
             exporter.with_bucket(name, Arc::new(bucket))
@@ -76,7 +76,7 @@ impl World {
 
     /// One pass that must succeed.
     pub(crate) async fn pass(&self, buckets: &[&str]) -> Report {
-        let report = self.exporter(buckets).once().await.expect("a pass");
+        let report = self.exporter(buckets).await.once().await.expect("a pass");
         assert_eq!(report.exit_code(), 0, "{report}");
         report
     }

@@ -23,7 +23,12 @@ impl Clock {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the time")]
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX);
-        Timestamp::from_unix(seconds.saturating_add(self.offset.load(Ordering::Relaxed)))
+        Timestamp::from_unix(seconds.saturating_add(self.offset()))
+    }
+
+    /// How far this clock is from the system's time, in seconds: 0 unless a test moved it. Times that a database reads are moved as far.
+    pub fn offset(&self) -> i64 {
+        self.offset.load(Ordering::Relaxed)
     }
 
     /// Moves this clock and its clones to `offset` seconds from the system's time. For tests.

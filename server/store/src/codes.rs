@@ -235,8 +235,8 @@ pub trait Codes: Send + Sync {
     async fn peppers(&self) -> Result<Vec<String>, StoreError>;
 
     /// Deletes at most `limit` of each of these: sealed codes that have expired, times until which a claim could be repeated and cannot
-    /// any more, commitments of expired tokens, codes to be forgotten.
-    /// Answers how many in all; call again until none.
+    /// any more, expired tokens' commitments (all of a token at once), codes to be forgotten.
+    /// Answers how many in all, commitments counted one by one; call again until none.
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 
     /// Answers if the database does.

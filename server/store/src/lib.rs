@@ -1,7 +1,7 @@
 //! Every SQL statement of Pratique, behind two contracts: [`CodeStore`] for verification, [`KeyStore`] for server and exporter.
 //!
 //! One method is one business operation and one whole transaction. Inputs are drawn outside, so that a transaction may be retried.
-//! SQLite is the embedded engine; PostgreSQL fits behind the same traits.
+//! SQLite is the embedded engine, PostgreSQL the one for large installations; the [`DatabaseUrl`] chooses.
 
 pub mod chance;
 pub mod clock;
@@ -17,7 +17,11 @@ mod codes;
 mod issuers;
 
 mod cut;
+mod database_url;
+mod postgres;
 mod sqlite;
+
+mod open;
 
 pub use authorities::{Authorities, Authority, AuthorityKey};
 pub use bundles::{
@@ -29,12 +33,15 @@ pub use codes::{
     Certify, CertifyOutcome, Claim, ClaimOutcome, CodeForm, CodeId, CodeStatus, Codes, ExpireOutcome, FoundCode,
     IssueOutcome, NewCode, NewForm, Peppered, StandingCode, StandingForm, Terms,
 };
+pub use database_url::{DatabaseUrl, DatabaseUrlParser, PostgresUrl};
 pub use error::StoreError;
 pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers};
 pub use keys::{
     AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RELEASE_GRAIN, REPLAY_GUARD, RawKey, release_at,
 };
 pub use member_digest::MemberDigest;
+pub use open::{migrate_code_store, migrate_key_store, open_code_store, open_key_store};
+pub use postgres::{PostgresCodeStore, PostgresKeyStore};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 
 /// The key database, as server and exporter use it.

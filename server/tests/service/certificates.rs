@@ -8,6 +8,7 @@ use proto::certificate::CertificateKey;
 use proto::commitment::KeySegment;
 use serde_json::{Value, json};
 use server::Settings;
+use store::DatabaseUrl;
 
 use crate::authority::{Authority, NORTH, SOUTH};
 use crate::phone::{commit, hmac_key};
@@ -121,8 +122,8 @@ async fn the_key_id_selects_and_without_one_each_key_is_tried() {
     let p256 = p256::ecdsa::SigningKey::from_slice(&[7; 32]).expect("a scalar");
     let next = CertificateKey::P256(*p256.verifying_key());
     let file = system.directory.path().join("keys.db");
-    let settings = Settings { database_url: format!("sqlite:{}", file.display()) };
-    let state = server::State::open(&settings, system.clock.clone()).expect("open");
+    let settings = Settings { database_url: DatabaseUrl::Sqlite(file) };
+    let state = server::State::open(&settings, system.clock.clone()).await.expect("open");
     let spec = server::admin::AuthoritySpec {
         id: "north".to_owned(),
         issuer: None,

@@ -92,7 +92,7 @@ fn an_error_says_what_to_do() {
         ("authority add --id north --public-key north.pem --region norway", "1 to 8 characters of A to Z"),
         ("authority add --id north --public-key north.pem", "--region"),
         ("authority add --id n/orth --public-key north.pem --region NO", "id: must be 1 to 64 characters"),
-        ("migrate --database-url postgres://secret@db/keys", "sqlite:PATH"),
+        ("migrate --database-url mysql://secret@db/keys", "sqlite:PATH"),
         ("migrate --database-url sqlite:none/keys.db", "check --database-url or SERVER_DATABASE_URL"),
         ("serve --listen 203.0.113.1:80", "choose another address with --listen"),
     ];

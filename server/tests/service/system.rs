@@ -8,7 +8,7 @@ use proto::{ReportType, Timestamp};
 use serde::Serialize;
 use server::admin::{AuthoritySpec, register_authority};
 use server::{Settings, State};
-use store::{Authorities, Bundles, Clock, SqliteKeyStore};
+use store::{Authorities, Bundles, Clock, DatabaseUrl, SqliteKeyStore};
 use tempfile::TempDir;
 
 use crate::authority::{NORTH, SOUTH};
@@ -29,8 +29,8 @@ impl System {
     pub(crate) async fn start() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("keys.db");
-        let (clock, settings) = (Clock::system(), Settings { database_url: format!("sqlite:{}", file.display()) });
-        let state = State::open(&settings, clock.clone()).expect("a new database opens");
+        let (clock, settings) = (Clock::system(), Settings { database_url: DatabaseUrl::Sqlite(file.clone()) });
+        let state = State::open(&settings, clock.clone()).await.expect("a new database opens");
         for (authority, regions) in [(NORTH, vec!["NO", "SE"]), (SOUTH, vec!["DK"])] {
             let regions = regions.into_iter().map(|region| region.parse().expect("a region")).collect();
             let keys = vec![authority.public_key()];

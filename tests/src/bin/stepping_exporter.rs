@@ -22,7 +22,8 @@ async fn main() -> anyhow::Result<()> {
     let (database, keys) = (PathBuf::from(next("a database")?), PathBuf::from(next("a directory of keys")?));
     let clock = Clock::system();
     clock.set_offset(next("seconds")?.parse()?);
-    let mut exporter = Exporter::open(&stepping::settings(&database, keys)?, clock)?.with_steps(Arc::new(stop_at));
+    let mut exporter =
+        Exporter::open(&stepping::settings(&database, keys)?, clock).await?.with_steps(Arc::new(stop_at));
     for directory in arguments {
         let name = Path::new(&directory).file_name().context("a directory with a name")?.to_string_lossy().into_owned();
         exporter = exporter.with_bucket(&name, Arc::new(DirectoryBucket::open(Path::new(&directory))?));

@@ -10,7 +10,7 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::Data;
 use actix_web::{App, rt};
 use proto::api::verification::API_KEY_HEADER;
-use store::{ApiKeyKind, Clock};
+use store::{ApiKeyKind, Clock, DatabaseUrl};
 use tempfile::TempDir;
 
 use crate::fixtures;
@@ -47,8 +47,8 @@ pub(super) fn post_to_verification(path: &str, body: &[u8]) -> Reply {
 
 fn server() -> InProcess {
     let (runtime, directory) = (rt::Runtime::new().expect("a runtime"), directory());
-    let settings = server::Settings { database_url: sqlite(directory.path(), "keys.db") };
-    let state = server::State::open(&settings, clock()).expect("a new database opens");
+    let settings = server::Settings { database_url: DatabaseUrl::Sqlite(directory.path().join("keys.db")) };
+    let state = runtime.block_on(server::State::open(&settings, clock())).expect("a new database opens");
     let authority = server::admin::AuthoritySpec {
         id: fixtures::ISSUER.to_owned(),
         issuer: None,
@@ -70,12 +70,14 @@ fn server() -> InProcess {
 fn verification() -> InProcess {
     let (runtime, directory) = (rt::Runtime::new().expect("a runtime"), directory());
     let settings = verification::Settings {
-        database: verification::DatabaseSettings { database_url: sqlite(directory.path(), "verification.db") },
+        database: verification::DatabaseSettings {
+            database_url: DatabaseUrl::Sqlite(directory.path().join("verification.db")),
+        },
         secret_file: directory.path().join("secret"),
         signing_key_dir: directory.path().join("keys"),
     };
     verification::Settings::create_secret(&settings.secret_file).expect("a new file");
-    let state = verification::State::open(&settings, clock()).expect("a new database opens");
+    let state = runtime.block_on(verification::State::open(&settings, clock())).expect("a new database opens");
     let (admin, device) = runtime.block_on(api_keys(&state));
     let app = App::new().app_data(Data::new(state)).configure(verification::routes);
     let app = runtime.block_on(init_service(app));
@@ -111,10 +113,6 @@ async fn reply(response: ServiceResponse) -> Reply {
 fn directory() -> TempDir {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     tempfile::tempdir_in(target).expect("target/ is there, we were built into it")
-}
-
-fn sqlite(directory: &Path, name: &str) -> String {
-    format!("sqlite:{}", directory.join(name).display())
 }
 
 fn clock() -> Clock {

@@ -102,7 +102,7 @@ pub(crate) async fn run(command: AuthorityCommand, json: bool) -> anyhow::Result
 async fn create(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
     let CreateAuthority { database, id, issuer, audience, require_date, codes } = flags;
     let spec = AuthoritySpec { id, issuer, audience: Some(audience), date_required: require_date, codes: codes.into() };
-    let created = admin::create_authority(&open(&database)?, spec).await;
+    let created = admin::create_authority(&open(&database).await?, spec).await;
     let authority =
         created.context("the authority was not created; verification authority update changes one that exists")?;
     let next = format!("Next: verification keys generate --authority {}", authority.id);
@@ -112,13 +112,13 @@ async fn create(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
 async fn update(flags: UpdateAuthority, json: bool) -> anyhow::Result<()> {
     let UpdateAuthority { database, id, issuer, audience, require_date, codes } = flags;
     let change = AuthorityChange { issuer, audience, date_required: require_date, codes: codes.into() };
-    let updated = admin::update_authority(&open(&database)?, &id, change).await;
+    let updated = admin::update_authority(&open(&database).await?, &id, change).await;
     let authority = updated.with_context(|| no_authority(&id))?;
     say(json, to_json(&authority), &to_text(&authority))
 }
 
 async fn list(database: &DatabaseSettings, json: bool) -> anyhow::Result<()> {
-    let authorities = admin::authorities(&open(database)?).await?;
+    let authorities = admin::authorities(&open(database).await?).await?;
     let text = if authorities.is_empty() {
         "There is no authority yet; see verification authority create --help.".to_owned()
     } else {

@@ -74,7 +74,7 @@ pub(crate) struct Look {
 
 /// Issues one code, or one for each row of a file.
 pub(crate) async fn issue(flags: Issue, json: bool) -> anyhow::Result<()> {
-    let state = open_service(&flags.settings)?;
+    let state = open_service(&flags.settings).await?;
     if let Some(input) = flags.csv {
         let lists = Lists { input, output: flags.output, json };
         return issue_many::run(&state, &flags.authority, &lists).await;
@@ -94,14 +94,14 @@ pub(crate) async fn issue(flags: Issue, json: bool) -> anyhow::Result<()> {
 
 /// Says what has become of a code.
 pub(crate) async fn status(flags: Look, json: bool) -> anyhow::Result<()> {
-    let status = desk::status(&open(&flags.database)?, &flags.authority, &flags.uuid).await?;
+    let status = desk::status(&open(&flags.database).await?, &flags.authority, &flags.uuid).await?;
     let text = if status.claimed { "Claimed.".to_owned() } else { format!("Not claimed. {}", expiries(&status)) };
     say(json, status_json(&flags.uuid, &status), &text)
 }
 
 /// Ends a code's life.
 pub(crate) async fn expire(flags: Look, json: bool) -> anyhow::Result<()> {
-    let expired = desk::expire(&open(&flags.database)?, &flags.authority, &flags.uuid).await;
+    let expired = desk::expire(&open(&flags.database).await?, &flags.authority, &flags.uuid).await;
     let status = expired.context("the code was not expired")?;
     let text = format!("Nobody can claim it any more. {}", expiries(&status));
     say(json, status_json(&flags.uuid, &status), &text)

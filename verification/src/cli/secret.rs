@@ -47,7 +47,7 @@ fn create(path: &Path, json: bool) -> anyhow::Result<()> {
 }
 
 async fn rotate(database: &DatabaseSettings, path: &Path, json: bool) -> anyhow::Result<()> {
-    let live = admin::rotate_secret(&open(database)?, path).await.context(
+    let live = admin::rotate_secret(&open(database).await?, path).await.context(
         "the secret was not rotated; if a file lies beside it whose name ends in .new, another rotation is under way, or was interrupted and left \
          what may be deleted",
     )?;

@@ -8,14 +8,15 @@ use store::Clock;
 use verification::{DatabaseSettings, Registry, Settings, State};
 
 /// Opens what commands need that neither issue nor serve: no secret, no signing key.
-pub(crate) fn open(database: &DatabaseSettings) -> anyhow::Result<Registry> {
+pub(crate) async fn open(database: &DatabaseSettings) -> anyhow::Result<Registry> {
     Registry::open(database, Clock::system())
+        .await
         .context("cannot open the verification database; check --database-url or VERIFICATION_DATABASE_URL")
 }
 
 /// Opens the service as a whole.
-pub(crate) fn open_service(settings: &Settings) -> anyhow::Result<State> {
-    State::open(settings, Clock::system()).context(
+pub(crate) async fn open_service(settings: &Settings) -> anyhow::Result<State> {
+    State::open(settings, Clock::system()).await.context(
         "cannot open the verification service; check --database-url and --secret-file, \
          and make a secret with verification secret create if there is none yet",
     )

@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use actix_web::{App, test};
 use proto::api::verification::API_KEY_HEADER;
 use serde_json::{Value, json};
-use store::{ApiKeyKind, Clock};
+use store::{ApiKeyKind, Clock, DatabaseUrl};
 
 use crate::admin::{self, AuthorityChange, AuthoritySpec, CodeSpec};
 use crate::app::routes;
@@ -57,13 +57,13 @@ impl Desk {
         let dir = tempfile::tempdir().expect("a directory");
         let path = |name: &str| -> PathBuf { dir.path().join(name) };
         let settings = Settings {
-            database: DatabaseSettings { database_url: format!("sqlite:{}", path("codes.db").display()) },
+            database: DatabaseSettings { database_url: DatabaseUrl::Sqlite(path("codes.db")) },
             secret_file: path("secret"),
             signing_key_dir: path("keys"),
         };
         Settings::create_secret(&settings.secret_file).expect("a secret");
         let clock = Clock::system();
-        let state = State::open(&settings, clock.clone()).expect("opens");
+        let state = State::open(&settings, clock.clone()).await.expect("opens");
         let (admin, device) = authority(&state, "no", false).await;
         Self { state, clock, admin, device, dir }
     }

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use actix_web::dev::ServerHandle;
 use actix_web::rt::System;
 use serde_json::{Value, json};
-use store::{ApiKeyKind, Clock};
+use store::{ApiKeyKind, Clock, DatabaseUrl};
 use verification::admin::{self, AuthoritySpec};
 use verification::{DatabaseSettings, Settings, State};
 
@@ -34,7 +34,7 @@ impl Service {
     /// Sets one up in `dir` and starts it.
     pub(crate) fn start(dir: &Path) -> Self {
         let settings = Settings {
-            database: DatabaseSettings { database_url: format!("sqlite:{}", dir.join("codes.db").display()) },
+            database: DatabaseSettings { database_url: DatabaseUrl::Sqlite(dir.join("codes.db")) },
             secret_file: dir.join("secret"),
             signing_key_dir: dir.join("keys"),
         };
@@ -93,7 +93,10 @@ impl Drop for Service {
 }
 
 fn open(settings: &Settings) -> State {
-    State::open(settings, Clock::system()).expect("opens")
+    // Some who call have a runtime already, others none.
+    let settings = settings.clone();
+    let opening = std::thread::spawn(move || System::new().block_on(State::open(&settings, Clock::system())));
+    opening.join().expect("finished").expect("opens")
 }
 
 fn run(state: State) -> (SocketAddr, (ServerHandle, JoinHandle<()>)) {

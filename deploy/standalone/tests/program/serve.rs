@@ -11,7 +11,7 @@ use client::{
 use proto::gaen::{Observation, Observations, TemporaryExposureKey};
 use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
 use proto::{Interval, Kind, index};
-use store::{Clock, chance};
+use store::{Clock, DatabaseUrl, chance};
 use verification::admin::{AuthorityChange, CodeSpec, update_authority};
 use verification::{DatabaseSettings, Registry};
 
@@ -134,8 +134,8 @@ async fn what_an_operator_changes_about_the_authority_outlives_a_restart() {
     let authority = served.text("/health_authority_id").to_owned();
     assert!(served.stop("-TERM").success());
 
-    let database_url = format!("sqlite:{}", dir.path().join("db/verification.sqlite").display());
-    let registry = Registry::open(&DatabaseSettings { database_url }, Clock::system()).expect("opens");
+    let database_url = DatabaseUrl::Sqlite(dir.path().join("db/verification.sqlite"));
+    let registry = Registry::open(&DatabaseSettings { database_url }, Clock::system()).await.expect("opens");
     let codes = CodeSpec { length: Some(10), ..CodeSpec::default() };
     let change = AuthorityChange { codes, ..AuthorityChange::default() };
     update_authority(&registry, &authority, change).await.expect("changed");

@@ -11,7 +11,7 @@ const CERTIFIED: CertifyOutcome = CertifyOutcome::Certified(TERMS);
 
 /// A database in which code `1` became the token `7`.
 async fn with_token(engine: &impl Engine) -> Arc<dyn CodeStore> {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     store.issue(&code(1), NOW).await.expect("issued");
     store.claim(&bound(1, 7, NOW)).await.expect("claimed");
@@ -41,7 +41,7 @@ pub(crate) async fn a_token_is_good_for_two_commitments(engine: &impl Engine) {
 }
 
 pub(crate) async fn many_commitments_at_once_leave_two(engine: &impl Engine) {
-    let stores = [with_token(engine).await, engine.open()];
+    let stores = [with_token(engine).await, engine.open().await];
     let mut wishes = tokio::task::JoinSet::new();
     for commitment in 0..50 {
         let store = Arc::clone(&stores[usize::from(commitment % 2)]);

@@ -18,7 +18,7 @@ async fn claim(store: &dyn CodeStore, claim: Claim) -> ClaimOutcome {
 
 /// A database in which code `1` waits.
 async fn with_code(engine: &impl Engine) -> Arc<dyn CodeStore> {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     store.issue(&code(1), NOW).await.expect("issued");
     store
@@ -34,17 +34,23 @@ pub(crate) async fn an_unknown_code_is_not_found(engine: &impl Engine) {
 }
 
 pub(crate) async fn a_code_is_claimed_once(engine: &impl Engine) {
-    let stores = [with_code(engine).await, engine.open()];
+    let stores = [with_code(engine).await, engine.open().await];
+    let by_nonce = |nonce: u16| {
+        let [high, low] = nonce.to_be_bytes();
+        let mut claim = bound(1, low, NOW);
+        claim.token_digest[0] = high;
+        claim
+    };
     let mut claims = tokio::task::JoinSet::new();
-    for token in 0..100 {
-        let store = Arc::clone(&stores[usize::from(token % 2)]);
-        claims.spawn(async move { (token, claim(&*store, bound(1, token, NOW)).await) });
+    for nonce in 0..1_000 {
+        let store = Arc::clone(&stores[usize::from(nonce % 2)]);
+        claims.spawn(async move { (nonce, claim(&*store, by_nonce(nonce)).await) });
     }
     let outcomes = claims.join_all().await;
     let winners: Vec<_> = outcomes.iter().filter(|(_, outcome)| *outcome == CLAIMED).collect();
     assert_eq!(winners.len(), 1);
-    assert_eq!(outcomes.iter().filter(|(_, outcome)| *outcome == ClaimOutcome::Used).count(), 99);
-    assert_eq!(claim(&*stores[1], bound(1, winners[0].0, NOW)).await, CLAIMED);
+    assert_eq!(outcomes.iter().filter(|(_, outcome)| *outcome == ClaimOutcome::Used).count(), 999);
+    assert_eq!(claim(&*stores[1], by_nonce(winners[0].0)).await, CLAIMED);
 }
 
 pub(crate) async fn a_bound_claim_is_repeated_while_the_token_lives(engine: &impl Engine) {
@@ -107,7 +113,7 @@ pub(crate) async fn a_claimed_code_is_used_before_it_is_expired_or_unsupported(e
 }
 
 pub(crate) async fn either_form_claims_the_code_in_its_own_time(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     let mut both = code(1);
     both.forms.push(form(CodeForm::Long, 2, 10 * CODE_LIFE));

@@ -21,7 +21,7 @@ fn key(pem: &str, signs_from: i64) -> IssuerKey {
 }
 
 pub(crate) async fn creating_the_same_authority_again_changes_nothing(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     for _ in 0..2 {
         store.create_issuer(&issuer("a"), NOW).await.expect("created");
     }
@@ -29,7 +29,7 @@ pub(crate) async fn creating_the_same_authority_again_changes_nothing(engine: &i
 }
 
 pub(crate) async fn an_id_or_issuer_belongs_to_one_authority(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     store.create_issuer(&issuer("a"), NOW).await.expect("created");
     let mut other = issuer("a");
     other.audience = "other".to_owned();
@@ -41,7 +41,7 @@ pub(crate) async fn an_id_or_issuer_belongs_to_one_authority(engine: &impl Engin
 }
 
 pub(crate) async fn authorities_are_listed_by_id(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     for id in ["b", "c", "a"] {
         store.create_issuer(&issuer(id), NOW).await.expect("created");
     }
@@ -50,7 +50,7 @@ pub(crate) async fn authorities_are_listed_by_id(engine: &impl Engine) {
 }
 
 pub(crate) async fn an_authority_is_changed_as_a_whole(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     let codes = CodeStyle { spelling: Spelling::Crockford, length: 12, life: 3_600, long_life: 7_200 };
     let changed =
@@ -66,7 +66,7 @@ pub(crate) async fn an_authority_is_changed_as_a_whole(engine: &impl Engine) {
 }
 
 pub(crate) async fn an_issuer_is_not_taken_from_another(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     let impostor = Issuer { issuer: "iss-a".to_owned(), ..issuer("b") };
     assert!(matches!(store.update_issuer(&impostor).await, Err(StoreError::Exists(_))));
@@ -76,7 +76,7 @@ pub(crate) async fn an_issuer_is_not_taken_from_another(engine: &impl Engine) {
 }
 
 pub(crate) async fn a_signing_key_belongs_to_one_authority(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     for _ in 0..2 {
         store.add_issuer_key("a", &key(FIRST, 0)).await.expect("added");
@@ -87,7 +87,7 @@ pub(crate) async fn a_signing_key_belongs_to_one_authority(engine: &impl Engine)
 }
 
 pub(crate) async fn the_key_that_signs_last_comes_first(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     store.add_issuer_key("a", &key(FIRST, 0)).await.expect("added");
     store.add_issuer_key("a", &key(SECOND, 60)).await.expect("added");
@@ -96,7 +96,7 @@ pub(crate) async fn the_key_that_signs_last_comes_first(engine: &impl Engine) {
 }
 
 pub(crate) async fn an_api_key_is_known_by_its_digest_alone(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     for (byte, kind) in (1..).zip(ApiKeyKind::ALL) {
         store.add_api_key("a", kind, [byte; 32], NOW).await.expect("added");
@@ -109,7 +109,7 @@ pub(crate) async fn an_api_key_is_known_by_its_digest_alone(engine: &impl Engine
 }
 
 pub(crate) async fn nobody_gets_keys_who_is_not_there(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     assert_eq!(store.issuer_keys("a", NOW).await.expect("looked up"), None);
     assert!(matches!(store.add_issuer_key("a", &key(FIRST, 0)).await, Err(StoreError::NotFound(_))));
     let api_key = store.add_api_key("a", ApiKeyKind::Device, [1; 32], NOW).await;

@@ -20,7 +20,7 @@ fn standing(outcome: IssueOutcome) -> StandingCode {
 }
 
 pub(crate) async fn the_same_request_finds_the_code_that_stands(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     assert!(matches!(store.issue(&code(1), NOW).await, Ok(IssueOutcome::Issued)));
     for _ in 0..2 {
@@ -33,7 +33,7 @@ pub(crate) async fn the_same_request_finds_the_code_that_stands(engine: &impl En
 }
 
 pub(crate) async fn another_request_finds_the_uuid_taken(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     store.issue(&code(1), NOW).await.expect("issued");
     let other = NewCode { request: vec![digest(2)], ..again() };
@@ -42,7 +42,7 @@ pub(crate) async fn another_request_finds_the_uuid_taken(engine: &impl Engine) {
 }
 
 pub(crate) async fn a_uuid_belongs_to_one_authority(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     store.issue(&code(1), NOW).await.expect("issued");
     let other = NewCode { authority: "b".to_owned(), ..again() };
@@ -50,7 +50,7 @@ pub(crate) async fn a_uuid_belongs_to_one_authority(engine: &impl Engine) {
 }
 
 pub(crate) async fn a_claimed_code_is_not_answered_again(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     store.issue(&code(1), NOW).await.expect("issued");
     assert_eq!(store.claim(&bound(1, 7, NOW)).await.expect("answered"), ClaimOutcome::Claimed(TERMS));
@@ -58,14 +58,14 @@ pub(crate) async fn a_claimed_code_is_not_answered_again(engine: &impl Engine) {
 }
 
 pub(crate) async fn an_expired_code_is_not_answered_again(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     store.issue(&code(1), NOW).await.expect("issued");
     assert!(matches!(store.issue(&again(), NOW.plus(CODE_LIFE)).await, Ok(IssueOutcome::UuidTaken)));
 }
 
 pub(crate) async fn a_text_that_is_taken_is_a_collision_and_leaves_nothing(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     store.issue(&code(1), NOW).await.expect("issued");
     // The long form is free, the short one is not; under a newer secret it is taken all the same.
@@ -78,7 +78,7 @@ pub(crate) async fn a_text_that_is_taken_is_a_collision_and_leaves_nothing(engin
 }
 
 pub(crate) async fn an_older_secret_still_knows_its_codes(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     store.issue(&code(1), NOW).await.expect("issued");
     let digests = [under("second", 9), digest(1)];
@@ -93,7 +93,7 @@ pub(crate) async fn an_older_secret_still_knows_its_codes(engine: &impl Engine) 
 }
 
 pub(crate) async fn a_code_may_have_a_short_and_a_long_form(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     let mut both = code(1);
     both.forms.push(form(CodeForm::Long, 2, 10 * CODE_LIFE));
@@ -107,7 +107,7 @@ pub(crate) async fn a_code_may_have_a_short_and_a_long_form(engine: &impl Engine
 }
 
 pub(crate) async fn many_requests_with_one_uuid_issue_one_code(engine: &impl Engine) {
-    let stores = [engine.open(), engine.open()];
+    let stores = [engine.open().await, engine.open().await];
     authorities(&*stores[0]).await;
     let mut requests = tokio::task::JoinSet::new();
     for byte in 1..=50 {

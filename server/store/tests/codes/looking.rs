@@ -11,7 +11,7 @@ const LONG_LIFE: i64 = 96 * CODE_LIFE;
 
 /// A database in which code `1` waits, with a long form whose digest is `101`.
 async fn with_code(engine: &impl Engine) -> Arc<dyn CodeStore> {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     let mut both = code(1);
     both.forms.push(form(CodeForm::Long, 101, LONG_LIFE));
@@ -55,9 +55,9 @@ pub(crate) async fn an_expired_code_is_nobodys_in_either_form(engine: &impl Engi
     let again = NewCode { uuid: [1; 16], request: vec![digest(1)], ..code(2) };
     assert!(matches!(store.issue(&again, NOW.plus(60)).await, Ok(IssueOutcome::UuidTaken)));
     drop(store);
-    let disk = engine.disk();
+    let everything = engine.everything().await;
     for byte in [1, 101] {
-        assert!(!disk.windows(sealed(byte).len()).any(|bytes| bytes == sealed(byte)), "its text is gone");
+        assert!(!everything.windows(sealed(byte).len()).any(|bytes| bytes == sealed(byte)), "its text is gone");
     }
 }
 
@@ -97,7 +97,7 @@ pub(crate) async fn a_code_is_its_authoritys_to_look_at(engine: &impl Engine) {
 }
 
 pub(crate) async fn a_claim_and_an_expiry_at_once_leave_one_of_them(engine: &impl Engine) {
-    let stores = [engine.open(), engine.open()];
+    let stores = [engine.open().await, engine.open().await];
     authorities(&*stores[0]).await;
     for byte in 1..=50 {
         stores[0].issue(&code(byte), NOW).await.expect("issued");
@@ -113,7 +113,7 @@ pub(crate) async fn a_claim_and_an_expiry_at_once_leave_one_of_them(engine: &imp
 }
 
 pub(crate) async fn the_secrets_that_rows_need_are_known(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     authorities(&*store).await;
     assert_eq!(store.peppers().await.expect("listed"), Vec::<String>::new());
     store.issue(&code(1), NOW).await.expect("issued");

@@ -10,76 +10,86 @@ mod issuers;
 mod issuing;
 mod looking;
 
-/// Runs every promise on an engine, each on a database of its own.
+mod server;
+
+/// Runs every promise on each engine, each on a database of its own.
 macro_rules! promises {
-    ($engine:ident: $($module:ident { $($promise:ident,)* })*) => {
-        $(mod $module {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $promise() {
-                crate::$module::$promise(&<crate::engine::$engine as crate::engine::Engine>::fresh()).await;
-            })*
-        })*
+    ($($module:ident { $($promise:ident,)* })*) => {
+        mod sqlite {
+            $(mod $module { $(on_engine! { Sqlite, $module, $promise })* })*
+        }
+        mod postgres {
+            $(mod $module { $(on_engine! { Postgres, $module, $promise })* })*
+        }
     };
 }
 
-mod sqlite {
-    promises! { Sqlite:
-        issuers {
-            creating_the_same_authority_again_changes_nothing,
-            an_id_or_issuer_belongs_to_one_authority,
-            authorities_are_listed_by_id,
-            an_authority_is_changed_as_a_whole,
-            an_issuer_is_not_taken_from_another,
-            a_signing_key_belongs_to_one_authority,
-            the_key_that_signs_last_comes_first,
-            an_api_key_is_known_by_its_digest_alone,
-            nobody_gets_keys_who_is_not_there,
+macro_rules! on_engine {
+    ($engine:ident, $module:ident, $promise:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $promise() {
+            let engine = <crate::engine::$engine as crate::engine::Engine>::fresh().await;
+            crate::$module::$promise(&engine).await;
         }
-        issuing {
-            the_same_request_finds_the_code_that_stands,
-            another_request_finds_the_uuid_taken,
-            a_uuid_belongs_to_one_authority,
-            a_claimed_code_is_not_answered_again,
-            an_expired_code_is_not_answered_again,
-            a_text_that_is_taken_is_a_collision_and_leaves_nothing,
-            an_older_secret_still_knows_its_codes,
-            a_code_may_have_a_short_and_a_long_form,
-            many_requests_with_one_uuid_issue_one_code,
-        }
-        claiming {
-            an_unknown_code_is_not_found,
-            a_code_is_claimed_once,
-            a_bound_claim_is_repeated_while_the_token_lives,
-            an_unbound_claim_is_repeated_until_its_time,
-            an_unbound_claim_is_not_repeated_once_a_certificate_exists,
-            a_bound_claim_is_repeated_although_a_certificate_exists,
-            an_expired_code_is_not_claimed,
-            an_unsupported_type_leaves_the_code_as_it_was,
-            a_claimed_code_is_used_before_it_is_expired_or_unsupported,
-            either_form_claims_the_code_in_its_own_time,
-        }
-        looking {
-            a_status_tells_claimed_and_until_when,
-            an_expired_code_is_nobodys_in_either_form,
-            expiring_again_changes_nothing,
-            a_claimed_code_does_not_expire,
-            a_code_is_its_authoritys_to_look_at,
-            a_claim_and_an_expiry_at_once_leave_one_of_them,
-            the_secrets_that_rows_need_are_known,
-        }
-        certifying {
-            the_same_commitment_is_certified_again,
-            a_token_is_good_for_two_commitments,
-            many_commitments_at_once_leave_two,
-            a_token_ends,
-            a_token_of_another_authority_is_unknown,
-            a_token_that_nobody_claimed_is_unknown,
-        }
-        forgetting {
-            what_is_sealed_is_gone_once_the_code_is_claimed,
-            what_has_expired_is_forgotten_in_bounded_steps,
-            the_moment_of_a_claim_is_forgotten_once_it_no_longer_matters,
-            what_lives_is_not_forgotten,
-        }
+    };
+}
+
+promises! {
+    issuers {
+        creating_the_same_authority_again_changes_nothing,
+        an_id_or_issuer_belongs_to_one_authority,
+        authorities_are_listed_by_id,
+        an_authority_is_changed_as_a_whole,
+        an_issuer_is_not_taken_from_another,
+        a_signing_key_belongs_to_one_authority,
+        the_key_that_signs_last_comes_first,
+        an_api_key_is_known_by_its_digest_alone,
+        nobody_gets_keys_who_is_not_there,
+    }
+    issuing {
+        the_same_request_finds_the_code_that_stands,
+        another_request_finds_the_uuid_taken,
+        a_uuid_belongs_to_one_authority,
+        a_claimed_code_is_not_answered_again,
+        an_expired_code_is_not_answered_again,
+        a_text_that_is_taken_is_a_collision_and_leaves_nothing,
+        an_older_secret_still_knows_its_codes,
+        a_code_may_have_a_short_and_a_long_form,
+        many_requests_with_one_uuid_issue_one_code,
+    }
+    claiming {
+        an_unknown_code_is_not_found,
+        a_code_is_claimed_once,
+        a_bound_claim_is_repeated_while_the_token_lives,
+        an_unbound_claim_is_repeated_until_its_time,
+        an_unbound_claim_is_not_repeated_once_a_certificate_exists,
+        a_bound_claim_is_repeated_although_a_certificate_exists,
+        an_expired_code_is_not_claimed,
+        an_unsupported_type_leaves_the_code_as_it_was,
+        a_claimed_code_is_used_before_it_is_expired_or_unsupported,
+        either_form_claims_the_code_in_its_own_time,
+    }
+    looking {
+        a_status_tells_claimed_and_until_when,
+        an_expired_code_is_nobodys_in_either_form,
+        expiring_again_changes_nothing,
+        a_claimed_code_does_not_expire,
+        a_code_is_its_authoritys_to_look_at,
+        a_claim_and_an_expiry_at_once_leave_one_of_them,
+        the_secrets_that_rows_need_are_known,
+    }
+    certifying {
+        the_same_commitment_is_certified_again,
+        a_token_is_good_for_two_commitments,
+        many_commitments_at_once_leave_two,
+        a_token_ends,
+        a_token_of_another_authority_is_unknown,
+        a_token_that_nobody_claimed_is_unknown,
+    }
+    forgetting {
+        what_is_sealed_is_gone_once_the_code_is_claimed,
+        what_has_expired_is_forgotten_in_bounded_steps,
+        the_moment_of_a_claim_is_forgotten_once_it_no_longer_matters,
+        what_lives_is_not_forgotten,
     }
 }

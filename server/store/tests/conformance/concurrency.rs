@@ -23,7 +23,7 @@ pub(crate) async fn keys_that_arrive_while_bundles_are_sealed_are_sealed_exactly
     let (made, seen) = watch::channel(0);
     let mut programs = JoinSet::new();
     for program in 0..PROGRAMS {
-        programs.spawn(accept(engine.open(), seen.clone(), program, engine.clock().now()));
+        programs.spawn(accept(engine.open().await, seen.clone(), program, engine.clock().now()));
     }
     let mut bundles = 0;
     while !programs.is_empty() {
@@ -58,7 +58,7 @@ async fn seal_once(store: &dyn KeyStore) -> usize {
 }
 
 pub(crate) async fn two_programs_that_seal_at_once_seal_each_key_once(engine: &impl Engine) {
-    let (one, other) = (opened(engine).await, engine.open());
+    let (one, other) = (opened(engine).await, engine.open().await);
     let now = engine.clock().now();
     for round in 0..20 {
         let new = keys(round * KEYS..(round + 1) * KEYS, now);
@@ -75,11 +75,9 @@ pub(crate) async fn two_programs_that_seal_at_once_seal_each_key_once(engine: &i
 }
 
 pub(crate) async fn programs_that_open_a_new_database_at_once_all_succeed(engine: &impl Engine) {
-    let opened = std::thread::scope(|scope| {
-        let programs: Vec<_> = (0..8).map(|_| scope.spawn(|| engine.try_open())).collect();
-        programs.into_iter().map(|program| program.join().expect("finished")).collect::<Vec<_>>()
-    });
-    for store in opened {
-        store.expect("opened").ping().await.expect("answers");
-    }
+    let open = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async { engine.open().await.ping().await.expect("answers") });
+    };
+    std::thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(open))));
 }

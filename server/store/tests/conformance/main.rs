@@ -12,77 +12,88 @@ mod members;
 mod progress;
 mod sealing;
 
-/// Runs every promise on an engine, each on a database of its own.
+/// Runs a list of promises on an engine, each on a database of its own.
 macro_rules! promises {
     ($engine:ident: $($module:ident { $($promise:ident,)* })*) => {
         $(mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
-                crate::$module::$promise(&<crate::engine::$engine as crate::engine::Engine>::fresh()).await;
+                crate::$module::$promise(&<crate::engine::$engine as crate::engine::Engine>::fresh().await).await;
             })*
         })*
     };
 }
 
+/// Every promise, on an engine.
+macro_rules! every_promise {
+    ($engine:ident) => {
+        promises! { $engine:
+            authorities {
+                registering_the_same_authority_again_changes_nothing,
+                another_region_raises_the_policy_version_and_creates_its_feeds,
+                a_region_that_goes_leaves_its_feeds,
+                an_unknown_authority_is_none,
+                authorities_are_listed_by_id,
+            }
+            accepting {
+                the_first_values_of_a_key_win,
+                a_key_accepted_twice_is_sealed_once,
+                a_key_that_was_sealed_is_not_sealed_again,
+                a_verification_key_has_one_report_ever,
+                accepting_is_atomic,
+                an_unknown_feed_is_refused_and_nothing_is_kept,
+                a_feed_of_the_other_kind_is_refused,
+                a_key_reaches_every_feed_that_is_named,
+            }
+            sealing {
+                an_empty_feed_has_nothing_to_seal,
+                an_unknown_feed_cannot_be_sealed,
+                a_key_waits_until_its_release_time,
+                fewer_than_the_minimum_are_held_and_the_seal_says_so,
+                a_seal_freezes_counts_format_and_signers,
+                more_keys_than_the_maximum_make_several_bundles_and_none_is_lost,
+                more_bytes_than_the_maximum_make_several_bundles_and_none_is_lost,
+                what_is_not_yet_releasable_is_sealed_later_unchanged,
+                a_seal_of_one_feed_leaves_the_others_alone,
+            }
+            members {
+                members_stand_by_class_and_then_by_bytes,
+                pages_of_any_size_hold_the_same_members,
+                the_digest_of_a_bundle_is_that_of_its_members,
+                an_unknown_bundle_has_no_members,
+            }
+            clients {
+                bundles_touch_and_every_client_gets_each_once_whatever_the_clock_does,
+            }
+            concurrency {
+                keys_that_arrive_while_bundles_are_sealed_are_sealed_exactly_once,
+                two_programs_that_seal_at_once_seal_each_key_once,
+                programs_that_open_a_new_database_at_once_all_succeed,
+            }
+            progress {
+                the_first_derivation_wins,
+                one_of_many_derivations_at_once_wins,
+                a_derivation_without_all_signatures_is_refused,
+                a_put_is_remembered_by_bucket,
+                an_unknown_bundle_is_neither_derived_nor_put,
+                a_bucket_cannot_list_a_number_that_was_not_taken,
+            }
+            listings {
+                a_feed_begins_at_number_zero_with_nothing,
+                a_seal_takes_one_number_however_many_bundles_it_makes,
+                a_listing_at_an_old_number_does_not_change,
+                announcing_the_same_keys_again_takes_no_number,
+                keys_are_announced_from_one_number_to_another,
+                the_time_of_a_listing_never_runs_backwards,
+            }
+        }
+    };
+}
+
 mod sqlite {
-    promises! { Sqlite:
-        authorities {
-            registering_the_same_authority_again_changes_nothing,
-            another_region_raises_the_policy_version_and_creates_its_feeds,
-            a_region_that_goes_leaves_its_feeds,
-            an_unknown_authority_is_none,
-            authorities_are_listed_by_id,
-        }
-        accepting {
-            the_first_values_of_a_key_win,
-            a_key_accepted_twice_is_sealed_once,
-            a_key_that_was_sealed_is_not_sealed_again,
-            a_verification_key_has_one_report_ever,
-            accepting_is_atomic,
-            an_unknown_feed_is_refused_and_nothing_is_kept,
-            a_feed_of_the_other_kind_is_refused,
-            a_key_reaches_every_feed_that_is_named,
-        }
-        sealing {
-            an_empty_feed_has_nothing_to_seal,
-            an_unknown_feed_cannot_be_sealed,
-            a_key_waits_until_its_release_time,
-            fewer_than_the_minimum_are_held_and_the_seal_says_so,
-            a_seal_freezes_counts_format_and_signers,
-            more_keys_than_the_maximum_make_several_bundles_and_none_is_lost,
-            more_bytes_than_the_maximum_make_several_bundles_and_none_is_lost,
-            what_is_not_yet_releasable_is_sealed_later_unchanged,
-            a_seal_of_one_feed_leaves_the_others_alone,
-        }
-        members {
-            members_stand_by_class_and_then_by_bytes,
-            pages_of_any_size_hold_the_same_members,
-            the_digest_of_a_bundle_is_that_of_its_members,
-            an_unknown_bundle_has_no_members,
-        }
-        clients {
-            bundles_touch_and_every_client_gets_each_once_whatever_the_clock_does,
-        }
-        concurrency {
-            keys_that_arrive_while_bundles_are_sealed_are_sealed_exactly_once,
-            two_programs_that_seal_at_once_seal_each_key_once,
-            programs_that_open_a_new_database_at_once_all_succeed,
-        }
-        progress {
-            the_first_derivation_wins,
-            one_of_many_derivations_at_once_wins,
-            a_derivation_without_all_signatures_is_refused,
-            a_put_is_remembered_by_bucket,
-            an_unknown_bundle_is_neither_derived_nor_put,
-            a_bucket_cannot_list_a_number_that_was_not_taken,
-        }
-        listings {
-            a_feed_begins_at_number_zero_with_nothing,
-            a_seal_takes_one_number_however_many_bundles_it_makes,
-            a_listing_at_an_old_number_does_not_change,
-            announcing_the_same_keys_again_takes_no_number,
-            keys_are_announced_from_one_number_to_another,
-            the_time_of_a_listing_never_runs_backwards,
-        }
-    }
+    every_promise!(Sqlite);
+}
+
+mod postgres {
+    every_promise!(Postgres);
 }

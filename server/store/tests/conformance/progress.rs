@@ -34,7 +34,7 @@ pub(crate) async fn one_of_many_derivations_at_once_wins(engine: &impl Engine) {
     bundle(engine, &*store, 0).await;
     let mut writers = Vec::new();
     for byte in 1..=8 {
-        let store = engine.open();
+        let store = engine.open().await;
         writers.push(tokio::spawn(async move { store.record_derived(&gaen(), 1, &derived(byte)).await }));
     }
     let mut stored = Vec::new();

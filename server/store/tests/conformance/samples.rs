@@ -45,7 +45,7 @@ pub(crate) fn authority(id: &str, regions: &[&str]) -> Authority {
 
 /// Opens a database whose authority is responsible for Norway and Svalbard.
 pub(crate) async fn opened(engine: &impl Engine) -> Arc<dyn KeyStore> {
-    let store = engine.open();
+    let store = engine.open().await;
     store.register(&authority("fhi", &["NO", "SJ"]), engine.clock().now()).await.expect("registered");
     store
 }

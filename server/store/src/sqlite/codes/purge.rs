@@ -14,8 +14,8 @@ const STEPS: [&str; 4] = [
         UPDATE code SET repeat_until = NULL WHERE id IN
         (SELECT id FROM code WHERE repeat_until IS NOT NULL AND repeat_until <= ?1 LIMIT ?2)",
     "-- codes::purge, commitments
-        DELETE FROM commitment WHERE (code, digest) IN
-        (SELECT code, digest FROM commitment WHERE delete_at <= ?1 LIMIT ?2)",
+        DELETE FROM commitment WHERE code IN
+        (SELECT DISTINCT code FROM commitment WHERE delete_at <= ?1 LIMIT ?2)",
     "-- codes::purge, codes
         DELETE FROM code WHERE id IN (SELECT id FROM code WHERE forget_at <= ?1 LIMIT ?2)",
 ];

@@ -1,0 +1,150 @@
+//! What the key database costs PostgreSQL, in CPU time of its processes on a private cluster that waits for the disk. CPU time is the database's
+//! own; how long things take is mostly the disk's.
+
+use std::time::Instant;
+
+use cluster::{Cluster, Options};
+use futures_util::future::join_all;
+use proto::bundle::GaenEntry;
+use proto::gaen::TemporaryExposureKey;
+use proto::{Feed, Interval, Kind, ReportType, Timestamp};
+use store::{
+    AcceptedKey, Authorities, Authority, Bundles, Clock, DatabaseUrl, Keys, OnsetSource, Origin, PostgresKeyStore,
+    Provenance, RawKey, SealPolicy,
+};
+
+/// Keys of an upload.
+const UPLOAD: u64 = 14;
+/// Uploads of a day in a country with 20,000 cases a day.
+const UPLOADS: u64 = 20_000;
+/// How many connections upload at once.
+const CONNECTIONS: u64 = 8;
+/// The clock's ticks in /proc/PID/stat are hundredths of a second on every Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+#[tokio::main]
+async fn main() {
+    let cluster = Cluster::start(&Options { durable: true, ..Options::default() }).expect("a cluster");
+    let url = cluster.url("postgres");
+    let Ok(DatabaseUrl::Postgres(url)) = url.parse() else { panic!("a cluster has a URL") };
+    PostgresKeyStore::migrate(&url).await.expect("migrated");
+    let store = PostgresKeyStore::open(&url, Clock::system()).await.expect("opened");
+    store.register(&authority(), Clock::system().now()).await.expect("registered");
+    let (feed, now) = (feed(), Clock::system().now());
+
+    for day in 0..3 {
+        let measure = Measure::begin(&cluster).await;
+        let accept = |connection: u64| {
+            let (store, feed) = (&store, &feed);
+            async move {
+                for upload in (0..UPLOADS).filter(|upload| upload % CONNECTIONS == connection) {
+                    let keys = keys((day * UPLOADS + upload) * UPLOAD, now);
+                    store.accept_keys(&keys, std::slice::from_ref(feed), &provenance(now)).await.expect("accepted");
+                }
+            }
+        };
+        join_all((0..CONNECTIONS).map(accept)).await;
+        measure.end(&cluster, "accept 20,000 uploads of 14 keys").await;
+
+        let measure = Measure::begin(&cluster).await;
+        store.seal(&feed, &policy()).await.expect("sealed");
+        measure.end(&cluster, "seal 280,000 keys").await;
+
+        let measure = Measure::begin(&cluster).await;
+        let (mut from, mut read) = (None, 0);
+        loop {
+            let page = store.members(&feed, day + 1, from.as_ref(), 20_000).await.expect("a page");
+            read += page.members.len() as u64;
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        assert_eq!(read, UPLOAD * UPLOADS);
+        measure.end(&cluster, "read 280,000 members in pages of 20,000").await;
+    }
+}
+
+/// A beginning: the wall's clock, and what PostgreSQL's processes had used.
+struct Measure {
+    began: Instant,
+    used: f64,
+}
+
+impl Measure {
+    async fn begin(cluster: &Cluster) -> Self {
+        Self { used: used(cluster).await, began: Instant::now() }
+    }
+
+    async fn end(self, cluster: &Cluster, what: &str) {
+        let took = self.began.elapsed().as_secs_f64();
+        println!("{what}: {:.2} s of PostgreSQL's CPU, took {took:.2} s", used(cluster).await - self.used);
+    }
+}
+
+/// Seconds of CPU that all processes which serve programs have used so far; they stay connected while it is measured.
+async fn used(cluster: &Cluster) -> f64 {
+    let client = cluster.connect("postgres").await.expect("connected");
+    let sql = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
+    let rows = client.query(sql, &[]).await.expect("listed");
+    let ticks = rows.iter().map(|row| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", row.get::<_, i32>(0))).unwrap_or_default();
+        // The second field is a name in brackets, which may hold spaces; user and system time are the 12th and 13th after it.
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default();
+        ticks(11) + ticks(12)
+    });
+    ticks.sum::<f64>() / TICKS_PER_SECOND
+}
+
+fn feed() -> Feed {
+    Feed::verified("NO".parse().expect("a region"), Kind::Gaen)
+}
+
+fn authority() -> Authority {
+    Authority {
+        id: "fhi".into(),
+        issuer: "fhi".into(),
+        audience: "pratique".into(),
+        regions: vec![feed().region],
+        policy_version: 1,
+        keys: Vec::new(),
+    }
+}
+
+/// The keys of one case: one a day, the risk constant.
+fn keys(first: u64, now: Timestamp) -> Vec<AcceptedKey> {
+    let today = Interval::containing(now).midnight();
+    let make = |number: u64| {
+        // Multiplying by an odd constant spreads the keys over the whole space.
+        let data = (u128::from(number) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes();
+        let day = (number % UPLOAD) as i64;
+        let tek = TemporaryExposureKey::new(&data, today.plus(-144 * (day + 2)).number().into(), 144).expect("a key");
+        let report_type = ReportType::Confirmed;
+        let published = GaenEntry {
+            key: tek,
+            transmission_risk: (number / UPLOAD % 8) as u8,
+            report_type: Some(report_type),
+            days_since_onset: Some(3 - day as i8),
+        };
+        let raw = RawKey { transmission_risk: 1, report_type, onset: today, onset_source: OnsetSource::Certificate };
+        AcceptedKey { raw, published, release_at: store::release_at(tek.validity_end(), now.plus(-86_400)) }
+    };
+    (first..first + UPLOAD).map(make).collect()
+}
+
+fn provenance(received: Timestamp) -> Provenance {
+    let kid = "an-RFC-7638-thumbprint-has-43-characters-in".into();
+    Provenance { authority: "fhi".into(), kid, origin: Origin::Ours, received, policy_version: 1 }
+}
+
+fn policy() -> SealPolicy {
+    SealPolicy {
+        minimum: 1,
+        revised_minimum: 1,
+        max_entries: 500_000,
+        max_bytes: 15_000_000,
+        format: 1,
+        signing: Vec::new(),
+    }
+}

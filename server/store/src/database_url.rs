@@ -1,0 +1,217 @@
+//! Which database: one URL, whichever engine keeps it.
+
+use std::ffi::OsStr;
+use std::fmt::{self, Debug, Display, Formatter};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{TypedValueParser, ValueParserFactory};
+use clap::error::ErrorKind;
+use proto::Malformed;
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+/// Where a database is: `sqlite:PATH` or `postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE[?PARAMETER=VALUE&...]`.
+///
+/// Neither `Debug` nor `Display` nor any error repeats a password; an error repeats nothing of the URL, since a mistyped one may have its
+/// password anywhere.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A database of a PostgreSQL server.
+    Postgres(Box<PostgresUrl>),
+}
+
+/// A database of a PostgreSQL server, and how much its connection is protected.
+///
+/// Parameters are those of libpq that tokio-postgres knows, for instance `host=/run/postgresql` for a Unix socket, and two more:
+///
+/// - `sslmode`: `disable`, `prefer` (plain if the server offers nothing better) or `require`. Default: `require` over a network, `disable` over a
+///   Unix socket. Whenever there is TLS, the server's certificate and name are verified, so that `verify-full` means the same as `require`.
+/// - `sslrootcert`: a PEM file with the authorities that may have signed that certificate. Default: those that browsers trust.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl {
+    pub(crate) config: Config,
+    pub(crate) roots: Option<PathBuf>,
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Malformed;
+
+    fn from_str(url: &str) -> Result<Self, Malformed> {
+        if let Some(rest) = url.strip_prefix("sqlite:") {
+            // `sqlite:///abs/path` is how other tools spell an absolute path.
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            return if path.is_empty() { Err(malformed()) } else { Ok(Self::Sqlite(PathBuf::from(path))) };
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return PostgresUrl::parse(url).map(Box::new).map(Self::Postgres);
+        }
+        Err(malformed())
+    }
+}
+
+fn malformed() -> Malformed {
+    Malformed::new("database-url", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE")
+}
+
+impl PostgresUrl {
+    fn parse(url: &str) -> Result<Self, Malformed> {
+        let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let (mut mode, mut roots, mut others) = (None, None, Vec::new());
+        for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+            match parameter.split_once('=') {
+                Some(("sslmode", value)) => mode = Some(value),
+                Some(("sslrootcert", value)) => roots = Some(PathBuf::from(value)),
+                _ => others.push(parameter),
+            }
+        }
+        let mut config: Config = format!("{address}?{}", others.join("&")).parse().map_err(|_| malformed())?;
+        if config.get_hosts().is_empty() {
+            return Err(Malformed::new("database-url", "must name a host, or a socket's directory as host=/DIRECTORY"));
+        }
+        config.ssl_mode(ssl_mode(mode, &config)?);
+        Ok(Self { config, roots })
+    }
+}
+
+fn ssl_mode(given: Option<&str>, config: &Config) -> Result<SslMode, Malformed> {
+    match given {
+        Some("disable") => Ok(SslMode::Disable),
+        Some("prefer") => Ok(SslMode::Prefer),
+        Some("require" | "verify-full") => Ok(SslMode::Require),
+        Some(_) => Err(Malformed::new("database-url", "sslmode must be disable, prefer, require or verify-full")),
+        None if config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) => Ok(SslMode::Disable),
+        None => Ok(SslMode::Require),
+    }
+}
+
+impl Display for DatabaseUrl {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => Display::fmt(url, f),
+        }
+    }
+}
+
+impl Display for PostgresUrl {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("postgres://")?;
+        match self.config.get_hosts().first() {
+            Some(Host::Tcp(host)) => f.write_str(host)?,
+            Some(Host::Unix(path)) => write!(f, "{}", path.display())?,
+            None => {}
+        }
+        write!(f, "/{}", self.config.get_dbname().unwrap_or_default())
+    }
+}
+
+impl Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}
+
+impl Debug for PostgresUrl {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresUrl({self})")
+    }
+}
+
+/// Reads a [`DatabaseUrl`] from a command line. The parser that clap would choose repeats a value that it refuses, password and all.
+#[derive(Debug, Clone, Copy)]
+pub struct DatabaseUrlParser;
+
+impl ValueParserFactory for DatabaseUrl {
+    type Parser = DatabaseUrlParser;
+
+    fn value_parser() -> DatabaseUrlParser {
+        DatabaseUrlParser
+    }
+}
+
+impl TypedValueParser for DatabaseUrlParser {
+    type Value = DatabaseUrl;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<DatabaseUrl, clap::Error> {
+        let parsed = value.to_str().ok_or_else(malformed).and_then(str::parse);
+        parsed.map_err(|why| clap::Error::raw(ErrorKind::ValueValidation, format!("--{why}\n")).with_cmd(command))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn postgres(url: &str) -> PostgresUrl {
+        match url.parse().expect("a URL") {
+            DatabaseUrl::Postgres(url) => *url,
+            DatabaseUrl::Sqlite(path) => panic!("{}", path.display()),
+        }
+    }
+
+    #[test]
+    fn a_url_names_a_file() {
+        for (url, path) in [("sqlite:k.db", "k.db"), ("sqlite:/var/k.db", "/var/k.db"), ("sqlite:///k.db", "/k.db")] {
+            assert_eq!(url.parse(), Ok(DatabaseUrl::Sqlite(PathBuf::from(path))));
+        }
+    }
+
+    #[test]
+    fn a_url_names_a_database_of_a_server() {
+        let url = postgres("postgres://server:secret@db.example:5433/keys?application_name=here");
+        assert_eq!(url.config.get_dbname(), Some("keys"));
+        assert_eq!(url.config.get_ports(), [5433]);
+        assert_eq!(url.config.get_application_name(), Some("here"));
+        assert_eq!(url.config.get_password(), Some(b"secret".as_slice()));
+    }
+
+    #[test]
+    fn a_network_is_not_trusted_unless_the_url_says_so() {
+        for (url, mode) in [
+            ("postgres://u@db/k", SslMode::Require),
+            ("postgresql://u@db/k?sslmode=verify-full", SslMode::Require),
+            ("postgres://u@db/k?sslmode=prefer", SslMode::Prefer),
+            ("postgres://u@db/k?sslmode=disable", SslMode::Disable),
+            ("postgres:///k?host=/run/postgresql&user=u", SslMode::Disable),
+        ] {
+            assert_eq!(postgres(url).config.get_ssl_mode(), mode, "{url}");
+        }
+        let url = postgres("postgres://u@db/k?sslrootcert=/etc/ca.pem");
+        assert_eq!(url.roots, Some(PathBuf::from("/etc/ca.pem")));
+    }
+
+    #[test]
+    fn a_password_is_never_printed() {
+        let url: DatabaseUrl = "postgres://server:hunter2@db/keys".parse().expect("a URL");
+        for text in [format!("{url}"), format!("{url:?}")] {
+            assert!(text.contains("postgres://db/keys") && !text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn any_other_url_is_refused_and_not_repeated() {
+        for url in [
+            "",
+            "hunter2.db",
+            "sqlite:",
+            "sqlite://",
+            "mysql://hunter2",
+            "postgres://u:hunter2@h:x/",
+            "postgres:///k",
+            "postgres://u@h/k?sslmode=hunter2",
+            "postgres://u@h/k?hunter2=1",
+        ] {
+            let why = url.parse::<DatabaseUrl>().expect_err(url);
+            assert_eq!(why.field, "database-url");
+            assert!(!why.to_string().contains("hunter2"), "{why}");
+        }
+    }
+}

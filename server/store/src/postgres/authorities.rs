@@ -1,0 +1,172 @@
+//! `Authorities` on PostgreSQL.
+
+use async_trait::async_trait;
+use proto::certificate::CertificateKey;
+use proto::{Feed, Kind, Timestamp};
+use tokio_postgres::Row;
+
+use super::column::{at, corrupt, number, value};
+use super::feeds;
+use super::key_store::PostgresKeyStore;
+use super::transaction::{Mode, Transaction};
+use crate::authorities::{Authorities, Authority, AuthorityKey};
+use crate::error::StoreError;
+
+/// An authority in one row: regions and keys are arrays in the order of their bytes. What is disabled or denied is left out unless `$1`.
+macro_rules! select {
+    ($name:literal, $condition:literal) => {
+        concat!(
+            "-- authorities::",
+            $name,
+            r#"
+            SELECT id, issuer, audience, policy_version,
+                   ARRAY(SELECT region FROM authority_region WHERE authority = id ORDER BY region COLLATE "C"),
+                   ARRAY(SELECT kid FROM authority_key
+                         WHERE authority = id AND (denied_since IS NULL OR $1) ORDER BY kid COLLATE "C"),
+                   ARRAY(SELECT algorithm FROM authority_key
+                         WHERE authority = id AND (denied_since IS NULL OR $1) ORDER BY kid COLLATE "C"),
+                   ARRAY(SELECT public_key FROM authority_key
+                         WHERE authority = id AND (denied_since IS NULL OR $1) ORDER BY kid COLLATE "C")
+            FROM authority WHERE (disabled_at IS NULL OR $1) AND "#,
+            $condition
+        )
+    };
+}
+
+#[async_trait]
+impl Authorities for PostgresKeyStore {
+    async fn register(&self, authority: &Authority, now: Timestamp) -> Result<(), StoreError> {
+        let mut authority = authority.clone();
+        authority.regions.sort();
+        authority.regions.dedup();
+        authority.keys.sort_by(|a, b| a.kid.cmp(&b.kid));
+        authority.keys.dedup_by(|a, b| a.kid == b.kid);
+        let given = (authority, now);
+        self.pool
+            .transact("authorities::register", Mode::Write, &given, |tx, given| Box::pin(register(tx, given)))
+            .await
+    }
+
+    async fn authority(&self, id: &str) -> Result<Option<Authority>, StoreError> {
+        const SQL: &str = select!("authority", "id = $2");
+        let rows = self.pool.query("authorities::authority", SQL, &[&false, &id]).await?;
+        rows.first().map(read).transpose()
+    }
+
+    async fn authorities(&self) -> Result<Vec<Authority>, StoreError> {
+        const SQL: &str = select!("authorities", r#"true ORDER BY id COLLATE "C""#);
+        let rows = self.pool.query("authorities::authorities", SQL, &[&false]).await?;
+        rows.iter().map(read).collect()
+    }
+
+    async fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
+        self.pool.transact("feeds::all", Mode::Read, &(), |tx, ()| Box::pin(feeds::all(tx))).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        // A table is read, so that a database that is empty or destroyed shows. Server and exporter may read this one.
+        const SQL: &str = "-- authorities::ping
+            SELECT FROM feed LIMIT 1";
+        self.pool.query("authorities::ping", SQL, &[]).await.map(drop)
+    }
+}
+
+async fn register(tx: &Transaction<'_>, (authority, now): &(Authority, Timestamp)) -> Result<(), StoreError> {
+    // Two that register at once would both find nothing.
+    const LOCK: &str = "-- authorities::register (lock)
+        LOCK TABLE authority IN SHARE ROW EXCLUSIVE MODE";
+    const STANDING: &str = select!("register (standing)", "id = $2");
+    tx.command(LOCK).await?;
+    for region in &authority.regions {
+        for kind in Kind::ALL {
+            feeds::create(tx, &Feed::verified(region.clone(), kind), *now).await?;
+        }
+    }
+    let standing = tx.maybe_row(STANDING, &[&true, &authority.id]).await?;
+    let policy_version = match standing.as_ref().map(read).transpose()? {
+        Some(standing) if same(&standing, authority) => return Ok(()),
+        Some(standing) => standing.policy_version.saturating_add(1),
+        None => 1,
+    };
+    write(tx, authority, policy_version, *now).await?;
+    write_regions(tx, authority).await?;
+    write_keys(tx, authority).await
+}
+
+/// Whether two differ in nothing but the policy version.
+fn same(standing: &Authority, authority: &Authority) -> bool {
+    *standing == Authority { policy_version: standing.policy_version, ..authority.clone() }
+}
+
+async fn write(
+    tx: &Transaction<'_>,
+    authority: &Authority,
+    policy_version: u32,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "-- authorities::register
+        INSERT INTO authority (id, issuer, audience, policy_version, registered_at) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (id) DO UPDATE
+        SET issuer = excluded.issuer, audience = excluded.audience, policy_version = excluded.policy_version";
+    let version = i32::try_from(policy_version).unwrap_or(i32::MAX);
+    tx.execute(SQL, &[&authority.id, &authority.issuer, &authority.audience, &version, &now.unix()]).await?;
+    Ok(())
+}
+
+async fn write_regions(tx: &Transaction<'_>, authority: &Authority) -> Result<(), StoreError> {
+    const DELETE: &str = "-- authorities::register (regions go)
+        DELETE FROM authority_region WHERE authority = $1";
+    const INSERT: &str = "-- authorities::register (regions come)
+        INSERT INTO authority_region (authority, region) SELECT $1, unnest($2::text[])";
+    let regions: Vec<_> = authority.regions.iter().map(proto::Region::as_str).collect();
+    tx.execute(DELETE, &[&authority.id]).await?;
+    tx.execute(INSERT, &[&authority.id, &regions]).await?;
+    Ok(())
+}
+
+/// Keys that are registered no more go. One that stays keeps its row, and with it the day on which it was denied: registering an authority
+/// again must not bring back a key that was withdrawn.
+async fn write_keys(tx: &Transaction<'_>, authority: &Authority) -> Result<(), StoreError> {
+    const DELETE: &str = "-- authorities::register (keys go)
+        DELETE FROM authority_key WHERE authority = $1 AND kid <> ALL ($2)";
+    const INSERT: &str = "-- authorities::register (keys come)
+        INSERT INTO authority_key (authority, kid, algorithm, public_key)
+        SELECT $1, kid, algorithm, public_key FROM unnest($2::text[], $3::text[], $4::text[])
+            AS given (kid, algorithm, public_key)
+        ON CONFLICT (authority, kid) DO UPDATE SET algorithm = excluded.algorithm, public_key = excluded.public_key";
+    let kids: Vec<_> = authority.keys.iter().map(|key| key.kid.as_str()).collect();
+    let algorithms: Vec<_> = authority.keys.iter().map(|key| key.key.algorithm()).collect();
+    let public_keys: Vec<_> = authority.keys.iter().map(|key| key.key.to_pem()).collect();
+    tx.execute(DELETE, &[&authority.id, &kids]).await?;
+    tx.execute(INSERT, &[&authority.id, &kids, &algorithms, &public_keys]).await?;
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<Authority, StoreError> {
+    let read = || {
+        let regions: Vec<&str> = value(row, 4)?;
+        let regions = regions.iter().map(|region| region.parse().map_err(|_| corrupt(row, 4, "is malformed")));
+        Ok(Authority {
+            id: value(row, 0)?,
+            issuer: value(row, 1)?,
+            audience: value(row, 2)?,
+            policy_version: number(row, 3)?,
+            regions: regions.collect::<Result<_, _>>()?,
+            keys: read_keys(row)?,
+        })
+    };
+    read().map_err(at("authority"))
+}
+
+fn read_keys(row: &Row) -> Result<Vec<AuthorityKey>, StoreError> {
+    let (kids, algorithms, pems): (Vec<&str>, Vec<&str>, Vec<&str>) = (value(row, 5)?, value(row, 6)?, value(row, 7)?);
+    let mut keys = Vec::with_capacity(kids.len());
+    for ((kid, algorithm), pem) in kids.into_iter().zip(algorithms).zip(pems) {
+        let key = CertificateKey::from_pem(pem).map_err(|_| corrupt(row, 7, "is no public key"))?;
+        if key.algorithm() != algorithm {
+            return Err(corrupt(row, 6, "is not the key's"));
+        }
+        keys.push(AuthorityKey { kid: kid.to_owned(), key });
+    }
+    Ok(keys)
+}

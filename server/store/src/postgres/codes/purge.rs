@@ -1,0 +1,52 @@
+//! Forgetting, in bounded steps.
+
+use proto::Timestamp;
+
+use crate::error::StoreError;
+use crate::postgres::column;
+use crate::postgres::pool::Pool;
+use crate::postgres::transaction::{Mode, Transaction};
+
+/// One statement for each kind of remains, each with the time and the limit; it answers how many it removed. A deleted code takes its digests
+/// along. Rows that somebody is changing are left for the next time: nobody with a code in hand waits for this.
+const STEPS: [&str; 4] = [
+    "-- codes::purge, sealed
+        WITH done AS (
+            UPDATE code_digest SET sealed = NULL WHERE digest IN
+            (SELECT digest FROM code_digest WHERE sealed IS NOT NULL AND expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+            RETURNING 1)
+        SELECT count(*) FROM done",
+    "-- codes::purge, repeats
+        WITH done AS (
+            UPDATE code SET repeat_until = NULL WHERE id IN
+            (SELECT id FROM code WHERE repeat_until IS NOT NULL AND repeat_until <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+            RETURNING 1)
+        SELECT count(*) FROM done",
+    "-- codes::purge, commitments
+        WITH old AS (
+            SELECT id, cardinality(commitments) AS commitments FROM code
+            WHERE commitments <> '{}' AND token_expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+        ), done AS (
+            UPDATE code SET commitments = '{}' FROM old WHERE code.id = old.id RETURNING old.commitments)
+        SELECT coalesce(sum(commitments), 0)::bigint FROM done",
+    "-- codes::purge, codes
+        WITH done AS (
+            DELETE FROM code WHERE id IN
+            (SELECT id FROM code WHERE forget_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+            RETURNING 1)
+        SELECT count(*) FROM done",
+];
+
+/// Runs each step once; answers how much they removed.
+pub(super) async fn run(pool: &Pool, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    let given = (now.unix(), i64::from(limit));
+    pool.transact("codes::purge", Mode::Write, &given, |transaction, given| Box::pin(steps(transaction, given))).await
+}
+
+async fn steps(transaction: &Transaction<'_>, (now, limit): &(i64, i64)) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    for step in STEPS {
+        removed += column::number::<u64>(&transaction.row(step, &[now, limit]).await?, 0)?;
+    }
+    Ok(removed)
+}

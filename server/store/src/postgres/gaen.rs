@@ -1,0 +1,110 @@
+//! The tables of GAEN keys: fresh and waiting, sealed key and publication.
+
+use proto::bundle::{Entry, GaenEntry};
+use proto::gaen::TemporaryExposureKey;
+use tokio_postgres::Row;
+
+use super::column::{array, corrupt, malformed, maybe_number, number, report_type, value};
+use super::tables::{Stored, Tables};
+use crate::bundles::Member;
+use crate::error::StoreError;
+
+/// The statements over these tables.
+pub(super) const TABLES: Tables = Tables {
+    waiting_name: "gaen_waiting",
+    publication_name: "gaen_publication",
+    // 30 bytes: an upper bound on an encoded key with all its fields, uncompressed keys being what phones hold in memory.
+    count: "-- gaen_waiting::count
+        SELECT count(*) FILTER (WHERE release_at <= $2 AND revision = 0),
+               count(*) FILTER (WHERE release_at <= $2 AND revision > 0),
+               count(*) FILTER (WHERE release_at > $2),
+               min(release_at) FILTER (WHERE release_at <= $2),
+               30
+        FROM gaen_waiting WHERE feed = $1",
+    publish: "-- gaen_publication::publish
+        WITH claimed AS (
+            DELETE FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)
+            RETURNING revision > 0 AS revised, class, key, rolling_start, rolling_period, transmission_risk, report_type,
+                days_since_onset, revision, policy_version
+        ), ordered AS (
+            SELECT row_number() OVER (ORDER BY revised, class, key) AS place, * FROM claimed
+        )
+        INSERT INTO gaen_publication (feed, sequence, revised, class, key,
+            rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version)
+        SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, revised, class, key,
+            rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version
+        FROM ordered ORDER BY revised, class, key",
+    settle: "-- gaen_key::settle
+        WITH settled AS (
+            DELETE FROM gaen_fresh USING gaen_publication AS sealed
+            WHERE sealed.feed = $1 AND sealed.sequence >= $2 AND sealed.key = gaen_fresh.key RETURNING gaen_fresh.*
+        )
+        INSERT INTO gaen_key (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
+            onset, onset_source, authority, kid, origin)
+        SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
+               onset, onset_source, authority, kid, origin
+        FROM settled ORDER BY key",
+    shuffle: "-- gaen_waiting::shuffle
+        WITH moved AS (
+            DELETE FROM gaen_waiting USING gaen_publication AS sealed
+            WHERE sealed.feed = $1 AND sealed.sequence >= $2 AND sealed.key = gaen_waiting.key RETURNING gaen_waiting.*
+        )
+        INSERT INTO gaen_waiting (feed, key, revision, class, rolling_start, rolling_period, transmission_risk, report_type,
+            days_since_onset, policy_version, release_at)
+        SELECT feed, key, revision, class, rolling_start, rolling_period, transmission_risk, report_type,
+            days_since_onset, policy_version, release_at
+        FROM moved ORDER BY feed, key, revision",
+    bundle: "-- gaen_publication::bundle
+        SELECT revised, class, key, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset
+        FROM gaen_publication WHERE feed = $1 AND sequence = $2 ORDER BY revised, class, key",
+    members: "-- gaen_publication::members
+        SELECT revised, class, key, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset
+        FROM gaen_publication
+        WHERE feed = $1 AND sequence = $2 AND (revised, class, key) > ($3, $4, $5)
+        ORDER BY revised, class, key LIMIT $6",
+    read,
+};
+
+/// Writes, of some keys, those that are not known, with a waiting publication in each feed: if all feeds exist, of which it yields how many do. Whether a
+/// key is known is a subquery rather than a join, so that each is looked up in the index whatever the planner believes about the table.
+pub(super) const ACCEPT: &str = "-- keys::accept_keys
+    WITH wanted AS (
+        SELECT id FROM feed WHERE path = ANY ($1::text[]) AND kind = 'gaen'
+    ), given AS (
+        SELECT * FROM unnest($3::bytea[], $4::bigint[], $5::smallint[], $6::smallint[], $7::smallint[], $8::bigint[], $9::smallint[],
+                             $10::bigint[], $11::smallint[], $12::smallint[], $13::smallint[], $14::bigint[])
+            AS given (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type, onset, onset_source,
+                      class, transmission_risk, report_type, days_since_onset, release_at)
+    ), fresh AS (
+        INSERT INTO gaen_fresh (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
+            onset, onset_source, authority, kid, origin, received_hour)
+        SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
+            onset, onset_source, $15, $16, $17, $18
+        FROM given
+        WHERE (SELECT count(*) FROM wanted) = $2 AND (SELECT true FROM gaen_key WHERE gaen_key.key = given.key) IS NULL
+        ORDER BY key
+        ON CONFLICT DO NOTHING RETURNING key
+    ), waiting AS (
+        INSERT INTO gaen_waiting (feed, key, revision, class, rolling_start, rolling_period, transmission_risk, report_type,
+            days_since_onset, policy_version, release_at)
+        SELECT wanted.id, key, 0, class, rolling_start, rolling_period, transmission_risk, report_type,
+            days_since_onset, $19, release_at
+        FROM fresh JOIN given USING (key) CROSS JOIN wanted ORDER BY wanted.id, key
+    )
+    SELECT count(*) FROM wanted";
+
+fn read(row: &Row) -> Result<Stored, StoreError> {
+    let (revised, class) = (value(row, 0)?, number(row, 1)?);
+    let data: [u8; 16] = array(row, 2)?;
+    let key = TemporaryExposureKey::new(&data, number(row, 3)?, number(row, 4)?).map_err(malformed)?;
+    let entry = GaenEntry {
+        key,
+        transmission_risk: number(row, 5)?,
+        report_type: Some(report_type(row, 6)?),
+        days_since_onset: maybe_number(row, 7)?,
+    };
+    if entry.class() != class {
+        return Err(corrupt(row, 1, "is not the key's"));
+    }
+    Ok(Stored { revised, class, member: Member::Gaen(entry) })
+}

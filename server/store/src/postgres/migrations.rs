@@ -1,0 +1,122 @@
+//! Bringing a database to the newest version, and telling whether it is there.
+//!
+//! Migrations are append-only, as the embedded engine's are. They run when `migrate` says so, as the database's owner; the services' own roles
+//! may change nothing of the schema and only look whether all of it is there.
+
+use std::collections::BTreeMap;
+
+use refinery::{Migration, Runner};
+use tokio_postgres::error::SqlState;
+
+use super::pool::Pool;
+use crate::error::StoreError;
+
+/// The migrations of one of the databases.
+pub(super) struct Database {
+    /// What the operator calls to run them.
+    command: &'static str,
+    /// The table that remembers which ran. Each database has its own, so that both may share one.
+    history: &'static str,
+    /// Their names, `V{number}__{what}`, and their SQL.
+    embedded: &'static [(&'static str, &'static str)],
+}
+
+/// The key database.
+pub(super) const KEYS: Database = Database {
+    command: "server migrate",
+    history: "refinery_keys_history",
+    embedded: &[("V1__keys", include_str!("../../migrations/postgres/keys/V1__keys.sql"))],
+};
+
+/// The verification database.
+pub(super) const VERIFICATION: Database = Database {
+    command: "verification migrate",
+    history: "refinery_verification_history",
+    embedded: &[("V1__codes", include_str!("../../migrations/postgres/verification/V1__codes.sql"))],
+};
+
+/// Guards all migrations of a database: two at once would both find the same work to do.
+const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('pratique migrations', 0))";
+
+impl Database {
+    /// Runs the migrations that the database lacks, all of them in one transaction, while nobody else does.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReady`] if the database knows migrations that this program does not, or others under the same name, or if its user may
+    /// not run them.
+    pub(super) async fn run(&self, pool: &Pool) -> Result<(), StoreError> {
+        // The connection leaves the pool, and with it go the lock and the setting.
+        let mut wrapped = deadpool_postgres::Object::take(pool.client().await?);
+        let client: &mut tokio_postgres::Client = &mut wrapped;
+        client.batch_execute("SET statement_timeout = 0").await?;
+        client.batch_execute(LOCK).await?;
+        let mut runner = Runner::new(&self.migrations()?).set_grouped(true);
+        runner.set_migration_table_name(self.history);
+        runner.run_async(client).await.map(drop).map_err(not_ready)
+    }
+
+    /// Whether the database is at this program's version.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReady`] if it is not, with what to do.
+    pub(super) async fn check(&self, pool: &Pool) -> Result<(), StoreError> {
+        let applied = self.applied(pool).await?;
+        for migration in self.migrations()? {
+            match applied.get(&migration.version()) {
+                None => return Err(StoreError::NotReady(format!("it lacks {migration}; run {}", self.command))),
+                Some(checksum) if *checksum == migration.checksum().to_string() => {}
+                Some(_) => {
+                    return Err(StoreError::NotReady(format!("its {migration} is another one than this program's")));
+                }
+            }
+        }
+        if applied.len() > self.embedded.len() {
+            return Err(StoreError::NotReady("a newer program has migrated it; use that one".into()));
+        }
+        Ok(())
+    }
+
+    /// Version and checksum of each migration that ran.
+    async fn applied(&self, pool: &Pool) -> Result<BTreeMap<i32, String>, StoreError> {
+        let sql = format!("-- migrations::applied\nSELECT version, checksum FROM {}", self.history);
+        let rows = match pool.client().await?.query(&sql, &[]).await {
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Vec::new(),
+            rows => rows?,
+        };
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    fn migrations(&self) -> Result<Vec<Migration>, StoreError> {
+        self.embedded.iter().map(|(name, sql)| Migration::unapplied(name, sql).map_err(not_ready)).collect()
+    }
+}
+
+fn not_ready(error: refinery::Error) -> StoreError {
+    // What PostgreSQL said stands in the source.
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<tokio_postgres::Error>());
+    let said = cause.and_then(tokio_postgres::Error::as_db_error).map(tokio_postgres::error::DbError::message);
+    StoreError::NotReady(said.map_or_else(|| error.to_string(), |said| format!("{error}: {said}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn what_is_embedded_is_what_has_landed() {
+        let pinned = include_str!("../../migrations/SHA256SUMS").lines().filter(|line| line.contains("postgres/"));
+        let mut pinned: Vec<String> = pinned.filter(|line| line.contains("/V")).map(str::to_owned).collect();
+        let mut embedded = Vec::new();
+        for (directory, database) in [("keys", KEYS), ("verification", VERIFICATION)] {
+            for (name, sql) in database.embedded {
+                let digest: String = Sha256::digest(sql).iter().map(|byte| format!("{byte:02x}")).collect();
+                embedded.push(format!("{digest}  postgres/{directory}/{name}.sql"));
+            }
+        }
+        pinned.sort();
+        embedded.sort();
+        assert_eq!(embedded, pinned);
+    }
+}

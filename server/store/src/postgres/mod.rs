@@ -1,0 +1,37 @@
+//! PostgreSQL.
+
+mod column;
+mod error;
+mod tls;
+
+mod migrations;
+mod pool;
+mod transaction;
+
+mod key_store;
+
+mod authorities;
+mod feeds;
+
+mod gaen;
+mod keys;
+mod kind;
+mod tables;
+mod tcn;
+
+mod bundle_rows;
+mod bundles;
+mod listing;
+mod members;
+mod progress;
+mod seal;
+mod waiting;
+
+mod codes;
+mod issuers;
+
+#[cfg(test)]
+mod conflicts;
+
+pub use codes::PostgresCodeStore;
+pub use key_store::PostgresKeyStore;

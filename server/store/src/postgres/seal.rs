@@ -1,0 +1,131 @@
+//! Sealing: waiting publications become bundles, once and for all.
+
+use std::pin::pin;
+
+use futures_util::TryStreamExt;
+use proto::Feed;
+
+use super::bundle_rows;
+use super::column::{at, integer};
+use super::feeds::{self, FeedRow, Reason};
+use super::kind::tables;
+use super::tables::Tables;
+use super::transaction::Transaction;
+use super::waiting::{self, Counted};
+use crate::bundles::{BundleRow, SealOutcome, SealPolicy};
+use crate::clock::Clock;
+use crate::cut::{Portion, cut};
+use crate::error::StoreError;
+use crate::member_digest::MemberDigest;
+
+/// What a seal needs to know.
+pub(super) struct Given<'a> {
+    /// Which feed.
+    pub(super) feed: &'a Feed,
+    /// How it is sealed.
+    pub(super) policy: &'a SealPolicy,
+    /// Moves the database's time.
+    pub(super) clock: &'a Clock,
+}
+
+/// Seals a feed, in a transaction whose snapshot is frozen by its first statement after the lock. So the seal sees all that was committed before
+/// it had the lock, in every statement the same, and what is committed later is left for the next one. The lock is one for all feeds: what a
+/// seal claims may wait in others too.
+pub(super) async fn seal(tx: &Transaction<'_>, given: &Given<'_>) -> Result<SealOutcome, StoreError> {
+    // A seal takes most of the tables that it reads: it reads them from end to end, joins them at once, and sorts in memory.
+    const LOCK: &str = "-- bundles::seal (lock)
+        LOCK TABLE seal_lock IN EXCLUSIVE MODE;
+        SET LOCAL enable_seqscan = on;
+        SET LOCAL enable_nestloop = off;
+        SET LOCAL work_mem = '128MB'";
+    tx.command(LOCK).await?;
+    let Given { feed, policy, clock } = *given;
+    let row = feeds::find(tx, feed, clock).await?;
+    let tables = tables(feed.kind);
+    let counted = waiting::count(tx, tables, feed, &row).await?;
+    let ready = &counted.waiting;
+    if ready.releasable == 0 && ready.revised == 0 {
+        return Ok(SealOutcome::Nothing);
+    }
+    if ready.releasable < u64::from(policy.minimum.max(1)) {
+        return Ok(SealOutcome::Held(*ready));
+    }
+    let revised = ready.revised >= u64::from(policy.revised_minimum);
+    let portions = portions(&counted, revised, policy);
+    publish(tx, tables, &row, revised, &portions).await?;
+    let number = feeds::take_number(tx, &row, Reason::Seal).await?;
+    let (mut sequence, mut start) = (row.next_sequence, row.last_end);
+    for portion in &portions {
+        let member_digest = digest(tx, tables, (row.id, sequence), portion).await;
+        let member_digest = member_digest.map_err(at(format_args!("{} of {feed}", tables.waiting_name)))?;
+        let bundle = BundleRow {
+            feed: feed.clone(),
+            sequence,
+            from_sequence: sequence,
+            start,
+            // Ends rise strictly whatever the clock does: a phone that keeps the newest end must miss nothing.
+            end: row.now.max(start.plus(1)),
+            count: portion.ordinary,
+            revised: portion.revised,
+            member_digest,
+            signing: policy.signing.clone(),
+            format: policy.format,
+            derived: None,
+        };
+        bundle_rows::insert(tx, &row, &bundle, number).await?;
+        (sequence, start) = (sequence + 1, bundle.end);
+    }
+    feeds::advance(tx, row.id, sequence, start).await?;
+    Ok(SealOutcome::Sealed((row.next_sequence..sequence).collect()))
+}
+
+/// How the claimed publications are cut into bundles.
+fn portions(counted: &Counted, with_revised: bool, policy: &SealPolicy) -> Vec<Portion> {
+    let by_bytes = policy.max_bytes / counted.largest.max(1);
+    let maximum = policy.max_entries.min(by_bytes).max(1);
+    let revised = if with_revised { counted.waiting.revised } else { 0 };
+    cut(counted.waiting.releasable, revised, u64::try_from(maximum).unwrap_or(u64::MAX))
+}
+
+/// Moves the claimed publications, in bundle order, to where bundles are read from. What was said of their keys moves too, unless it did when
+/// another feed sealed them.
+async fn publish(
+    tx: &Transaction<'_>,
+    tables: &Tables,
+    feed: &FeedRow,
+    revised: bool,
+    portions: &[Portion],
+) -> Result<(), StoreError> {
+    let (mut firsts, mut next) = (Vec::with_capacity(portions.len()), 1);
+    for portion in portions {
+        firsts.push(integer(next));
+        next += portion.ordinary + portion.revised;
+    }
+    let sequence = integer(feed.next_sequence);
+    tx.execute(tables.publish, &[&feed.id, &feed.now.unix(), &revised, &sequence, &firsts]).await?;
+    tx.execute(tables.settle, &[&feed.id, &sequence]).await?;
+    tx.execute(tables.shuffle, &[&feed.id, &sequence]).await?;
+    Ok(())
+}
+
+/// Reads a new bundle as everybody will from now on: its digest, if it holds what it should.
+async fn digest(
+    tx: &Transaction<'_>,
+    tables: &Tables,
+    (feed, sequence): (i32, u64),
+    portion: &Portion,
+) -> Result<[u8; 32], StoreError> {
+    let mut rows = pin!(tx.stream(tables.bundle, &[&feed, &integer(sequence)]).await?);
+    let mut digest = MemberDigest::new();
+    let mut found = Portion { ordinary: 0, revised: 0 };
+    while let Some(row) = rows.try_next().await.map_err(|error| tx.failed(error))? {
+        let stored = (tables.read)(&row)?;
+        digest.push(stored.revised, &stored.member);
+        *(if stored.revised { &mut found.revised } else { &mut found.ordinary }) += 1;
+    }
+    if found == *portion {
+        Ok(digest.finish())
+    } else {
+        Err(StoreError::Corrupt("not the rows that were counted".into()))
+    }
+}

@@ -1,0 +1,43 @@
+//! What the two kinds of content differ in: the statements over their tables, and how a row becomes a member.
+
+use tokio_postgres::Row;
+
+use crate::bundles::Member;
+use crate::error::StoreError;
+
+/// The statements of one kind.
+///
+/// Those that yield members begin with the same columns: whether it is revised, its class, its identity, its published values.
+pub(super) struct Tables {
+    /// The table of waiting publications, to name a corrupt row's place.
+    pub(super) waiting_name: &'static str,
+    /// The table of sealed publications.
+    pub(super) publication_name: &'static str,
+    /// Counts what waits in a feed (`$1`) at a time (`$2`): ordinary, revised, unripe, the oldest `release_at`, and an upper bound on the size of
+    /// any one in a bundle.
+    pub(super) count: &'static str,
+    /// Moves what is claimed of the waiting publications, in bundle order: those of a feed (`$1`) at a time (`$2`), revised ones too if `$3`. The
+    /// bundles get the sequences from `$4` on; `$5` holds the place of each one's first member, counted from 1.
+    pub(super) publish: &'static str,
+    /// Moves the fresh rows of what a feed (`$1`) sealed from a sequence (`$2`) on to their own table, in byte order.
+    pub(super) settle: &'static str,
+    /// Writes anew, in byte order, what waits in other feeds of what a feed (`$1`) sealed from a sequence (`$2`) on: where these rows stand, and
+    /// which transaction wrote them, still tells who uploaded together.
+    pub(super) shuffle: &'static str,
+    /// All members of a bundle in bundle order: feed, sequence.
+    pub(super) bundle: &'static str,
+    /// A page of a bundle: feed, sequence; after revised, class and identity; how many.
+    pub(super) members: &'static str,
+    /// Reads a member.
+    pub(super) read: fn(&Row) -> Result<Stored, StoreError>,
+}
+
+/// A member as its row says.
+pub(super) struct Stored {
+    /// Whether it is a revised one.
+    pub(super) revised: bool,
+    /// Its class, which is the member's own.
+    pub(super) class: i64,
+    /// The member.
+    pub(super) member: Member,
+}

@@ -1,0 +1,100 @@
+//! The tables of TCN reports: fresh and waiting, sealed report and publication.
+
+use proto::bundle::{Entry, TcnClass, TcnEntry};
+use proto::tcn::SignedReport;
+use tokio_postgres::Row;
+
+use super::column::{array, corrupt, malformed, number, report_type, value};
+use super::tables::{Stored, Tables};
+use crate::bundles::Member;
+use crate::error::StoreError;
+
+/// The statements over these tables.
+pub(super) const TABLES: Tables = Tables {
+    waiting_name: "tcn_waiting",
+    publication_name: "tcn_publication",
+    // 10 bytes around a report: tags, lengths, report type and class.
+    count: "-- tcn_waiting::count
+        SELECT count(*) FILTER (WHERE release_at <= $2 AND revision = 0),
+               count(*) FILTER (WHERE release_at <= $2 AND revision > 0),
+               count(*) FILTER (WHERE release_at > $2),
+               min(release_at) FILTER (WHERE release_at <= $2),
+               coalesce(max(length(signed_report)) FILTER (WHERE release_at <= $2), 0) + 10
+        FROM tcn_waiting WHERE feed = $1",
+    publish: "-- tcn_publication::publish
+        WITH claimed AS (
+            DELETE FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)
+            RETURNING revision > 0 AS revised, class, rvk, signed_report, report_type, report_class, revision, policy_version
+        ), ordered AS (
+            SELECT row_number() OVER (ORDER BY revised, class, rvk) AS place, * FROM claimed
+        )
+        INSERT INTO tcn_publication (feed, sequence, revised, class, rvk,
+            signed_report, report_type, report_class, revision, policy_version)
+        SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, revised, class, rvk,
+            signed_report, report_type, report_class, revision, policy_version
+        FROM ordered ORDER BY revised, class, rvk",
+    settle: "-- tcn_report::settle
+        WITH settled AS (
+            DELETE FROM tcn_fresh USING tcn_publication AS sealed
+            WHERE sealed.feed = $1 AND sealed.sequence >= $2 AND sealed.rvk = tcn_fresh.rvk RETURNING tcn_fresh.*
+        )
+        INSERT INTO tcn_report (rvk, signed_report, raw_report_type, authority, kid, origin)
+        SELECT rvk, signed_report, raw_report_type, authority, kid, origin FROM settled ORDER BY rvk",
+    shuffle: "-- tcn_waiting::shuffle
+        WITH moved AS (
+            DELETE FROM tcn_waiting USING tcn_publication AS sealed
+            WHERE sealed.feed = $1 AND sealed.sequence >= $2 AND sealed.rvk = tcn_waiting.rvk RETURNING tcn_waiting.*
+        )
+        INSERT INTO tcn_waiting (feed, rvk, revision, class, signed_report, report_type, report_class, policy_version, release_at)
+        SELECT feed, rvk, revision, class, signed_report, report_type, report_class, policy_version, release_at
+        FROM moved ORDER BY feed, rvk, revision",
+    bundle: "-- tcn_publication::bundle
+        SELECT revised, class, rvk, signed_report, report_type, report_class
+        FROM tcn_publication WHERE feed = $1 AND sequence = $2 ORDER BY revised, class, rvk",
+    members: "-- tcn_publication::members
+        SELECT revised, class, rvk, signed_report, report_type, report_class
+        FROM tcn_publication
+        WHERE feed = $1 AND sequence = $2 AND (revised, class, rvk) > ($3, $4, $5)
+        ORDER BY revised, class, rvk LIMIT $6",
+    read,
+};
+
+/// Writes, of some reports, those whose verification key is not known, with a waiting publication in each feed: if all feeds exist, of which it
+/// yields how many do.
+pub(super) const ACCEPT: &str = "-- keys::accept_reports
+    WITH wanted AS (
+        SELECT id FROM feed WHERE path = ANY ($1::text[]) AND kind = 'tcn'
+    ), given AS (
+        SELECT * FROM unnest($3::bytea[], $4::bytea[], $5::smallint[], $6::bigint[], $7::smallint[], $8::bigint[])
+            AS given (rvk, signed_report, report_type, class, report_class, release_at)
+    ), fresh AS (
+        INSERT INTO tcn_fresh (rvk, signed_report, raw_report_type, authority, kid, origin, received_hour)
+        SELECT rvk, signed_report, report_type, $9, $10, $11, $12
+        FROM given
+        WHERE (SELECT count(*) FROM wanted) = $2 AND (SELECT true FROM tcn_report WHERE tcn_report.rvk = given.rvk) IS NULL
+        ORDER BY rvk
+        ON CONFLICT DO NOTHING RETURNING rvk
+    ), waiting AS (
+        INSERT INTO tcn_waiting (feed, rvk, revision, class, signed_report, report_type, report_class, policy_version, release_at)
+        SELECT wanted.id, rvk, 0, class, signed_report, report_type, report_class, $13, release_at
+        FROM fresh JOIN given USING (rvk) CROSS JOIN wanted ORDER BY wanted.id, rvk
+    )
+    SELECT count(*) FROM wanted";
+
+fn read(row: &Row) -> Result<Stored, StoreError> {
+    let (revised, class) = (value(row, 0)?, number(row, 1)?);
+    let report = SignedReport::decode(value(row, 3)?).map_err(malformed)?;
+    if *report.verification_key() != array(row, 2)? {
+        return Err(corrupt(row, 2, "is not the report's"));
+    }
+    let word = match number(row, 5)? {
+        1 => TcnClass::Verified,
+        2 => TcnClass::SelfReported,
+        _ => return Err(corrupt(row, 5, "is out of range")),
+    };
+    let entry = TcnEntry { report, report_type: report_type(row, 4)?, class: word };
+    if entry.class() != class {
+        return Err(corrupt(row, 1, "is not the report's"));
+    }
+    Ok(Stored { revised, class, member: Member::Tcn(entry) })
+}

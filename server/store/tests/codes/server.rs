@@ -1,0 +1,97 @@
+//! What only a server has: an owner, roles with fewer rights, and somebody who reads its tables without the code.
+
+use cluster::Database;
+use store::{CertifyOutcome, ClaimOutcome, CodeStore, IssueOutcome, PostgresCodeStore, StoreError};
+use tokio_postgres::error::SqlState;
+
+use crate::engine::{Engine, Postgres, parse};
+use crate::samples::{CODE_LIFE, NOW, TERMS, authorities, bound, certify, code, digest, issuer};
+
+/// The database as a program whose user has the service's role opens it.
+async fn as_service(engine: &Postgres) -> PostgresCodeStore {
+    let url = engine.database.url();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let url = format!("{url}{separator}options=-c%20role%3Dpratique_verification");
+    PostgresCodeStore::open(&parse(&url)).await.expect("the service's role may connect")
+}
+
+#[tokio::test]
+async fn the_service_may_do_all_that_a_person_needs() {
+    let engine = Postgres::fresh().await;
+    authorities(&*engine.open().await).await;
+    let store: &dyn CodeStore = &as_service(&engine).await;
+    assert!(matches!(store.issue(&code(1), NOW).await, Ok(IssueOutcome::Issued)));
+    assert!(matches!(store.issue(&code(1), NOW).await, Ok(IssueOutcome::Repeated(_))));
+    assert!(store.find("a", &[digest(1)]).await.expect("looked up").is_some());
+    assert_eq!(store.claim(&bound(1, 7, NOW)).await.expect("claimed"), ClaimOutcome::Claimed(TERMS));
+    assert_eq!(store.certify(&certify(1, 7, 1, NOW)).await.expect("certified"), CertifyOutcome::Certified(TERMS));
+    assert_eq!(store.issuers().await.expect("listed").len(), 2);
+    assert_eq!(store.issuer_keys("a", NOW).await.expect("listed"), Some(vec![]));
+    assert!(store.api_key([1; 32], NOW).await.expect("looked up").is_none());
+    store.issue(&code(2), NOW).await.expect("issued");
+    assert_eq!(store.purge(NOW.plus(CODE_LIFE), 100).await.expect("purged"), 1);
+    assert_eq!(store.purge(NOW.plus(1_000 * CODE_LIFE), 100).await.expect("purged"), 3);
+}
+
+#[tokio::test]
+async fn the_service_may_do_nothing_else() {
+    let engine = Postgres::fresh().await;
+    authorities(&*engine.open().await).await;
+    let service: &dyn CodeStore = &as_service(&engine).await;
+    let refused = service.create_issuer(&issuer("c"), NOW).await;
+    assert!(matches!(refused, Err(StoreError::NotReady(_))), "{refused:?}");
+    let client = engine.database.connect().await.expect("connected");
+    client.batch_execute("SET ROLE pratique_verification").await.expect("a role");
+    for forbidden in [
+        "INSERT INTO api_key VALUES (decode(repeat('00', 32), 'hex'), 'a', 'admin', 0)",
+        "INSERT INTO authority_key VALUES ('kid', 'a', 'pem', 0)",
+        "UPDATE authority SET disabled_at = NULL",
+        "UPDATE api_key SET revoked_at = NULL",
+        "DELETE FROM authority",
+        "UPDATE code SET report_type = 'confirmed'",
+        "UPDATE code SET authority = 'b'",
+        "UPDATE code_digest SET digest = digest",
+        "UPDATE refinery_verification_history SET checksum = '0'",
+        "TRUNCATE code CASCADE",
+        "DROP TABLE code",
+        "ALTER TABLE code ADD COLUMN note text",
+        "CREATE TABLE note (text text)",
+        "SELECT rolpassword FROM pg_authid",
+        "COPY code TO PROGRAM 'cat'",
+        "SELECT pg_read_file('/etc/passwd')",
+    ] {
+        let refusal = client.batch_execute(forbidden).await.expect_err(forbidden);
+        assert_eq!(refusal.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{forbidden}: {refusal}");
+    }
+}
+
+#[tokio::test]
+async fn every_table_and_column_is_explained() {
+    const SILENT: &str = "
+        SELECT format('%s.%s', relname, attname) FROM pg_class
+        JOIN pg_attribute ON attrelid = pg_class.oid AND attnum >= 0 AND NOT attisdropped
+        WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND col_description(attrelid, attnum) IS NULL
+        UNION ALL
+        SELECT relname FROM pg_class
+        WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND obj_description(oid, 'pg_class') IS NULL";
+    let engine = Postgres::fresh().await;
+    let client = engine.database.connect().await.expect("connected");
+    let silent: Vec<String> = client.query(SILENT, &[]).await.expect("read").iter().map(|row| row.get(0)).collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_nobody_migrated_says_what_to_run() {
+    let database = Database::empty().await.expect("a database");
+    let refusal = PostgresCodeStore::open(&parse(&database.url())).await.err().expect("refused");
+    assert!(matches!(&refusal, StoreError::NotReady(what) if what.contains("verification migrate")), "{refusal}");
+}
+
+#[tokio::test]
+async fn two_who_migrate_at_once_do_it_once() {
+    let database = Database::empty().await.expect("a database");
+    let url = parse(&database.url());
+    let (one, other) = tokio::join!(PostgresCodeStore::migrate(&url), PostgresCodeStore::migrate(&url));
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    PostgresCodeStore::open(&url).await.expect("ready");
+}

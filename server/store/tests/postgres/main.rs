@@ -1,0 +1,8 @@
+//! What only PostgreSQL can show: migrations that race, roles that may do little, transactions that meet, what a dump tells.
+
+mod database;
+
+mod migrations;
+mod races;
+mod roles;
+mod rows;

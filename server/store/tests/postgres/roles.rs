@@ -1,0 +1,130 @@
+//! What the services' roles may do, and what they may not.
+
+use store::{Bundles, SealOutcome};
+use tokio_postgres::error::SqlState;
+
+use crate::database::{World, accept, gaen, policy, svalbard};
+
+/// Tries statements as a role; those that were not refused for want of a right.
+async fn allowed(world: &World, role: &str, statements: &[&str]) -> Vec<String> {
+    let client = world.sql().await;
+    client.batch_execute(&format!("SET ROLE {role}")).await.expect("a role");
+    let mut allowed = Vec::new();
+    for statement in statements {
+        let tried = client.batch_execute(&format!("BEGIN; {statement}")).await;
+        client.batch_execute("ROLLBACK").await.expect("rolled back");
+        match tried {
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {}
+            other => allowed.push(format!("{statement}: {other:?}")),
+        }
+    }
+    allowed
+}
+
+#[tokio::test]
+async fn the_server_may_accept_and_no_more() {
+    let world = World::new().await;
+    let server = world.as_role("pratique_server").await;
+    accept(&server, 0..14, &[gaen(), svalbard()]).await.expect("accepted");
+    accept(&server, 0..14, &[gaen()]).await.expect("accepted again");
+    assert!(matches!(world.seal().await, SealOutcome::Sealed(_)));
+    accept(&server, 0..20, &[gaen()]).await.expect("accepted, as far as it is new");
+    use store::Authorities;
+    server.ping().await.expect("answers");
+    assert!(server.authority("fhi").await.expect("read").is_some());
+    assert_eq!(server.feeds().await.expect("read").len(), 4);
+
+    let mut statements: Vec<String> = [
+        "SELECT raw_transmission_risk FROM gaen_fresh",
+        "SELECT authority FROM gaen_key",
+        "SELECT signed_report FROM tcn_report",
+        "SELECT number FROM feed",
+        "SELECT FROM gaen_waiting",
+        "SELECT FROM gaen_publication",
+        "SELECT FROM tcn_publication",
+        "SELECT FROM bundle",
+        "INSERT INTO authority VALUES ('evil', 'evil', 'pratique', 1, 0)",
+        "INSERT INTO authority_key VALUES ('fhi', 'k', 'EdDSA', '')",
+        "INSERT INTO gaen_key (key) VALUES ('')",
+        "INSERT INTO feed (path, region, kind, role, created_at, last_end) VALUES ('XX/gaen', 'XX', 'gaen', 'verified', 0, 0)",
+        "LOCK TABLE seal_lock IN EXCLUSIVE MODE",
+        "CREATE TABLE mine ()",
+    ]
+    .map(str::to_owned)
+    .into();
+    for table in tables(&world).await {
+        statements.push(format!("DELETE FROM {table}"));
+        statements.push(format!("TRUNCATE {table}"));
+        statements.push(format!("DROP TABLE {table}"));
+    }
+    statements.push("UPDATE gaen_fresh SET kid = ''".to_owned());
+    statements.push("UPDATE gaen_waiting SET release_at = 0".to_owned());
+    statements.push("UPDATE authority SET disabled_at = NULL".to_owned());
+    let statements: Vec<_> = statements.iter().map(String::as_str).collect();
+    let allowed = allowed(&world, "pratique_server", &statements).await;
+    assert!(allowed.is_empty(), "{allowed:#?}");
+}
+
+#[tokio::test]
+async fn the_exporter_may_seal_and_note_and_no_more() {
+    let world = World::new().await;
+    accept(&world.store, 0..14, &[gaen(), svalbard()]).await.expect("accepted");
+    let exporter = world.as_role("pratique_exporter").await;
+    let sealed = exporter.seal(&gaen(), &policy()).await.expect("sealed");
+    assert_eq!(sealed, SealOutcome::Sealed(vec![1]));
+    let sealed = exporter.seal(&svalbard(), &policy()).await.expect("sealed");
+    assert_eq!(sealed, SealOutcome::Sealed(vec![1]));
+    assert_eq!(exporter.members(&gaen(), 1, None, 20).await.expect("read").members.len(), 14);
+    exporter.announce(&gaen(), &[]).await.expect("announced");
+    exporter.record_put(&gaen(), 1, "near").await.expect("recorded");
+    exporter.record_listed(&gaen(), 1, "near").await.expect("recorded");
+    assert_eq!(exporter.puts(&gaen(), "near").await.expect("read"), [1]);
+    assert_eq!(exporter.listing(&gaen(), 1).await.expect("read").bundles.len(), 1);
+    assert_eq!(exporter.waiting(&gaen()).await.expect("counted").releasable, 0);
+
+    let mut statements: Vec<String> = [
+        "SELECT FROM authority",
+        "SELECT FROM authority_key",
+        "SELECT FROM authority_region",
+        "SELECT FROM gaen_key",
+        "INSERT INTO gaen_fresh (key) VALUES ('')",
+        "INSERT INTO feed (path, region, kind, role, created_at, last_end) VALUES ('XX/gaen', 'XX', 'gaen', 'verified', 0, 0)",
+        "UPDATE gaen_publication SET transmission_risk = 8",
+        "UPDATE tcn_publication SET signed_report = ''",
+        "UPDATE gaen_key SET kid = ''",
+        "UPDATE gaen_waiting SET release_at = 0",
+        "UPDATE bundle SET member_digest = ''",
+        "UPDATE bundle SET count = 0",
+        "UPDATE feed SET path = 'XX/gaen'",
+        "UPDATE feed_number SET taken_at = 0",
+        "UPDATE announced_key SET spki = ''",
+        "CREATE TABLE mine ()",
+    ]
+    .map(str::to_owned)
+    .into();
+    for table in tables(&world).await {
+        if !table.ends_with("_fresh") && !table.ends_with("_waiting") && table != "seal_lock" {
+            statements.push(format!("DELETE FROM {table}"));
+        }
+        statements.push(format!("TRUNCATE {table}"));
+        statements.push(format!("DROP TABLE {table}"));
+    }
+    let statements: Vec<_> = statements.iter().map(String::as_str).collect();
+    let allowed = allowed(&world, "pratique_exporter", &statements).await;
+    assert!(allowed.is_empty(), "{allowed:#?}");
+}
+
+async fn tables(world: &World) -> Vec<String> {
+    let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'";
+    let tables = world.sql().await.query(tables, &[]).await.expect("listed");
+    tables.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn the_roles_of_the_operator_may_be_made_twice() {
+    let world = World::new().await;
+    let client = world.sql().await;
+    for _ in 0..2 {
+        client.batch_execute(include_str!("../../migrations/postgres/roles.sql")).await.expect("made");
+    }
+}
