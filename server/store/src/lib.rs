@@ -30,7 +30,7 @@ pub use codes::{
     IssueOutcome, NewCode, NewForm, Peppered, StandingCode, StandingForm, Terms,
 };
 pub use error::StoreError;
-pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers};
+pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, RegisteredApiKey, RegisteredIssuer};
 pub use keys::{
     AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RELEASE_GRAIN, REPLAY_GUARD, RawKey, release_at,
 };
