@@ -2,7 +2,9 @@
 
 use proto::ReportType;
 use proto::api::base64;
+use proto::certificate::Algorithm;
 use serde_json::{Value, json};
+use tests::authority::Authority;
 use tests::system::{NOON, System};
 use tests::wire::Request;
 
@@ -11,15 +13,27 @@ use crate::tools;
 #[tokio::test(flavor = "multi_thread")]
 async fn python_believes_a_certificate_by_the_published_keys() -> anyhow::Result<()> {
     let (system, authority) = System::with_authority().await?;
+    believe(&system, &authority, "EdDSA").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_believes_an_es256_certificate_too() -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority().await?;
+    system.rotate(&authority, Algorithm::Es256, 0).await?;
+    believe(&system, &authority, "ES256").await
+}
+
+/// Has a certificate made and checked.
+async fn believe(system: &System, authority: &Authority, algorithm: &str) -> anyhow::Result<()> {
     let jwks: Value = Request::get("/jwks/health").send(system.verification.address()).await?.json()?;
-    let mut phone = system.phone(1, &authority)?;
+    let mut phone = system.phone(1, authority)?;
     let code = authority.issue(ReportType::Likely, "2021-03-09").await?.code;
     let keys = phone.past_keys(14).to_vec();
     let upload = phone.key_upload(&keys)?;
     let certificate = phone.certify(&code, &upload.commitment()).await?;
 
     let check = |certificate: &str| {
-        let given = json!({ "jwks": jwks, "certificate": certificate });
+        let given = json!({ "jwks": jwks, "certificate": certificate, "algorithm": algorithm });
         let script = tools::repository().join("tests/interop/check_certificate.py");
         tools::python(&[&script], given.to_string().as_bytes())
     };

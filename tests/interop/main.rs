@@ -8,3 +8,4 @@ mod certificates;
 mod foreign;
 mod identifiers;
 mod tree;
+mod verification_api;

@@ -36,6 +36,19 @@ pub(crate) fn python(arguments: &[&dyn AsRef<OsStr>], input: &[u8]) -> Result<Ve
     run(Command::new(home.join("bin/python")), arguments, input, "run tests/run once, which makes target/python")
 }
 
+/// A program of a Python package of requirements.txt, run in `directory` with these variables in its environment.
+pub(crate) fn python_program(
+    name: &str,
+    arguments: &[&dyn AsRef<OsStr>],
+    directory: &Path,
+    environment: &[(&str, &str)],
+) -> Result<Vec<u8>, String> {
+    let program = std::path::absolute(repository().join("target/python/bin").join(name)).expect("there is a directory");
+    let mut command = Command::new(program);
+    command.current_dir(directory).envs(environment.iter().copied());
+    run(command, arguments, b"", "run tests/run once, which makes target/python")
+}
+
 /// The root of the repository.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -57,6 +70,7 @@ fn run(mut command: Command, arguments: &[&dyn AsRef<OsStr>], input: &[u8], miss
     if output.status.success() {
         Ok(output.stdout)
     } else {
-        Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr)))
+        let [said, complained] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        Err(format!("{program}: {complained}{said}"))
     }
 }

@@ -8,6 +8,7 @@ mod silence;
 
 mod holding;
 mod regions;
+mod rotation;
 
 mod many_bundles;
 

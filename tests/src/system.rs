@@ -8,10 +8,12 @@ use exporter::config::{BucketSpec, BucketUrl};
 use exporter::keys::KeyPurpose;
 use exporter::{Exporter, Report};
 use proto::bundle::{BundleKey, Limits};
+use proto::certificate::Algorithm;
 use proto::note::NoteVerifier;
 use proto::{Feed, Region, Timestamp};
 use store::{ApiKeyKind, Clock, DatabaseUrl};
 use tempfile::TempDir;
+use verification::admin::{NewKey, rotate_signing_key, signing_keys};
 
 use crate::authority::Authority;
 use crate::bucket;
@@ -24,6 +26,8 @@ pub const NOON: Timestamp = Timestamp::from_unix(1_615_377_600);
 
 /// Where the verification service has its secret.
 const SECRET_FILE: &str = "verification.secret";
+/// And its signing keys.
+const CERTIFICATE_KEYS: &str = "certificate-keys";
 
 /// A running system. Everything lies in one temporary directory and ends with this value.
 pub struct System {
@@ -72,7 +76,7 @@ impl System {
                 database_url: DatabaseUrl::Sqlite(directory.path().join("verification.db")),
             },
             secret_file: directory.path().join(SECRET_FILE),
-            signing_key_dir: directory.path().join("certificate-keys"),
+            signing_key_dir: directory.path().join(CERTIFICATE_KEYS),
         };
         let verification_state = verification::State::open(&settings, clock.clone()).await?;
         let settings = server::Settings { database_url: DatabaseUrl::Sqlite(directory.path().join("keys.db")) };
@@ -132,6 +136,34 @@ impl System {
             device_key: device_key.as_str().to_owned(),
             verification: self.verification.address(),
         })
+    }
+
+    /// Gives an authority another certificate key, which signs in `overlap` seconds. The key server is not told: see
+    /// [`fetch_certificate_keys`](Self::fetch_certificate_keys).
+    ///
+    /// # Errors
+    /// Those of the verification service.
+    pub async fn rotate(&self, authority: &Authority, algorithm: Algorithm, overlap: i64) -> anyhow::Result<String> {
+        let key = NewKey::Drawn(algorithm, self.directory.path().join(CERTIFICATE_KEYS));
+        let key = rotate_signing_key(&self.verification_state, &authority.id, key, overlap).await?;
+        Ok(key.kid)
+    }
+
+    /// Tells the key server which certificate keys are published now, as its operator would.
+    ///
+    /// # Errors
+    /// Those of the services.
+    pub async fn fetch_certificate_keys(&self, authority: &Authority) -> anyhow::Result<()> {
+        let published = signing_keys(&self.verification_state, &authority.id, self.clock.now()).await?;
+        let spec = server::admin::AuthoritySpec {
+            id: authority.id.clone(),
+            issuer: None,
+            audience: None,
+            regions: authority.regions.clone(),
+            keys: published.into_iter().map(|listed| listed.key.key).collect(),
+        };
+        server::admin::register_authority(&self.server_state, spec).await?;
+        Ok(())
     }
 
     /// Sets the clock of everything to `now`; it goes on from there.

@@ -1,18 +1,24 @@
 //! Administration: authorities, the keys that sign their certificates, the keys to the API, and the secrets.
 
-use std::path::{Path, PathBuf};
+mod api_keys;
+mod signing_keys;
+#[cfg(test)]
+mod signing_keys_test;
 
-use proto::certificate::CertificateKey;
-use store::{ApiKeyKind, Issuer, IssuerKey, StoreError};
+use std::path::Path;
 
-use crate::api_key::ApiKey;
+use store::{Issuer, RegisteredIssuer, StoreError};
+
 pub use crate::authority::{AuthorityChange, AuthoritySpec, DEFAULT_AUDIENCE};
 pub use crate::code_spec::CodeSpec;
 use crate::error::VerificationError;
 use crate::registry::Registry;
 use crate::secrets::Secrets;
-use crate::signers::Signers;
-use crate::state::State;
+pub use api_keys::{api_key_id, api_keys, create_api_key, id_of_api_key, revoke_api_key};
+pub use signing_keys::{
+    MAX_OVERLAP, NewKey, SigningKey, add_signing_key, can_sign, check_signing_keys, create_signing_key,
+    retire_signing_key, rotate_signing_key, signing_key_file, signing_keys,
+};
 
 /// Registers an authority. The same again changes nothing.
 ///
@@ -38,85 +44,36 @@ pub async fn update_authority(
     id: &str,
     change: AuthorityChange,
 ) -> Result<Issuer, VerificationError> {
-    let known = authorities(registry).await?.into_iter().find(|known| known.id == id);
+    let known = authorities(registry).await?.into_iter().map(|known| known.issuer).find(|known| known.id == id);
     let issuer = change.apply(known.ok_or(StoreError::NotFound("authority"))?)?;
     registry.as_ref().store().update_issuer(&issuer).await?;
     Ok(issuer)
 }
 
-/// All authorities, by id.
+/// All authorities, disabled ones too, by id.
 ///
 /// # Errors
 /// [`VerificationError::Store`] if the database fails.
-pub async fn authorities(registry: &impl AsRef<Registry>) -> Result<Vec<Issuer>, VerificationError> {
+pub async fn authorities(registry: &impl AsRef<Registry>) -> Result<Vec<RegisteredIssuer>, VerificationError> {
     Ok(registry.as_ref().store().issuers().await?)
 }
 
-/// Draws a certificate signing key for an authority, writes its private half into the signing key directory and registers the public
-/// half, which the key server needs. It signs from now on; earlier keys stay published.
-///
-/// # Errors
-/// [`VerificationError::Store`] if there is no such authority or the database fails, [`VerificationError::File`] if the key cannot be
-/// written.
-pub async fn create_signing_key(state: &State, authority: &str) -> Result<CertificateKey, VerificationError> {
-    draw_signing_key(state.as_ref(), state.signers(), authority).await
-}
-
-/// The same without the service, for the directory `signing_key_dir`. Says also which file holds the private half.
-///
-/// # Errors
-/// As [`create_signing_key`].
-pub async fn create_signing_key_in(
-    registry: &Registry,
-    signing_key_dir: &Path,
-    authority: &str,
-) -> Result<(CertificateKey, PathBuf), VerificationError> {
-    let signers = Signers::new(signing_key_dir);
-    let key = draw_signing_key(registry, &signers, authority).await?;
-    let file = signers.path(authority, &key.kid());
-    Ok((key, file))
-}
-
-async fn draw_signing_key(
-    registry: &Registry,
-    signers: &Signers,
-    authority: &str,
-) -> Result<CertificateKey, VerificationError> {
-    let now = registry.now();
-    // Asked first, so that no key is written for nobody.
-    if registry.store().issuer_keys(authority, now).await?.is_none() {
-        return Err(StoreError::NotFound("authority").into());
-    }
-    let key = signers.create(authority, &mut store::chance::source())?;
-    let entry = IssuerKey { kid: key.kid(), key: key.clone(), signs_from: now };
-    registry.store().add_issuer_key(authority, &entry).await?;
-    Ok(key)
-}
-
-/// Draws an API key and stores its digest. The key itself is not kept anywhere: show it to whom it is for.
+/// Refuses everything to an authority from now on, to its staff and to its app. Codes and tokens that are out stay what they are, and its
+/// keys stay published, so that certificates that were signed are believed to their end.
 ///
 /// # Errors
 /// [`VerificationError::Store`] if there is no such authority or the database fails.
-pub async fn create_api_key(
-    registry: &impl AsRef<Registry>,
-    authority: &str,
-    kind: ApiKeyKind,
-) -> Result<ApiKey, VerificationError> {
+pub async fn disable_authority(registry: &impl AsRef<Registry>, id: &str) -> Result<(), VerificationError> {
     let registry = registry.as_ref();
-    let key = ApiKey::draw(authority, kind, &mut store::chance::source());
-    registry.store().add_api_key(authority, kind, key.digest(), registry.now()).await?;
-    Ok(key)
+    Ok(registry.store().set_issuer_disabled(id, Some(registry.now())).await?)
 }
 
-/// Checks that every authority has a signing key and that it can be read, so that the operator hears of it before a phone does.
+/// Lets an authority take part again.
 ///
 /// # Errors
-/// The first that lacks one.
-pub async fn check_signing_keys(state: &State) -> Result<(), VerificationError> {
-    for authority in authorities(state).await? {
-        state.signer(&authority.id, state.now()).await?;
-    }
-    Ok(())
+/// [`VerificationError::Store`] if there is no such authority or the database fails.
+pub async fn enable_authority(registry: &impl AsRef<Registry>, id: &str) -> Result<(), VerificationError> {
+    Ok(registry.as_ref().store().set_issuer_disabled(id, None).await?)
 }
 
 /// Draws a secret that everything is written under from now on. The secrets before it stay live for what they have written; those that no
@@ -129,4 +86,52 @@ pub async fn check_signing_keys(state: &State) -> Result<(), VerificationError> 
 pub async fn rotate_secret(registry: &impl AsRef<Registry>, secret_file: &Path) -> Result<usize, VerificationError> {
     let needed = registry.as_ref().store().peppers().await?;
     Secrets::rotate(secret_file, &needed, &mut store::chance::source())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::handlers::fixture_test::{COMMITMENT, Desk};
+
+    #[actix_web::test]
+    async fn a_disabled_authority_is_refused_everything_until_it_is_enabled() {
+        let desk = Desk::open().await;
+        let (code, token) = (desk.code().await, desk.token().await);
+        let certificate = json!({ "token": token, "ekeyhmac": COMMITMENT });
+        disable_authority(&desk.state, "no").await.expect("disabled");
+        assert_eq!(desk.issue(&json!({ "testType": "likely" })).await.refusal(), (403, "authority_disabled"));
+        assert_eq!(desk.verify(&json!({ "code": code })).await.refusal(), (403, "authority_disabled"));
+        let answer = desk.post("/api/certificate", &desk.device, &certificate).await;
+        assert_eq!(answer.refusal(), (403, "authority_disabled"));
+        // Who has no key that is good here hears nothing of it, and what was signed is believed to its end.
+        assert_eq!(desk.post("/api/issue", &desk.device, &json!({})).await.refusal(), (401, "unauthorized"));
+        assert_eq!(desk.published().await.len(), 1);
+        check_signing_keys(&desk.state).await.expect("nobody else lacks a key");
+
+        enable_authority(&desk.state, "no").await.expect("enabled");
+        assert_eq!(desk.verify(&json!({ "code": code })).await.status, 200);
+        assert_eq!(desk.certificate(&token, COMMITMENT).await.status, 200);
+        for nobody in [disable_authority(&desk.state, "se").await, enable_authority(&desk.state, "se").await] {
+            assert!(matches!(nobody, Err(VerificationError::Store(_))));
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_revoked_api_key_is_good_for_nothing() {
+        let desk = Desk::open().await;
+        let (before, id) = (api_keys(&desk.state, "no").await.expect("listed"), id_of_api_key(&desk.admin));
+        assert!(before.iter().any(|key| api_key_id(&key.digest) == id));
+        for given in [&id[..6], &id, &id.to_uppercase()] {
+            assert_eq!(revoke_api_key(&desk.state, "no", given).await.expect("revoked"), id);
+        }
+        assert_eq!(desk.issue(&json!({ "testType": "likely" })).await.refusal(), (401, "unauthorized"));
+        assert_eq!(desk.verify(&json!({ "code": "0" })).await.refusal(), (400, "code_invalid"));
+        let listed = api_keys(&desk.state, "no").await.expect("listed");
+        assert_eq!(listed.iter().filter(|key| key.revoked_at.is_some()).count(), 1);
+        for nothing in ["", "zz", "0123456789abcdef"] {
+            assert!(matches!(revoke_api_key(&desk.state, "no", nothing).await, Err(VerificationError::Store(_))));
+        }
+    }
 }

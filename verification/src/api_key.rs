@@ -25,6 +25,11 @@ impl ApiKey {
         &self.0
     }
 
+    /// Its name among the authority's keys, which tells nothing about it.
+    pub fn id(&self) -> String {
+        id(&self.digest())
+    }
+
     /// What the store knows of it.
     pub(crate) fn digest(&self) -> [u8; 32] {
         digest(&self.0)
@@ -34,6 +39,11 @@ impl ApiKey {
 /// The SHA-256 by which a key is found. Keys are random, so looking one up by its digest tells nobody anything by its timing.
 pub(crate) fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key).into()
+}
+
+/// The name of the key with this digest: its first twelve hexadecimal digits. An authority has a handful of keys.
+pub(crate) fn id(digest: &[u8; 32]) -> String {
+    digest[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl std::fmt::Debug for ApiKey {

@@ -2,20 +2,18 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::time::Duration;
 
+use actix_web::Route;
 use actix_web::dev::Server;
+use actix_web::guard::{self, Guard};
+use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::{unknown_path, wrong_method};
 
-use crate::handlers::{batch_issue, certificate, check_code_status, expire_code, health, issue, jwks, verify};
+use crate::handlers::{batch_issue, certificate, check_code_status, expire_code, health, issue, jwks, openapi, verify};
 use crate::problem::Problem;
+use crate::purging;
 use crate::state::State;
-
-/// How often what has expired is deleted.
-const PURGE_PERIOD: Duration = Duration::from_secs(60);
-/// How many rows of a kind are deleted in one transaction: phones wait for it.
-const PURGE_ROWS: u32 = 500;
 
 /// Serves on a listener that is already bound, so that the caller knows the port, and deletes what has expired. The server runs once it is
 /// awaited and stops through its handle; signals belong to the program. To be called inside a Tokio runtime.
@@ -29,44 +27,38 @@ pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
         cfg.app_data(data.clone());
         routes(cfg);
     })?;
-    runtime.spawn(keep_clean(state));
+    runtime.spawn(purging::keep_clean(state));
     Ok(server)
 }
 
-/// Every route, by caller. [`State`] must be in the application's data.
+/// Every route, by caller: method, path, handler. What is here stands in `openapi.json` too; a test compares them.
+pub(crate) fn table() -> Vec<(Method, &'static str, Route)> {
+    vec![
+        // Phones, with a DEVICE key.
+        (Method::POST, "/api/verify", web::post().to(verify::verify)),
+        (Method::POST, "/api/certificate", web::post().to(certificate::certificate)),
+        // The authority, with an ADMIN key.
+        (Method::POST, "/api/issue", web::post().to(issue::issue)),
+        (Method::POST, "/api/batch-issue", web::post().to(batch_issue::batch_issue)),
+        (Method::POST, "/api/checkcodestatus", web::post().to(check_code_status::check_code_status)),
+        (Method::POST, "/api/expirecode", web::post().to(expire_code::expire_code)),
+        // Key servers.
+        (Method::GET, "/jwks/{authority}", web::route().guard(get_or_head()).to(jwks::jwks)),
+        // Operators, and whoever writes a program for one of the above.
+        (Method::GET, "/health", web::route().guard(get_or_head()).to(health::health)),
+        (Method::GET, "/openapi.json", web::route().guard(get_or_head()).to(openapi::openapi)),
+    ]
+}
+
+/// All of them. [`State`] must be in the application's data.
 pub fn routes(cfg: &mut ServiceConfig) {
-    let other = || web::to(wrong_method::<Problem>);
-    // Phones, with a DEVICE key.
-    cfg.service(web::resource("/api/verify").post(verify::verify).default_service(other()));
-    cfg.service(web::resource("/api/certificate").post(certificate::certificate).default_service(other()));
-    // The authority, with an ADMIN key.
-    cfg.service(web::resource("/api/issue").post(issue::issue).default_service(other()));
-    cfg.service(web::resource("/api/batch-issue").post(batch_issue::batch_issue).default_service(other()));
-    let status = web::resource("/api/checkcodestatus").post(check_code_status::check_code_status);
-    cfg.service(status.default_service(other()));
-    cfg.service(web::resource("/api/expirecode").post(expire_code::expire_code).default_service(other()));
-    // Key servers.
-    cfg.service(web::resource("/jwks/{authority}").get(jwks::jwks).head(jwks::jwks).default_service(other()));
-    // Operators.
-    cfg.service(web::resource("/health").get(health::health).head(health::health).default_service(other()));
+    for (_, path, route) in table() {
+        cfg.service(web::resource(path).route(route).default_service(web::to(wrong_method::<Problem>)));
+    }
     cfg.default_service(web::to(unknown_path::<Problem>));
 }
 
-/// Deletes what has expired until nobody else holds the state.
-async fn keep_clean(state: State) {
-    let mut clock = tokio::time::interval(PURGE_PERIOD);
-    loop {
-        clock.tick().await;
-        if !state.is_shared() {
-            return;
-        }
-        if let Err(error) = purge(&state).await {
-            tracing::error!(%error, "what has expired could not be deleted; trying again in a minute");
-        }
-    }
-}
-
-async fn purge(state: &State) -> Result<(), store::StoreError> {
-    while state.store().purge(state.now(), PURGE_ROWS).await? > 0 {}
-    Ok(())
+/// What may be asked for may be asked for without its body: a load balancer does.
+fn get_or_head() -> impl Guard {
+    guard::Any(guard::Get()).or(guard::Head())
 }

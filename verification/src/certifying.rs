@@ -2,7 +2,7 @@
 
 use proto::api::base64;
 use proto::api::verification::CertificateRequest;
-use proto::certificate::Claims;
+use proto::certificate::{Claims, UnsignedCertificate};
 use proto::commitment::Commitment;
 use store::{Certify, CertifyOutcome, Issuer};
 
@@ -44,7 +44,7 @@ pub(crate) async fn certify(state: &State, issuer: &Issuer, petition: &Petition)
         CertifyOutcome::Unknown => return Err(Problem::TOKEN_INVALID),
         CertifyOutcome::Expired | CertifyOutcome::Spent => return Err(Problem::TOKEN_EXPIRED),
     };
-    Ok(signer.sign(&Claims {
+    let claims = Claims {
         issuer: issuer.issuer.clone(),
         audience: issuer.audience.clone(),
         issued_at: now,
@@ -52,5 +52,8 @@ pub(crate) async fn certify(state: &State, issuer: &Issuer, petition: &Petition)
         report_type: terms.report_type,
         symptom_onset: terms.symptom,
         commitment: petition.commitment,
-    }))
+    };
+    let unsigned = UnsignedCertificate::new(&signer.public_key(), &claims);
+    let signature = signer.sign(unsigned.as_bytes()).await?;
+    Ok(unsigned.with_signature(&signature))
 }

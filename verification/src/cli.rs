@@ -1,20 +1,23 @@
 //! The command line.
 
 pub(crate) mod session;
+mod table;
 
+pub(crate) mod api_key;
 pub(crate) mod authority;
 pub(crate) mod codes;
 mod issue_many;
+pub(crate) mod keys;
 pub(crate) mod secret;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
+use api_key::ApiKeyCommand;
 use authority::AuthorityCommand;
 use clap::{Args, Parser, Subcommand};
 use codes::{Issue, Look};
+use keys::KeysCommand;
 use secret::SecretCommand;
-use store::ApiKeyKind;
 use verification::{DatabaseSettings, Settings};
 
 /// The verification service of Pratique: gives people codes on a health authority's behalf and turns them into certificates.
@@ -66,6 +69,11 @@ pub(crate) enum Command {
     /// The keys to the API.
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
+    /// Delete what has expired, in short steps, until nothing is left. A running service does so every minute; this may run beside it.
+    Purge {
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
     /// The service's own secrets.
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -88,48 +96,4 @@ pub(crate) struct Serve {
     /// How many codes one request to /api/batch-issue may ask for.
     #[arg(long, value_name = "CODES", env = "VERIFICATION_BATCH_LIMIT", default_value_t = 10)]
     pub(crate) batch_limit: usize,
-}
-
-/// What to do with signing keys.
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeysCommand {
-    /// Draw an Ed25519 key that signs from now on. Its private half stays in the signing key directory; its public half is for the
-    /// key server.
-    Generate(GenerateKey),
-}
-
-/// Flags of `verification keys generate`.
-#[derive(Debug, Args)]
-pub(crate) struct GenerateKey {
-    #[command(flatten)]
-    pub(crate) database: DatabaseSettings,
-    /// The directory for its private half, a file of mode 600; the service reads it from there.
-    #[arg(long, value_name = "DIR", env = "VERIFICATION_SIGNING_KEY_DIR")]
-    pub(crate) signing_key_dir: PathBuf,
-    /// The authority whose certificates it signs.
-    #[arg(long)]
-    pub(crate) authority: String,
-    /// Write the public key into this file too, as PEM for `server authority add --public-key`.
-    #[arg(long, value_name = "PEM")]
-    pub(crate) public_key: Option<PathBuf>,
-}
-
-/// What to do with API keys.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ApiKeyCommand {
-    /// Draw an API key and print it. It is not kept anywhere: whoever loses it needs another.
-    Create(CreateApiKey),
-}
-
-/// Flags of `verification api-key create`.
-#[derive(Debug, Args)]
-pub(crate) struct CreateApiKey {
-    #[command(flatten)]
-    pub(crate) database: DatabaseSettings,
-    /// The authority that may use it.
-    #[arg(long)]
-    pub(crate) authority: String,
-    /// What for: device (apps: verify, certificate), admin (staff: issue) or stats (counters).
-    #[arg(long)]
-    pub(crate) kind: ApiKeyKind,
 }

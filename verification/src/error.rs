@@ -21,7 +21,7 @@ pub enum VerificationError {
     /// Others than its owner may read a file with a secret.
     #[error("{}: others may read this file; run chmod 600 on it", .0.display())]
     Exposed(PathBuf),
-    /// A file does not hold what it should.
+    /// A file, or a variable of the environment, does not hold what it should.
     #[error("{}: {reason}", path.display())]
     Content {
         /// Which.
@@ -40,6 +40,22 @@ pub enum VerificationError {
         /// For people.
         text: Cow<'static, str>,
     },
+    /// The private half of a signing key is nowhere to be found.
+    #[error("the private half of a signing key is missing: it is neither in {} nor in {variable}", path.display())]
+    NoPrivateKey {
+        /// The file that would hold it.
+        path: PathBuf,
+        /// The variable that could.
+        variable: String,
+    },
+    /// Without this key the authority could not sign, now or later.
+    #[error(
+        "no other key would sign for authority {0}; run verification keys rotate --authority {0} --overlap 0s first"
+    )]
+    LastSigningKey(String),
+    /// A key that is not in this process could not sign.
+    #[error("the certificate could not be signed: {0}")]
+    Signer(String),
     /// Something about an authority is not as it must be.
     #[error(transparent)]
     Malformed(#[from] Malformed),

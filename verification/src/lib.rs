@@ -20,6 +20,8 @@ mod claiming;
 mod issuing;
 mod looking;
 mod order;
+mod purging;
+mod signing;
 
 mod api_key;
 mod authority;
@@ -31,7 +33,6 @@ mod secret;
 mod secret_file;
 mod secret_watch;
 mod secrets;
-mod signers;
 mod token;
 mod uuid;
 
@@ -39,5 +40,7 @@ pub use api_key::ApiKey;
 pub use app::{listen, routes};
 pub use config::{DatabaseSettings, Settings};
 pub use error::VerificationError;
+pub use purging::{Purged, purge};
 pub use registry::Registry;
+pub use signing::{KeyStanding, Keyring, Signer};
 pub use state::State;

@@ -2,15 +2,14 @@
 
 mod cli;
 
-use std::fs;
 use std::net::TcpListener;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::session::{no_authority, open, open_service, say};
-use cli::{ApiKeyCommand, Cli, Command, CreateApiKey, GenerateKey, KeysCommand, Serve, authority, codes, secret};
+use cli::session::{open, open_service, say};
+use cli::{Cli, Command, Serve, api_key, authority, codes, keys, secret};
 use serde_json::json;
-use verification::admin;
+use verification::{DatabaseSettings, admin};
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
@@ -25,8 +24,9 @@ async fn main() -> anyhow::Result<()> {
             say(json, json!({ "migrated": true }), "The database is at the newest version.")
         }
         Command::Authority(command) => authority::run(command, json).await,
-        Command::Keys(KeysCommand::Generate(flags)) => generate_key(flags, json).await,
-        Command::ApiKey(ApiKeyCommand::Create(flags)) => create_api_key(flags, json).await,
+        Command::Keys(command) => keys::run(command, json).await,
+        Command::ApiKey(command) => api_key::run(command, json).await,
+        Command::Purge { database } => purge(&database, json).await,
         Command::Secret(command) => secret::run(command, json).await,
         Command::Issue(flags) => codes::issue(flags, json).await,
         Command::Status(flags) => codes::status(flags, json).await,
@@ -51,36 +51,10 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn generate_key(flags: GenerateKey, json: bool) -> anyhow::Result<()> {
-    let GenerateKey { database, signing_key_dir, authority, public_key } = flags;
-    let made = admin::create_signing_key_in(&open(&database).await?, &signing_key_dir, &authority).await;
-    let (key, private) = made.with_context(|| no_authority(&authority))?;
-    let pem = key.to_pem();
-    if let Some(path) = &public_key {
-        fs::write(path, &pem).with_context(|| format!("cannot write the public key to {}", path.display()))?;
-    }
-    let value = json!({
-        "authority": authority,
-        "kid": key.kid(),
-        "algorithm": key.algorithm(),
-        "public_key": pem,
-        "private_key_file": private,
-    });
-    let text = format!(
-        "Certificates of {authority} are signed by {} from now on; the private half is in {}.\nGive the key server the public half:\n{pem}",
-        key.kid(),
-        private.display()
-    );
-    say(json, value, text.trim_end())
-}
-
-async fn create_api_key(flags: CreateApiKey, json: bool) -> anyhow::Result<()> {
-    let CreateApiKey { database, authority, kind } = flags;
-    let key = admin::create_api_key(&open(&database).await?, &authority, kind)
-        .await
-        .with_context(|| no_authority(&authority))?;
-    let value = json!({ "authority": authority, "kind": kind.as_str(), "api_key": key.as_str() });
-    // The key stands alone on stdout, so that a shell can take it.
-    eprintln!("To be sent as X-API-Key. It is shown this once.");
-    say(json, value, key.as_str())
+async fn purge(database: &DatabaseSettings, json: bool) -> anyhow::Result<()> {
+    let purged = verification::purge(&open(database).await?).await?;
+    let [rows, batches] = [(purged.rows, "row", "rows"), (purged.batches, "batch", "batches")]
+        .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));
+    let text = format!("Purged {rows} in {batches}; nothing expired is left.");
+    say(json, json!({ "rows": purged.rows, "batches": purged.batches }), &text)
 }

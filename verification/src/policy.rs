@@ -4,6 +4,8 @@
 pub(crate) const TOKEN_LIFE: i64 = 24 * 3_600;
 /// A certificate can be presented for a quarter of an hour, in seconds. A phone that misses it asks again.
 pub(crate) const CERTIFICATE_LIFE: i64 = 15 * 60;
+/// Whoever checks a certificate may do so with a clock that is this much late, in seconds; the key server allows a minute.
+pub(crate) const CLOCK_MARGIN: i64 = 5 * 60;
 /// A claim that no nonce binds may be repeated for two minutes, in seconds: apps in the field retry at once or never.
 pub(crate) const UNBOUND_REPEATS: i64 = 120;
 /// What has expired is remembered for a day, in seconds, so that its holder is told that it is late and not that it never was.

@@ -62,6 +62,8 @@ impl Problem {
         "unauthorized",
         "X-API-Key: must be a live key of the kind that this path is for",
     );
+    pub(crate) const AUTHORITY_DISABLED: Self =
+        Self::new(StatusCode::FORBIDDEN, "authority_disabled", "this authority does not take part at present");
     pub(crate) const NO_SUCH_AUTHORITY: Self = Self::new(StatusCode::NOT_FOUND, "not_found", "no such authority");
     pub(crate) const INTERNAL: Self = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "try again later");
 

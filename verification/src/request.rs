@@ -64,14 +64,14 @@ impl<K: Caller, T: DeserializeOwned + 'static> FromRequest for Call<K, T> {
     }
 }
 
-/// Whose API key it is. Unknown, revoked and of another kind are one refusal.
+/// Whose API key it is. Unknown, revoked and of another kind are one refusal; only who has a good key hears that its authority is disabled.
 async fn believe(request: &HttpRequest, kind: ApiKeyKind) -> Result<Issuer, Problem> {
     let state = request.app_data::<Data<State>>().ok_or(Problem::INTERNAL)?;
     let key = request.headers().get(API_KEY_HEADER).and_then(|value| value.to_str().ok());
     let key = key.filter(|key| key.len() <= MAX_KEY).ok_or(Problem::UNAUTHORIZED)?;
     let grant = state.store().api_key(api_key::digest(key), state.now()).await?;
     let grant = grant.filter(|grant| grant.kind == kind).ok_or(Problem::UNAUTHORIZED)?;
-    Ok(grant.issuer)
+    if grant.disabled { Err(Problem::AUTHORITY_DISABLED) } else { Ok(grant.issuer) }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use proto::Timestamp;
-use proto::certificate::CertificateSigner;
 use store::{Clock, CodeStore};
 
 use crate::config::Settings;
@@ -12,7 +11,7 @@ use crate::policy::BATCH_LIMIT;
 use crate::registry::Registry;
 use crate::secret_watch::SecretWatch;
 use crate::secrets::Secrets;
-use crate::signers::Signers;
+use crate::signing::{self, Keychain, Keyring, Signer};
 
 /// An open service. Clones share everything.
 #[derive(Clone)]
@@ -24,20 +23,33 @@ pub struct State {
 struct Inner {
     registry: Registry,
     secrets: SecretWatch,
-    signers: Signers,
+    keychain: Keychain,
 }
 
 impl State {
     /// Reads the secrets and opens the database. A SQLite file is created if it does not exist, and brought to the newest version.
     ///
     /// # Errors
-    /// [`VerificationError::Store`] if the database cannot be opened, and what can be wrong with the secret file. The signing keys are read
-    /// when they are first needed.
+    /// [`VerificationError::Store`] if the database cannot be opened, and
+    /// what can be wrong with the secret file. The signing keys are read when they are first needed.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, VerificationError> {
+        Self::with_keyrings(settings, clock, vec![]).await
+    }
+
+    /// As [`open`](Self::open), with places for private keys that are asked before the environment and the signing key directory, such as
+    /// a key management service.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn with_keyrings(
+        settings: &Settings,
+        clock: Clock,
+        keyrings: Vec<Box<dyn Keyring>>,
+    ) -> Result<Self, VerificationError> {
         let secrets = SecretWatch::open(&settings.secret_file)?;
         let registry = Registry::open(&settings.database, clock).await?;
-        let signers = Signers::new(&settings.signing_key_dir);
-        let inner = Inner { registry, secrets, signers };
+        let keychain = Keychain::new(keyrings, &settings.signing_key_dir);
+        let inner = Inner { registry, secrets, keychain };
         Ok(Self { inner: Arc::new(inner), batch_limit: BATCH_LIMIT })
     }
 
@@ -63,8 +75,8 @@ impl State {
     }
 
     /// The private halves of signing keys.
-    pub(crate) fn signers(&self) -> &Signers {
-        &self.inner.signers
+    pub(crate) fn keychain(&self) -> &Keychain {
+        &self.inner.keychain
     }
 
     /// The time now. Each request reads it once.
@@ -72,16 +84,12 @@ impl State {
         self.inner.registry.now()
     }
 
-    /// Who signs an authority's certificates now: of its live keys, the one whose turn came last.
-    pub(crate) async fn signer(
-        &self,
-        authority: &str,
-        now: Timestamp,
-    ) -> Result<Arc<CertificateSigner>, VerificationError> {
+    /// Who signs an authority's certificates now: of the keys that may, the one whose turn came last.
+    pub(crate) async fn signer(&self, authority: &str, now: Timestamp) -> Result<Arc<dyn Signer>, VerificationError> {
         let keys = self.store().issuer_keys(authority, now).await?.unwrap_or_default();
-        let current = keys.iter().find(|key| key.signs_from <= now);
+        let current = signing::current(&keys, now);
         let current = current.ok_or_else(|| VerificationError::NoSigningKey(authority.to_owned()))?;
-        self.signers().get(authority, &current.kid)
+        self.keychain().signer(authority, &current.key).await
     }
 
     /// Whether anybody but the caller still holds this state.

@@ -174,7 +174,7 @@ async fn introduce(
     plan: &Plan,
 ) -> Result<bool, StandaloneError> {
     let id = &plan.authority;
-    let is_new = !verification::admin::authorities(verification).await?.iter().any(|known| known.id == *id);
+    let is_new = !verification::admin::authorities(verification).await?.iter().any(|known| known.issuer.id == *id);
     // What an operator has changed about it since stays.
     if is_new {
         let spec = verification::admin::AuthoritySpec { id: id.clone(), ..Default::default() };

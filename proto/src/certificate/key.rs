@@ -4,6 +4,7 @@ use p256::pkcs8::{DecodePublicKey, EncodePublicKey, LineEnding};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::algorithm::Algorithm;
 use crate::api::base64;
 use crate::error::Malformed;
 
@@ -40,8 +41,8 @@ impl CertificateKey {
     /// `EdDSA` or `ES256`.
     pub const fn algorithm(&self) -> &'static str {
         match self {
-            Self::Ed25519(_) => "EdDSA",
-            Self::P256(_) => "ES256",
+            Self::Ed25519(_) => Algorithm::EdDsa.as_str(),
+            Self::P256(_) => Algorithm::Es256.as_str(),
         }
     }
 

@@ -3,13 +3,15 @@
 //! The algorithm is a property of the key. A header that names another one is refused, so that nobody can talk a verifier into `none`,
 //! into a symmetric algorithm with a public key as its secret, or into the other curve.
 
+mod algorithm;
 mod claims;
 mod key;
 mod signer;
 
 mod check;
 
+pub use algorithm::Algorithm;
 pub use check::{Disbelief, Expected, MAX_CERTIFICATE, UnverifiedCertificate};
 pub use claims::Claims;
 pub use key::CertificateKey;
-pub use signer::CertificateSigner;
+pub use signer::{CertificateSigner, SIGNATURE, UnsignedCertificate};

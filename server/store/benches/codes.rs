@@ -109,7 +109,10 @@ impl Desk {
         let codes = CodeStyle { spelling: Spelling::Digits, length: 8, life: 900, long_life: DAY };
         store.create_issuer(&Issuer { id, issuer, audience, date_required: false, codes }, now).await.expect("created");
         let key = CertificateKey::from_pem(PUBLIC_KEY).expect("a key");
-        store.add_issuer_key("no", &IssuerKey { kid: key.kid(), key, signs_from: now }).await.expect("added");
+        store
+            .add_issuer_key("no", &IssuerKey { kid: key.kid(), key, signs_from: now, retires_at: None })
+            .await
+            .expect("added");
         store.add_api_key("no", ApiKeyKind::Device, [1; 32], now).await.expect("added");
         Self { store, now }
     }

@@ -22,6 +22,17 @@ pub struct Issuer {
     pub codes: CodeStyle,
 }
 
+/// An authority as it stands in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredIssuer {
+    /// What was said about it.
+    pub issuer: Issuer,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// From then on it is refused; none: it takes part.
+    pub disabled_at: Option<Timestamp>,
+}
+
 /// The public half of a certificate signing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerKey {
@@ -31,6 +42,8 @@ pub struct IssuerKey {
     pub key: CertificateKey,
     /// Published at once, used for signing from then on.
     pub signs_from: Timestamp,
+    /// No longer published from then on; none: until further notice.
+    pub retires_at: Option<Timestamp>,
 }
 
 /// What an API key may be used for.
@@ -51,6 +64,21 @@ pub struct ApiKeyGrant {
     pub issuer: Issuer,
     /// What it may be used for.
     pub kind: ApiKeyKind,
+    /// Whether the authority is disabled, so that whoever has the key is to be refused all the same.
+    pub disabled: bool,
+}
+
+/// An API key as it stands in the database, which does not know the key itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredApiKey {
+    /// Its SHA-256.
+    pub digest: [u8; 32],
+    /// What it may be used for.
+    pub kind: ApiKeyKind,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// Refused from then on; none: it is good.
+    pub revoked_at: Option<Timestamp>,
 }
 
 /// Reads and writes authorities and their keys.
@@ -71,8 +99,14 @@ pub trait Issuers: Send + Sync {
     /// The authority with this id; none if it is unknown or disabled.
     async fn issuer(&self, id: &str, now: Timestamp) -> Result<Option<Issuer>, StoreError>;
 
-    /// All authorities, by id.
-    async fn issuers(&self) -> Result<Vec<Issuer>, StoreError>;
+    /// All authorities, disabled ones too, by id.
+    async fn issuers(&self) -> Result<Vec<RegisteredIssuer>, StoreError>;
+
+    /// Disables an authority from `disabled_at` on, or enables it again. Nothing that it has is lost.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for an unknown authority.
+    async fn set_issuer_disabled(&self, authority: &str, disabled_at: Option<Timestamp>) -> Result<(), StoreError>;
 
     /// Adds a certificate key; adding the same again changes nothing.
     ///
@@ -80,8 +114,27 @@ pub trait Issuers: Send + Sync {
     /// [`StoreError::NotFound`] for an unknown authority, [`StoreError::Exists`] if another authority has this key.
     async fn add_issuer_key(&self, authority: &str, key: &IssuerKey) -> Result<(), StoreError>;
 
-    /// The live certificate keys of an authority, the one that signs from the latest time on first; none if it is unknown.
-    async fn issuer_keys(&self, authority: &str, now: Timestamp) -> Result<Option<Vec<IssuerKey>>, StoreError>;
+    /// Adds a certificate key as above, and lets every other key of the authority retire at `others_retire_at`, unless it retires earlier.
+    /// With a key that the authority has already, nothing changes at all: a repeated rotation is none.
+    ///
+    /// # Errors
+    /// As [`add_issuer_key`](Self::add_issuer_key).
+    async fn rotate_issuer_key(
+        &self,
+        authority: &str,
+        key: &IssuerKey,
+        others_retire_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Lets a certificate key retire at `at`, unless it retires earlier.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the authority has no such key.
+    async fn retire_issuer_key(&self, authority: &str, kid: &str, at: Timestamp) -> Result<(), StoreError>;
+
+    /// The certificate keys of an authority that had not retired at `since`, the one that signs from the latest time on first; none if
+    /// the authority is unknown. With the time now these are the live ones; with an earlier one, those that were live since.
+    async fn issuer_keys(&self, authority: &str, since: Timestamp) -> Result<Option<Vec<IssuerKey>>, StoreError>;
 
     /// Adds an API key by its SHA-256.
     ///
@@ -95,7 +148,16 @@ pub trait Issuers: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Whose the API key with this SHA-256 is; none if it is unknown or revoked, or its authority disabled.
+    /// All API keys of an authority, revoked ones too, the oldest first; none if the authority is unknown.
+    async fn api_keys(&self, authority: &str) -> Result<Option<Vec<RegisteredApiKey>>, StoreError>;
+
+    /// Revokes an API key from `now` on; one that is revoked already stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the authority has no such key.
+    async fn revoke_api_key(&self, authority: &str, digest: [u8; 32], now: Timestamp) -> Result<(), StoreError>;
+
+    /// Whose the API key with this SHA-256 is; none if it is unknown or revoked. Whether the authority is disabled stands in the answer.
     async fn api_key(&self, digest: [u8; 32], now: Timestamp) -> Result<Option<ApiKeyGrant>, StoreError>;
 }
 

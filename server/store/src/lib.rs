@@ -35,7 +35,7 @@ pub use codes::{
 };
 pub use database_url::{DatabaseUrl, DatabaseUrlParser, PostgresUrl};
 pub use error::StoreError;
-pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers};
+pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, RegisteredApiKey, RegisteredIssuer};
 pub use keys::{
     AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RELEASE_GRAIN, REPLAY_GUARD, RawKey, release_at,
 };

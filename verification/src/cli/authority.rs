@@ -1,13 +1,14 @@
-//! `verification authority`: register, change, list.
+//! `verification authority`: register, change, list, disable.
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use store::{Issuer, Spelling};
+use store::{Issuer, RegisteredIssuer, Spelling};
 use verification::DatabaseSettings;
 use verification::admin::{self, AuthorityChange, AuthoritySpec, CodeSpec};
 
 use super::session::{no_authority, open, say};
+use super::table::{moment, moment_or_dash, table};
 
 /// What to do with authorities.
 #[derive(Debug, Subcommand)]
@@ -21,6 +22,21 @@ pub(crate) enum AuthorityCommand {
         #[command(flatten)]
         database: DatabaseSettings,
     },
+    /// Refuse everything to an authority, its staff and its app, from now on (403 authority_disabled). Nothing of it is deleted; its keys
+    /// stay published, so that certificates that were signed are believed to their end.
+    Disable(NameAuthority),
+    /// Let an authority take part again.
+    Enable(NameAuthority),
+}
+
+/// Flags of `verification authority disable` and `enable`.
+#[derive(Debug, Args)]
+pub(crate) struct NameAuthority {
+    #[command(flatten)]
+    database: DatabaseSettings,
+    /// Which authority.
+    #[arg(long)]
+    id: String,
 }
 
 /// Flags of `verification authority create`.
@@ -96,6 +112,8 @@ pub(crate) async fn run(command: AuthorityCommand, json: bool) -> anyhow::Result
         AuthorityCommand::Create(flags) => create(flags, json).await,
         AuthorityCommand::Update(flags) => update(flags, json).await,
         AuthorityCommand::List { database } => list(&database, json).await,
+        AuthorityCommand::Disable(flags) => disable(flags, json).await,
+        AuthorityCommand::Enable(flags) => enable(flags, json).await,
     }
 }
 
@@ -122,9 +140,47 @@ async fn list(database: &DatabaseSettings, json: bool) -> anyhow::Result<()> {
     let text = if authorities.is_empty() {
         "There is no authority yet; see verification authority create --help.".to_owned()
     } else {
-        authorities.iter().map(to_text).collect::<Vec<_>>().join("\n")
+        let rows: Vec<_> = authorities.iter().map(row).collect();
+        table(["ID", "ISSUER", "AUDIENCE", "DATE", "CODES", "LINKS", "CREATED", "DISABLED"], &rows)
     };
-    say(json, Value::Array(authorities.iter().map(to_json).collect()), &text)
+    let values = authorities.iter().map(|registered| {
+        let mut value = to_json(&registered.issuer);
+        value["created_at"] = json!(moment(registered.created_at));
+        value["disabled_at"] = json!(registered.disabled_at.map(moment));
+        value
+    });
+    say(json, values.collect(), &text)
+}
+
+async fn disable(flags: NameAuthority, json: bool) -> anyhow::Result<()> {
+    let NameAuthority { database, id } = flags;
+    admin::disable_authority(&open(&database).await?, &id).await.with_context(|| no_authority(&id))?;
+    let text = format!(
+        "Authority {id} is refused from now on. To let it take part again: verification authority enable --id {id}"
+    );
+    say(json, json!({ "id": id, "disabled": true }), &text)
+}
+
+async fn enable(flags: NameAuthority, json: bool) -> anyhow::Result<()> {
+    let NameAuthority { database, id } = flags;
+    admin::enable_authority(&open(&database).await?, &id).await.with_context(|| no_authority(&id))?;
+    say(json, json!({ "id": id, "disabled": false }), &format!("Authority {id} takes part."))
+}
+
+/// A line of the list.
+fn row(registered: &RegisteredIssuer) -> [String; 8] {
+    let Issuer { id, issuer, audience, date_required, codes } = &registered.issuer;
+    let date = if *date_required { "required" } else { "optional" };
+    [
+        id.clone(),
+        issuer.clone(),
+        audience.clone(),
+        date.to_owned(),
+        format!("{} {}, {} min", codes.length, codes.spelling, codes.life / 60),
+        format!("{} h", codes.long_life / 3_600),
+        moment(registered.created_at),
+        moment_or_dash(registered.disabled_at),
+    ]
 }
 
 fn to_json(authority: &Issuer) -> Value {

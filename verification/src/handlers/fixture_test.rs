@@ -13,6 +13,8 @@ use crate::admin::{self, AuthorityChange, AuthoritySpec, CodeSpec};
 use crate::app::routes;
 use crate::config::{DatabaseSettings, Settings};
 use crate::desk::{self, IssueRequest};
+use crate::handlers::documented_test::assert_documented;
+use crate::signing::Keyring;
 use crate::state::State;
 
 /// A commitment that nobody looks into.
@@ -54,6 +56,11 @@ impl Desk {
 
     /// Opens one whose authority cannot sign yet.
     pub(crate) async fn without_signing_key() -> Self {
+        Self::with_keyrings(vec![]).await
+    }
+
+    /// The same, with places where private keys may be.
+    pub(crate) async fn with_keyrings(keyrings: Vec<Box<dyn Keyring>>) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let path = |name: &str| -> PathBuf { dir.path().join(name) };
         let settings = Settings {
@@ -63,7 +70,7 @@ impl Desk {
         };
         Settings::create_secret(&settings.secret_file).expect("a secret");
         let clock = Clock::system();
-        let state = State::open(&settings, clock.clone()).await.expect("opens");
+        let state = State::with_keyrings(&settings, clock.clone(), keyrings).await.expect("opens");
         let (admin, device) = authority(&state, "no", false).await;
         Self { state, clock, admin, device, dir }
     }
@@ -78,7 +85,7 @@ impl Desk {
     pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let app = App::new().app_data(Data::new(self.state.clone())).configure(routes);
         let service = test::init_service(app).await;
-        let mut request = test::TestRequest::with_uri(path).method(method).set_payload(body);
+        let mut request = test::TestRequest::with_uri(path).method(method.clone()).set_payload(body);
         for &header in headers {
             request = request.insert_header(header);
         }
@@ -90,7 +97,27 @@ impl Desk {
         headers.sort();
         let bytes = test::read_body(response).await;
         assert_eq!(bytes.len(), 4_096, "every reply has one size, whatever it says");
-        Answer { status, headers, body: serde_json::from_slice(&bytes).expect("JSON") }
+        let body = serde_json::from_slice(&bytes).expect("JSON");
+        assert_documented(&method, path, status, &body);
+        Answer { status, headers, body }
+    }
+
+    /// Asks for what is public.
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        let app = App::new().app_data(Data::new(self.state.clone())).configure(routes);
+        let service = test::init_service(app).await;
+        let response = test::call_service(&service, test::TestRequest::get().uri(path).to_request()).await;
+        let status = response.status();
+        let body = serde_json::from_slice(&test::read_body(response).await).expect("JSON");
+        assert_documented(&Method::GET, path, status, &body);
+        (status, body)
+    }
+
+    /// The `kid`s of the keys that are published for the authority.
+    pub(crate) async fn published(&self) -> Vec<String> {
+        let (_, set) = self.get("/jwks/no").await;
+        let keys = set["keys"].as_array().expect("a key set");
+        keys.iter().map(|key| key["kid"].as_str().expect("a kid").to_owned()).collect()
     }
 
     /// Issues a code.

@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::problem::Problem;
 use crate::state::State;
 
-/// All live keys as a JWK set (RFC 7517, section 5), the newest first.
+/// All live keys as a JWK set (RFC 7517, section 5), the newest first: those that wait for their turn, too, so that they are known before
+/// they sign, and those that sign no more while what they signed is believed. A disabled authority's keys stay.
 pub(crate) async fn jwks(state: Data<State>, authority: Path<String>) -> Result<HttpResponse, Problem> {
     let authority = authority.to_ascii_lowercase();
     let keys = state.store().issuer_keys(&authority, state.now()).await?.ok_or(Problem::NO_SUCH_AUTHORITY)?;
@@ -21,29 +22,19 @@ pub(crate) async fn jwks(state: Data<State>, authority: Path<String>) -> Result<
 #[cfg(test)]
 mod tests {
     use actix_web::http::StatusCode;
-    use actix_web::{App, test};
 
     use super::*;
     use crate::admin;
-    use crate::app::routes;
     use crate::handlers::fixture_test::Desk;
-
-    async fn get(desk: &Desk, path: &str) -> (StatusCode, serde_json::Value) {
-        let app = App::new().app_data(Data::new(desk.state.clone())).configure(routes);
-        let service = test::init_service(app).await;
-        let response = test::call_service(&service, test::TestRequest::get().uri(path).to_request()).await;
-        let status = response.status();
-        (status, serde_json::from_slice(&test::read_body(response).await).expect("JSON"))
-    }
 
     #[actix_web::test]
     async fn all_live_keys_are_published_the_newest_first() {
         let desk = Desk::without_signing_key().await;
-        assert_eq!(get(&desk, "/jwks/no").await, (StatusCode::OK, json!({ "keys": [] })));
+        assert_eq!(desk.get("/jwks/no").await, (StatusCode::OK, json!({ "keys": [] })));
         let first = admin::create_signing_key(&desk.state, "no").await.expect("a key");
         desk.clock.set_offset(10);
         let second = admin::create_signing_key(&desk.state, "no").await.expect("a key");
-        let (status, set) = get(&desk, "/jwks/No").await;
+        let (status, set) = desk.get("/jwks/No").await;
         assert_eq!((status, set), (StatusCode::OK, json!({ "keys": [second.to_jwk(), first.to_jwk()] })));
     }
 
@@ -51,7 +42,7 @@ mod tests {
     async fn an_unknown_authority_has_no_keys() {
         let desk = Desk::open().await;
         for path in ["/jwks/se", "/jwks/", "/jwks/no/more", "/jwks/..%2fno"] {
-            let (status, refusal) = get(&desk, path).await;
+            let (status, refusal) = desk.get(path).await;
             assert_eq!((status, &refusal["errorCode"]), (StatusCode::NOT_FOUND, &json!("not_found")), "{path}");
         }
     }

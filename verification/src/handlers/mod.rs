@@ -7,7 +7,10 @@ pub(crate) mod expire_code;
 pub(crate) mod health;
 pub(crate) mod issue;
 pub(crate) mod jwks;
+pub(crate) mod openapi;
 pub(crate) mod verify;
 
+#[cfg(test)]
+mod documented_test;
 #[cfg(test)]
 pub(crate) mod fixture_test;

@@ -168,6 +168,9 @@ fn what_an_authority_may_not_want_is_named() {
     assert_eq!(json_of(dir, &["authority", "list"]), before);
     let changed = json_of(dir, &["authority", "update", "--id", "no", "--code-length", "10", "--require-date", "true"]);
     assert_eq!((&changed["code_length"], &changed["date_required"]), (&json!(10), &json!(true)));
-    assert_eq!(json_of(dir, &["authority", "list"]), json!([changed]));
+    let listed = json_of(dir, &["authority", "list"]);
+    for (name, value) in changed.as_object().expect("an object") {
+        assert_eq!(listed[0][name], *value, "{name}");
+    }
     assert!(complaint(dir, &["authority", "create", "--id", "no"]).contains("verification authority update"));
 }

@@ -3,6 +3,7 @@
 mod http;
 mod service;
 
+mod administering;
 mod desk;
 mod program;
 mod racing;

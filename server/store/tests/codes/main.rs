@@ -43,6 +43,10 @@ promises! {
         an_issuer_is_not_taken_from_another,
         a_signing_key_belongs_to_one_authority,
         the_key_that_signs_last_comes_first,
+        a_new_key_lets_the_others_retire,
+        a_key_retires_no_later_than_was_said,
+        a_disabled_authority_is_known_as_such,
+        a_revoked_api_key_is_unknown_and_still_listed,
         an_api_key_is_known_by_its_digest_alone,
         nobody_gets_keys_who_is_not_there,
     }

@@ -1,0 +1,84 @@
+//! Deleting what has expired, in steps that are short enough for phones to wait for.
+
+use std::time::Duration;
+
+use crate::error::VerificationError;
+use crate::registry::Registry;
+use crate::state::State;
+
+/// How often a running service does so.
+const PERIOD: Duration = Duration::from_secs(60);
+/// How many rows of a kind are deleted in one transaction.
+const ROWS: u32 = 500;
+
+/// What was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purged {
+    /// Rows that were deleted, or from which something was.
+    pub rows: u64,
+    /// Transactions that it took, the last of which found nothing.
+    pub batches: u64,
+}
+
+/// Deletes everything that has expired: sealed codes, commitments of tokens, codes to be forgotten. May be repeated and interrupted at will.
+///
+/// # Errors
+/// [`VerificationError::Store`] if the database fails; what was deleted until then stays deleted.
+pub async fn purge(registry: &impl AsRef<Registry>) -> Result<Purged, VerificationError> {
+    purge_by(registry.as_ref(), ROWS).await
+}
+
+async fn purge_by(registry: &Registry, rows_at_once: u32) -> Result<Purged, VerificationError> {
+    let mut purged = Purged { rows: 0, batches: 0 };
+    loop {
+        let rows = registry.store().purge(registry.now(), rows_at_once).await?;
+        purged = Purged { rows: purged.rows + rows, batches: purged.batches + 1 };
+        if rows == 0 {
+            return Ok(purged);
+        }
+    }
+}
+
+/// Deletes what has expired until nobody else holds the state.
+pub(crate) async fn keep_clean(state: State) {
+    let mut clock = tokio::time::interval(PERIOD);
+    loop {
+        clock.tick().await;
+        if !state.is_shared() {
+            return;
+        }
+        if let Err(error) = purge(&state).await {
+            tracing::error!(%error, "what has expired could not be deleted; trying again in a minute");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::handlers::fixture_test::Desk;
+
+    #[actix_web::test]
+    async fn what_has_expired_is_purged_to_the_last_row_in_bounded_batches() {
+        let desk = Desk::open().await;
+        for _ in 0..4 {
+            assert_eq!(desk.issue(&json!({ "testType": "likely" })).await.status, 200);
+        }
+        desk.token().await;
+        assert_eq!(purge_by(desk.state.as_ref(), 3).await.expect("purged"), Purged { rows: 0, batches: 1 });
+        desk.clock.set_offset(900);
+        // The short texts that nobody claimed, three at a time; the last batch finds nothing.
+        assert_eq!(purge_by(desk.state.as_ref(), 3).await.expect("purged"), Purged { rows: 4, batches: 3 });
+        desk.clock.set_offset(86_401);
+        assert_eq!(
+            purge_by(desk.state.as_ref(), 3).await.expect("purged"),
+            Purged { rows: 4, batches: 3 },
+            "the long ones"
+        );
+        desk.clock.set_offset(10 * 86_400);
+        assert_eq!(purge_by(desk.state.as_ref(), 3).await.expect("purged"), Purged { rows: 5, batches: 3 });
+        assert!(desk.is_empty().await);
+    }
+}
