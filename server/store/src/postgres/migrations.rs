@@ -97,3 +97,26 @@ fn not_ready(error: refinery::Error) -> StoreError {
     let said = cause.and_then(tokio_postgres::Error::as_db_error).map(tokio_postgres::error::DbError::message);
     StoreError::NotReady(said.map_or_else(|| error.to_string(), |said| format!("{error}: {said}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn what_is_embedded_is_what_has_landed() {
+        let pinned = include_str!("../../migrations/SHA256SUMS").lines().filter(|line| line.contains("postgres/"));
+        let mut pinned: Vec<String> = pinned.map(str::to_owned).collect();
+        let mut embedded = Vec::new();
+        for (name, database) in [("keys", &KEYS), ("verification", &VERIFICATION)] {
+            for (migration, sql) in database.embedded {
+                let digest: String = Sha256::digest(sql).iter().map(|byte| format!("{byte:02x}")).collect();
+                embedded.push(format!("{digest}  postgres/{name}/{migration}.sql"));
+            }
+        }
+        pinned.sort();
+        embedded.sort();
+        assert_eq!(embedded, pinned);
+    }
+}
