@@ -5,6 +5,7 @@ mod world;
 mod commands;
 mod inspection;
 mod keys;
+mod postgres;
 mod publishing;
 mod replicas;
 mod safety;

@@ -10,7 +10,7 @@ use exporter::steps::When;
 use p256::pkcs8::DecodePrivateKey;
 use proto::Kind;
 use proto::bundle::{BundleKey, ExportDigest, FORMAT, SigningKeyId};
-use store::{Bundles, SealOutcome, SealPolicy};
+use store::{SealOutcome, SealPolicy};
 
 use crate::world::{World, feed, keys_of, region, snapshot};
 

@@ -15,15 +15,15 @@ use proto::note::NoteVerifier;
 use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
 use proto::{Feed, Interval, Kind, Region, ReportType, Timestamp};
 use store::{
-    AcceptedKey, AcceptedReport, Authorities, Authority, AuthorityKey, Clock, Keys, OnsetSource, Origin, Provenance,
-    RawKey, SqliteKeyStore,
+    AcceptedKey, AcceptedReport, Authority, AuthorityKey, Clock, DatabaseUrl, KeyStore, OnsetSource, Origin,
+    Provenance, RawKey,
 };
 
 /// A world of its own for each test.
 pub(crate) struct World {
     pub(crate) directory: tempfile::TempDir,
     pub(crate) clock: Clock,
-    pub(crate) store: SqliteKeyStore,
+    pub(crate) store: Arc<dyn KeyStore>,
     pub(crate) settings: Settings,
 }
 
@@ -39,9 +39,14 @@ impl World {
     /// A region `NO` with its keys, minimum 1, and no bucket.
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        let url = DatabaseUrl::Sqlite(directory.path().join("keys.db"));
+        Self::of(directory, url).await
+    }
+
+    /// The same, with a database that stands elsewhere.
+    pub(crate) async fn of(directory: tempfile::TempDir, url: DatabaseUrl) -> Self {
         let clock = Clock::system();
-        let database = directory.path().join("keys.db");
-        let store = SqliteKeyStore::open(&database, clock.clone()).expect("a database");
+        let store = store::open_key_store(&url, clock.clone()).await.expect("a database");
         let signer = CertificateSigner::new(ed25519_dalek::SigningKey::from_bytes(&[1; 32]));
         let key = signer.public_key();
         let authority = Authority {
@@ -55,7 +60,6 @@ impl World {
         store.register(&authority, clock.now()).await.expect("registered");
         let key_dir = directory.path().join("keys");
         keys::generate(&key_dir, &region()).expect("keys");
-        let url = format!("sqlite:{}", database.display()).parse().expect("a URL");
         let settings = Settings { minimum_keys: 1, minimum_reports: 1, ..Settings::new(url, key_dir) };
         Self { directory, clock, store, settings }
     }

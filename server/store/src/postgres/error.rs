@@ -16,9 +16,18 @@ impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
             Some(refusal) => refused(refusal),
+            // Another server than the right one stays another server, however often it is asked.
+            None if is_about_certificates(&error) => Self::NotReady(with_causes(&error)),
             None => Self::Unavailable(with_causes(&error)),
         }
     }
+}
+
+/// Whether the server could not show that it is the right one.
+fn is_about_certificates(error: &tokio_postgres::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    let cause = cause.and_then(std::io::Error::get_ref).and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented))
 }
 
 impl From<deadpool_postgres::PoolError> for StoreError {

@@ -22,18 +22,17 @@ pub(super) const TABLES: Tables = Tables {
                30
         FROM gaen_waiting WHERE feed = $1",
     publish: "-- gaen_publication::publish
-        WITH claimed AS (
-            DELETE FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)
-            RETURNING revision > 0 AS revised, class, key, rolling_start, rolling_period, transmission_risk, report_type,
-                days_since_onset, revision, policy_version
-        ), ordered AS (
-            SELECT row_number() OVER (ORDER BY revised, class, key) AS place, * FROM claimed
-        )
         INSERT INTO gaen_publication (feed, sequence, revised, class, key,
             rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version)
         SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, revised, class, key,
             rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version
-        FROM ordered ORDER BY revised, class, key",
+        FROM (
+            SELECT row_number() OVER (ORDER BY revision > 0, class, key) AS place, revision > 0 AS revised, *
+            FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)
+        ) AS claimed
+        ORDER BY revised, class, key",
+    release: "-- gaen_waiting::release
+        DELETE FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)",
     settle: "-- gaen_key::settle
         WITH settled AS (
             DELETE FROM gaen_fresh USING gaen_publication AS sealed

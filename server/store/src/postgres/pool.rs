@@ -19,8 +19,8 @@ const STATEMENT_TIMEOUT: u32 = 60_000;
 /// How long a transaction may sit idle, in milliseconds: its program hangs, while others wait for its locks.
 const IDLE_TIMEOUT: u32 = 60_000;
 /// Rows are found through indexes: tables here grow from nothing to hundreds of thousands of rows in one transaction, and a plan that was made
-/// for an empty table would read all of a full one, until PostgreSQL counts again.
-const PLANS: &str = "-c enable_seqscan=off";
+/// for an empty table would read all of a full one, until PostgreSQL counts again. No statement here is worth being compiled.
+const PLANS: &str = "-c enable_seqscan=off -c jit=off";
 /// How often the first connection is tried: for about half a minute, since database and program often start together.
 const FIRST_ATTEMPTS: u32 = 10;
 /// How long after the first failure it is tried again; every further wait is twice as long, up to the longest.

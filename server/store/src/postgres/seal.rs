@@ -103,6 +103,7 @@ async fn publish(
     }
     let sequence = integer(feed.next_sequence);
     tx.execute(tables.publish, &[&feed.id, &feed.now.unix(), &revised, &sequence, &firsts]).await?;
+    tx.execute(tables.release, &[&feed.id, &feed.now.unix(), &revised]).await?;
     tx.execute(tables.settle, &[&feed.id, &sequence]).await?;
     tx.execute(tables.shuffle, &[&feed.id, &sequence]).await?;
     Ok(())

@@ -16,9 +16,11 @@ pub(super) struct Tables {
     /// Counts what waits in a feed (`$1`) at a time (`$2`): ordinary, revised, unripe, the oldest `release_at`, and an upper bound on the size of
     /// any one in a bundle.
     pub(super) count: &'static str,
-    /// Moves what is claimed of the waiting publications, in bundle order: those of a feed (`$1`) at a time (`$2`), revised ones too if `$3`. The
+    /// Copies what is claimed of the waiting publications, in bundle order: those of a feed (`$1`) at a time (`$2`), revised ones too if `$3`. The
     /// bundles get the sequences from `$4` on; `$5` holds the place of each one's first member, counted from 1.
     pub(super) publish: &'static str,
+    /// Deletes what was claimed: the same first three parameters. Copying and deleting apart takes a fifth less time than moving at once.
+    pub(super) release: &'static str,
     /// Moves the fresh rows of what a feed (`$1`) sealed from a sequence (`$2`) on to their own table, in byte order.
     pub(super) settle: &'static str,
     /// Writes anew, in byte order, what waits in other feeds of what a feed (`$1`) sealed from a sequence (`$2`) on: where these rows stand, and

@@ -22,17 +22,17 @@ pub(super) const TABLES: Tables = Tables {
                coalesce(max(length(signed_report)) FILTER (WHERE release_at <= $2), 0) + 10
         FROM tcn_waiting WHERE feed = $1",
     publish: "-- tcn_publication::publish
-        WITH claimed AS (
-            DELETE FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)
-            RETURNING revision > 0 AS revised, class, rvk, signed_report, report_type, report_class, revision, policy_version
-        ), ordered AS (
-            SELECT row_number() OVER (ORDER BY revised, class, rvk) AS place, * FROM claimed
-        )
         INSERT INTO tcn_publication (feed, sequence, revised, class, rvk,
             signed_report, report_type, report_class, revision, policy_version)
         SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, revised, class, rvk,
             signed_report, report_type, report_class, revision, policy_version
-        FROM ordered ORDER BY revised, class, rvk",
+        FROM (
+            SELECT row_number() OVER (ORDER BY revision > 0, class, rvk) AS place, revision > 0 AS revised, *
+            FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)
+        ) AS claimed
+        ORDER BY revised, class, rvk",
+    release: "-- tcn_waiting::release
+        DELETE FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)",
     settle: "-- tcn_report::settle
         WITH settled AS (
             DELETE FROM tcn_fresh USING tcn_publication AS sealed

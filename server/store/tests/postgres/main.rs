@@ -6,3 +6,4 @@ mod migrations;
 mod races;
 mod roles;
 mod rows;
+mod tls;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use proto::bundle::{GaenEntry, TcnClass, TcnEntry};
 use proto::gaen::TemporaryExposureKey;
@@ -10,8 +11,8 @@ use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use store::{
-    AcceptedKey, AcceptedReport, Authorities, Authority, Bundles, Clock, Keys, OnsetSource, Origin, Provenance, RawKey,
-    SealOutcome, SealPolicy, SqliteKeyStore,
+    AcceptedKey, AcceptedReport, Authority, Clock, KeyStore, OnsetSource, Origin, Provenance, RawKey, SealOutcome,
+    SealPolicy, SqliteKeyStore,
 };
 
 /// How many keys or reports a person uploads that may be released at once.
@@ -26,8 +27,10 @@ pub(crate) type Owners = HashMap<Vec<u8>, usize>;
 pub(crate) struct Crowd {
     _directory: tempfile::TempDir,
     path: PathBuf,
-    store: Option<SqliteKeyStore>,
+    store: Option<Arc<dyn KeyStore>>,
     feed: Feed,
+    /// Other feeds that the keys go to, which are never sealed.
+    others: Vec<Feed>,
     now: Timestamp,
     people: usize,
     sealed: Owners,
@@ -41,17 +44,35 @@ impl Crowd {
     pub(crate) async fn new(kind: Kind) -> Self {
         let mut crowd = Self::nowhere(kind);
         let store = SqliteKeyStore::open(&crowd.path, Clock::system()).expect("opened");
+        crowd.settle(Arc::new(store)).await;
+        crowd
+    }
+
+    /// People of a database that stands elsewhere, with further regions that their keys go to.
+    pub(crate) async fn on(kind: Kind, store: Arc<dyn KeyStore>, regions: &[&str]) -> Self {
+        let mut crowd = Self::nowhere(kind);
+        let others = regions.iter().map(|region| Feed::verified(region.parse().expect("a region"), kind));
+        crowd.others = others.collect();
+        crowd.settle(store).await;
+        crowd
+    }
+
+    /// Makes the feeds.
+    async fn settle(&mut self, store: Arc<dyn KeyStore>) {
         let authority = Authority {
             id: "fhi".into(),
             issuer: "fhi".into(),
             audience: "pratique".into(),
-            regions: vec![crowd.feed.region.clone()],
+            regions: self.feeds().into_iter().map(|feed| feed.region).collect(),
             policy_version: 1,
             keys: Vec::new(),
         };
-        store.register(&authority, crowd.now).await.expect("registered");
-        crowd.store = Some(store);
-        crowd
+        store.register(&authority, self.now).await.expect("registered");
+        self.store = Some(store);
+    }
+
+    fn feeds(&self) -> Vec<Feed> {
+        std::iter::once(&self.feed).chain(&self.others).cloned().collect()
     }
 
     /// People without a database, for databases that a test makes itself.
@@ -73,6 +94,7 @@ impl Crowd {
             path: directory.path().join("keys.db"),
             _directory: directory,
             store: None,
+            others: Vec::new(),
             feed: Feed::verified("NO".parse().expect("a region"), kind),
             now: Clock::system().now(),
             people: 0,
@@ -130,7 +152,7 @@ impl Crowd {
                 release_at: self.release_at(number),
             });
         }
-        let (feeds, provenance) = ([self.feed.clone()], provenance(received));
+        let (feeds, provenance) = (self.feeds(), provenance(received));
         self.store().accept_keys(&keys, &feeds, &provenance).await.expect("accepted");
     }
 
@@ -144,7 +166,7 @@ impl Crowd {
             let published = TcnEntry { report, report_type: ReportType::Confirmed, class: TcnClass::Verified };
             reports.push(AcceptedReport { published, release_at: self.release_at(number) });
         }
-        let (feeds, provenance) = ([self.feed.clone()], provenance(received));
+        let (feeds, provenance) = (self.feeds(), provenance(received));
         self.store().accept_reports(&reports, &feeds, &provenance).await.expect("accepted");
     }
 
@@ -175,8 +197,8 @@ impl Crowd {
         self.sealed.extend(self.waiting.drain());
     }
 
-    fn store(&self) -> &SqliteKeyStore {
-        self.store.as_ref().expect("this crowd has a database")
+    fn store(&self) -> &dyn KeyStore {
+        self.store.as_deref().expect("this crowd has a database")
     }
 }
 

@@ -7,6 +7,7 @@
 mod attack;
 mod crowd;
 mod dump;
+mod server;
 
 use std::collections::HashSet;
 
@@ -97,6 +98,47 @@ async fn no_table_of_people_counts_its_rows() {
             for word in ["upload", "commitment", "certificate TEXT", "received_at"] {
                 assert!(!sql.contains(&format!("    {word} ")), "{name} has {word}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn neither_place_nor_transaction_of_a_row_on_a_server_tells_who_uploaded_it() {
+    let mut rng = StdRng::seed_from_u64(6);
+    for kind in Kind::ALL {
+        let (database, mut crowd) = server::crowd(kind).await;
+        let client = database.connect().await.expect("connected");
+        for _ in 0..2 {
+            crowd.upload(PEOPLE, &mut rng).await;
+            for (way, sequence) in server::sequences(&client, crowd.waiting()).await {
+                let verdict = attack(&sequence, crowd.waiting(), &mut rng);
+                assert!(verdict.is_certain(), "{kind}, {way}: who waits can be told apart: {verdict:?}");
+            }
+            crowd.seal().await;
+            // As time goes by, the rows of the next round take the places of those that were deleted.
+            client.batch_execute("VACUUM").await.expect("vacuumed");
+            let sequences = server::sequences(&client, crowd.sealed()).await;
+            assert_eq!(sequences.len(), 6, "keys, publications, and publications that wait in Svalbard are looked at");
+            for (way, sequence) in sequences {
+                assert_eq!(sequence.len(), crowd.sealed().len(), "{kind}, {way}: every key is found");
+                let verdict = attack(&sequence, crowd.sealed(), &mut rng);
+                assert!(verdict.is_chance(), "{kind}, {way}: {verdict:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_column_of_a_sealed_row_on_a_server_belongs_to_one_person() {
+    let mut rng = StdRng::seed_from_u64(7);
+    for kind in Kind::ALL {
+        let (database, mut crowd) = server::crowd(kind).await;
+        crowd.upload(PEOPLE, &mut rng).await;
+        crowd.seal().await;
+        let columns = server::columns(&database.connect().await.expect("connected"), crowd.sealed()).await;
+        assert!(columns.len() > 15, "{kind}: the sealed rows are found");
+        for (name, people_by_value) in columns {
+            assert!(people_by_value.iter().all(|people| *people == PEOPLE), "{kind}: {name} has a value of few");
         }
     }
 }

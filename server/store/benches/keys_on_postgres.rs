@@ -24,7 +24,10 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 #[tokio::main]
 async fn main() {
-    let cluster = Cluster::start(&Options { durable: true, ..Options::default() }).expect("a cluster");
+    // As somebody would set up a server that does nothing else: a modest one, which cleans up after itself.
+    let settings = [("shared_buffers", "512MB"), ("autovacuum", "on"), ("max_wal_size", "4GB")];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let cluster = Cluster::start(&Options { durable: true, settings, ..Options::default() }).expect("a cluster");
     let url = cluster.url("postgres");
     let Ok(DatabaseUrl::Postgres(url)) = url.parse() else { panic!("a cluster has a URL") };
     PostgresKeyStore::migrate(&url).await.expect("migrated");

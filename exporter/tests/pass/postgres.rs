@@ -1,0 +1,55 @@
+//! The same passes with the database on a PostgreSQL server, where the exporter has its own role.
+
+use cluster::Database;
+use proto::Kind;
+
+use crate::world::{World, keys_of, reports_of};
+
+/// A world whose server is the database's owner, and whose exporters are not.
+async fn world() -> (Database, World) {
+    let migrate = async |url: &str| migrate(url).await;
+    let database = Database::from_template("keys", migrate).await.expect("a database");
+    let (owner, directory) = (database.url(), tempfile::tempdir().expect("a temporary directory"));
+    let mut world = World::of(directory, owner.parse().expect("a URL")).await;
+    let separator = if owner.contains('?') { '&' } else { '?' };
+    let exporter = format!("{owner}{separator}options=-c%20role%3Dpratique_exporter");
+    world.settings.database_url = exporter.parse().expect("a URL");
+    (database, world)
+}
+
+async fn migrate(url: &str) {
+    store::migrate_key_store(&url.parse().expect("a URL")).await.expect("migrated");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn several_exporters_on_one_server_give_one_truth() {
+    let (_database, mut world) = world().await;
+    world.settings.maximum_keys = 7;
+    for round in 0..3_u16 {
+        world.accept_keys(round * 25..round * 25 + 25).await;
+        world.accept_reports(round * 3..round * 3 + 3).await;
+        let mut tasks = Vec::new();
+        for _ in 0..3 {
+            let exporter = world.exporter(&["main", "other"]).await;
+            tasks.push(tokio::spawn(async move { exporter.once().await.expect("a pass") }));
+        }
+        for task in tasks {
+            let report = task.await.expect("no panic");
+            assert_eq!(report.exit_code(), 0, "{report}");
+        }
+    }
+    for bucket in ["main", "other"] {
+        assert_eq!(world.published(bucket, Kind::Gaen), keys_of(0..75));
+        assert_eq!(world.published(bucket, Kind::Tcn), reports_of(0..9));
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_nobody_migrated_is_for_somebody_to_look_at() {
+    let (_other, mut world) = world().await;
+    let database = Database::empty().await.expect("a database");
+    world.settings.database_url = database.url().parse().expect("a URL");
+    let refused = exporter::Exporter::open(&world.settings, world.clock.clone()).await;
+    let refused = refused.err().expect("no tables").to_string();
+    assert!(refused.contains("server migrate"), "{refused}");
+}
