@@ -95,7 +95,7 @@ Examples:
   exporter once --database-url sqlite:keys.db --signing-key-dir keys --bucket main=file:/srv/cdn
   exporter inspect --key keys/NO-gaen.pem https://cdn.example.org/NO/gaen/1790000000-1790014400-00001.zip
 
-Each command documents its exit codes in its own --help; 64 always means that the command line was not understood.";
+`once` and `inspect` document their exit codes in their own --help; 64 always means that the command line was not understood.";
 
 const ONCE: &str = "\
 What it does, feed by feed: announces the signing key in the manifest, seals what may be released if it reaches the minimum, then brings every

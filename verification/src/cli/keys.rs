@@ -115,7 +115,16 @@ pub(crate) async fn run(command: KeysCommand, json: bool) -> anyhow::Result<()> 
 
 async fn generate(flags: GenerateKey, json: bool) -> anyhow::Result<()> {
     let key = flags.key;
-    let made = admin::add_signing_key(&open(&key.database).await?, &key.authority, new_key(&key)?).await;
+    let registry = open(&key.database).await?;
+    let published = admin::signing_keys(&registry, &key.authority, Clock::system().now()).await;
+    // A second key that signs at once would be one that no key server knows yet: every upload would be refused.
+    if !published.with_context(|| no_authority(&key.authority))?.is_empty() {
+        anyhow::bail!(
+            "{0} has a signing key already; verification keys rotate --authority {0} changes to a new one without a gap",
+            key.authority
+        );
+    }
+    let made = admin::add_signing_key(&registry, &key.authority, new_key(&key)?).await;
     let made = made.with_context(|| no_authority(&key.authority))?;
     announce(&key, &made, json)
 }

@@ -39,6 +39,18 @@ fn published(served: &Served) -> Vec<Value> {
 }
 
 #[test]
+fn a_second_key_comes_by_rotation_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    set_up(dir);
+    let before = json_of(dir, &["keys", "list", "--authority", "no"]);
+    let why = complaint(dir, &["keys", "generate", "--authority", "no", "--public-key", "no.pem"]);
+    assert!(why.contains("verification keys rotate --authority no"), "{why}");
+    assert_eq!(json_of(dir, &["keys", "list", "--authority", "no"]), before);
+    assert!(!dir.join("no.pem").exists(), "nobody is told to believe a key that there is not");
+}
+
+#[test]
 fn a_key_is_rotated_by_command_while_the_service_runs() {
     let dir = tempfile::tempdir().expect("a directory");
     let dir = dir.path();
