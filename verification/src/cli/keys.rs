@@ -96,7 +96,8 @@ pub(crate) struct RetireKey {
     #[arg(long)]
     authority: String,
     /// Which key: its id, as `keys list` shows it.
-    #[arg(long)]
+    // One id in 64 begins with a hyphen, which is no flag.
+    #[arg(long, allow_hyphen_values = true)]
     kid: String,
     /// Publish it no longer from now on: for a key that leaked. Phones whose certificates it signed ask for new ones.
     #[arg(long)]

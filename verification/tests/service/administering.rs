@@ -39,6 +39,15 @@ fn published(served: &Served) -> Vec<Value> {
 }
 
 #[test]
+fn an_id_that_begins_with_a_hyphen_is_no_flag() {
+    let dir = tempfile::tempdir().expect("a directory");
+    set_up(dir.path());
+    let id = "-YEIiVIGwUYfsN3aeTUwu3UjczUMwZTacIWrFlBlKkY";
+    let why = complaint(dir.path(), &["keys", "retire", "--authority", "no", "--kid", id]);
+    assert!(!why.contains("unexpected argument"), "{why}");
+}
+
+#[test]
 fn a_second_key_comes_by_rotation_alone() {
     let dir = tempfile::tempdir().expect("a directory");
     let dir = dir.path();

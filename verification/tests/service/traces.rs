@@ -1,7 +1,7 @@
 //! What is left behind, on the disk and in the log.
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -61,12 +61,18 @@ fn play(service: &Service, people: u8) -> Vec<Vec<u8>> {
     secrets
 }
 
+/// The database's files. One that goes while they are read has been moved into another, as at the end of a service: then all are read anew.
 fn disk(dir: &Path) -> Vec<u8> {
     let database = |name: &str| name.starts_with("codes.db");
-    let files = std::fs::read_dir(dir).expect("read").map(|file| file.expect("a file"));
-    let files: Vec<_> = files.filter(|file| file.file_name().to_str().is_some_and(database)).collect();
-    assert!(!files.is_empty());
-    files.iter().flat_map(|file| std::fs::read(file.path()).expect("read")).collect()
+    loop {
+        let files = std::fs::read_dir(dir).expect("read").map(|file| file.expect("a file"));
+        let files: Vec<_> = files.filter(|file| file.file_name().to_str().is_some_and(database)).collect();
+        assert!(!files.is_empty());
+        match files.iter().map(|file| std::fs::read(file.path())).collect::<Result<Vec<_>, _>>() {
+            Ok(read) => return read.concat(),
+            Err(why) => assert_eq!(why.kind(), ErrorKind::NotFound, "{why}"),
+        }
+    }
 }
 
 /// Bytes in which many things are looked for.
