@@ -25,9 +25,11 @@ mod signing;
 
 mod api_key;
 mod authority;
+mod calling_code;
 mod code;
 mod code_spec;
 mod dates;
+mod phone;
 mod policy;
 mod secret;
 mod secret_file;
@@ -38,8 +40,10 @@ mod uuid;
 
 pub use api_key::ApiKey;
 pub use app::{listen, routes};
+pub use calling_code::CallingCode;
 pub use config::{DatabaseSettings, Settings};
 pub use error::VerificationError;
+pub use phone::PhoneNumber;
 pub use purging::{Purged, purge};
 pub use registry::Registry;
 pub use signing::{KeyStanding, Keyring, Signer};

@@ -12,12 +12,25 @@ use sha2::Sha256;
 use store::{CodeId, Peppered};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::phone::PhoneNumber;
+
 /// The length of the secret, in bytes.
 const BYTES: usize = 32;
 /// The length of a ChaCha20-Poly1305 nonce (RFC 8439, section 2.8), in bytes.
 const SEAL_NONCE: usize = 12;
 
 type Key = Zeroizing<[u8; 32]>;
+
+/// What a digest of a phone number is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PhonePurpose {
+    /// Whether a person who reports about themselves has done so already.
+    Report,
+    /// How many messages a number got.
+    Budget,
+    /// How many messages the numbers of its block got.
+    BlockBudget,
+}
 
 /// Keys for one purpose each, by HKDF-SHA256 (RFC 5869) from the secret.
 pub(crate) struct Secret {
@@ -27,6 +40,7 @@ pub(crate) struct Secret {
     request: Key,
     seal: Key,
     token: Key,
+    phone: Key,
 }
 
 impl Secret {
@@ -52,7 +66,14 @@ impl Secret {
         };
         // Eight bytes of a key that serves no other purpose: enough to tell secrets apart.
         let name = key("name").iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Self { pepper: name, lookup: key("lookup"), request: key("request"), seal: key("seal"), token: key("token") }
+        Self {
+            pepper: name,
+            lookup: key("lookup"),
+            request: key("request"),
+            seal: key("seal"),
+            token: key("token"),
+            phone: key("phone"),
+        }
     }
 
     /// The secret's name in rows.
@@ -69,6 +90,17 @@ impl Secret {
     /// By what a repeated issue request is known.
     pub(crate) fn request_digest(&self, request: &[u8]) -> Peppered {
         self.peppered(&self.request, &[request])
+    }
+
+    /// By what an authority's person is known by their phone, for as long as something about it is remembered. Another `purpose` gives
+    /// another digest, so that tables tell nothing of one another.
+    pub(crate) fn phone_digest(&self, purpose: PhonePurpose, authority: &str, number: &PhoneNumber) -> Peppered {
+        let (tag, text) = match purpose {
+            PhonePurpose::Report => (0, number.e164()),
+            PhonePurpose::Budget => (1, number.e164()),
+            PhonePurpose::BlockBudget => (2, number.block()),
+        };
+        self.peppered(&self.phone, &[&[tag], authority.as_bytes(), &[0], text.as_bytes()])
     }
 
     /// Encrypts a code for its row alone: moved to another, it does not open.
@@ -162,7 +194,7 @@ mod tests {
     #[test]
     fn each_purpose_has_its_own_key() {
         let secret = Secret::derive(&[7; 32]);
-        let keys = [&secret.lookup, &secret.request, &secret.seal, &secret.token];
+        let keys = [&secret.lookup, &secret.request, &secret.seal, &secret.token, &secret.phone];
         for (i, key) in keys.iter().enumerate() {
             assert!(keys.iter().skip(i + 1).all(|other| other != key));
             assert!(key.as_slice() != [7; 32]);
@@ -175,6 +207,24 @@ mod tests {
         let secret = Secret::derive(&[7; 32]);
         assert!(secret.code_digest("a", "12345678") == secret.code_digest("a", "12345678"));
         assert!(secret.code_digest("a", "12345678") != secret.code_digest("b", "12345678"));
+    }
+
+    #[test]
+    fn a_phone_is_known_to_one_authority_for_one_purpose() {
+        let secret = Secret::derive(&[7; 32]);
+        let number = |text| PhoneNumber::parse(text, None).expect("a number");
+        let [one, again, neighbour] = ["+4791234567", "0047 912 34 567", "+4791239999"].map(number);
+        let digest = |purpose, authority, number: &PhoneNumber| secret.phone_digest(purpose, authority, number).digest;
+        let kinds = [PhonePurpose::Report, PhonePurpose::Budget, PhonePurpose::BlockBudget];
+        let mut digests: Vec<_> =
+            kinds.iter().flat_map(|kind| ["a", "b"].map(|who| digest(*kind, who, &one))).collect();
+        assert_eq!(digest(kinds[0], "a", &one), digest(kinds[0], "a", &again));
+        assert_ne!(digest(kinds[1], "a", &one), digest(kinds[1], "a", &neighbour));
+        assert_eq!(digest(kinds[2], "a", &one), digest(kinds[2], "a", &neighbour));
+        assert_ne!(digest(kinds[0], "a", &one), Secret::derive(&[8; 32]).phone_digest(kinds[0], "a", &one).digest);
+        digests.sort_unstable();
+        digests.dedup();
+        assert_eq!(digests.len(), 6);
     }
 
     #[test]

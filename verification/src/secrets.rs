@@ -7,7 +7,8 @@ use store::Peppered;
 use zeroize::Zeroizing;
 
 use crate::error::VerificationError;
-use crate::secret::Secret;
+use crate::phone::PhoneNumber;
+use crate::secret::{PhonePurpose, Secret};
 use crate::secret_file;
 
 /// More live secrets than rows could need: each look-up tries all of them, and a row lives three days at most.
@@ -94,6 +95,12 @@ impl Secrets {
     /// By what a repeated issue request is known, the same way.
     pub(crate) fn request_digests(&self, request: &[u8]) -> Vec<Peppered> {
         self.live().map(|secret| secret.request_digest(request)).collect()
+    }
+
+    /// By what a phone is known, the same way.
+    #[allow(dead_code, reason = "what counts messages comes next")]
+    pub(crate) fn phone_digests(&self, purpose: PhonePurpose, authority: &str, number: &PhoneNumber) -> Vec<Peppered> {
+        self.live().map(|secret| secret.phone_digest(purpose, authority, number)).collect()
     }
 
     fn live(&self) -> impl Iterator<Item = &Secret> {
