@@ -1,9 +1,8 @@
 //! What a person costs PostgreSQL, from the code to the certificate, in processor time.
 //!
-//! A durable cluster (a commit waits for the disk), eight connections that are always busy, and the rows of a day of a large country. Time
-//! on the clock depends on the disk; the processor time of the server's processes hardly does. It is read from Linux's /proc.
+//! A durable cluster (a commit waits for the disk), eight connections that are always busy, and the rows of a day of a large country. The
+//! same over HTTP, with what the service costs: `cargo bench -p verification --bench http`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,8 +23,6 @@ const BEFORE: u64 = 20_000;
 const MEASURED: u64 = 20_000;
 /// What a person may cost at most, all three requests together.
 const LIMIT: Duration = Duration::from_millis(2);
-/// A tick of /proc: a hundredth of a second everywhere.
-const TICK: Duration = Duration::from_millis(10);
 /// A day, in seconds.
 const DAY: i64 = 86_400;
 
@@ -42,7 +39,6 @@ async fn main() {
     PostgresCodeStore::migrate(&url).await.expect("migrated");
     let desk = Arc::new(Desk::open(PostgresCodeStore::open(&url).await.expect("opened")).await);
     let admin = cluster.connect("postgres").await.expect("connected");
-    let server = Server::behind(&admin).await;
 
     for request in Request::ALL {
         desk.serve(request, 0..BEFORE).await;
@@ -52,9 +48,9 @@ async fn main() {
     let scans = scans(&admin).await;
     let mut sum = Duration::ZERO;
     for request in Request::ALL {
-        let (before, start) = (server.processor_time(), Instant::now());
+        let (before, start) = (spent(&cluster).await, Instant::now());
         desk.serve(request, BEFORE..BEFORE + MEASURED).await;
-        let (spent, elapsed) = (server.processor_time() - before, start.elapsed());
+        let (spent, elapsed) = (spent(&cluster).await - before, start.elapsed());
         sum += spent;
         let rate = MEASURED as f64 / elapsed.as_secs_f64();
         println!("{:<12} {:>6.3} ms of PostgreSQL CPU, {rate:>7.0} a second", request.name(), a_person(spent));
@@ -63,6 +59,11 @@ async fn main() {
     println!("{:<12} {:>6.3} ms of PostgreSQL CPU, {limit} ms allowed", "together", a_person(sum));
     assert_eq!(self::scans(&admin).await, scans, "a table of persons was read from end to end");
     assert!(sum <= LIMIT * MEASURED as u32, "a person costs too much");
+}
+
+/// What the processes of the server have spent.
+async fn spent(cluster: &Cluster) -> Duration {
+    cluster.processor_time().await.expect("counted")
 }
 
 /// Milliseconds for each person measured.
@@ -203,46 +204,4 @@ fn peppered(person: u64, purpose: u64) -> Peppered {
 fn spread(person: u64, purpose: u64) -> [u8; 16] {
     let number = u128::from(person) << 8 | u128::from(purpose);
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes()
-}
-
-/// The processes of a PostgreSQL server on this machine.
-struct Server {
-    postmaster: u32,
-}
-
-impl Server {
-    /// The server that answers this client.
-    async fn behind(client: &Client) -> Self {
-        let backend: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await.expect("answered").get(0);
-        let stat = Stat::read(backend.unsigned_abs()).expect("a process of this machine");
-        Self { postmaster: stat.parent }
-    }
-
-    /// What all its processes have spent since it started, those that have ended included.
-    fn processor_time(&self) -> Duration {
-        let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
-        let ids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
-        let stats = ids.filter_map(Stat::read);
-        let ours = stats.filter(|stat| stat.id == self.postmaster || stat.parent == self.postmaster);
-        TICK * u32::try_from(ours.map(|stat| stat.ticks).sum::<u64>()).expect("less than a year")
-    }
-}
-
-/// What /proc says of a process.
-struct Stat {
-    id: u32,
-    parent: u32,
-    /// Its own, and those of its children that have ended.
-    ticks: u64,
-}
-
-impl Stat {
-    /// None if there is no such process any more.
-    fn read(id: u32) -> Option<Self> {
-        let text = std::fs::read_to_string(PathBuf::from("/proc").join(id.to_string()).join("stat")).ok()?;
-        // The name, in parentheses, may hold anything; after it come the third field and all further ones.
-        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-        let ticks = fields.get(11..15)?.iter().map(|field| field.parse::<u64>());
-        Some(Self { id, parent: fields.get(1)?.parse().ok()?, ticks: ticks.sum::<Result<_, _>>().ok()? })
-    }
 }

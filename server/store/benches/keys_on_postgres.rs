@@ -19,8 +19,6 @@ const UPLOAD: u64 = 14;
 const UPLOADS: u64 = 20_000;
 /// How many connections upload at once.
 const CONNECTIONS: u64 = 8;
-/// The clock's ticks in /proc/PID/stat are hundredths of a second on every Linux.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 #[tokio::main]
 async fn main() {
@@ -85,19 +83,9 @@ impl Measure {
     }
 }
 
-/// Seconds of CPU that all processes which serve programs have used so far; they stay connected while it is measured.
+/// Seconds of CPU that all processes of the server have used so far.
 async fn used(cluster: &Cluster) -> f64 {
-    let client = cluster.connect("postgres").await.expect("connected");
-    let sql = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
-    let rows = client.query(sql, &[]).await.expect("listed");
-    let ticks = rows.iter().map(|row| {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", row.get::<_, i32>(0))).unwrap_or_default();
-        // The second field is a name in brackets, which may hold spaces; user and system time are the 12th and 13th after it.
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default();
-        ticks(11) + ticks(12)
-    });
-    ticks.sum::<f64>() / TICKS_PER_SECOND
+    cluster.processor_time().await.expect("counted").as_secs_f64()
 }
 
 fn feed() -> Feed {

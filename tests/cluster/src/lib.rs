@@ -13,6 +13,8 @@ mod server;
 
 mod database;
 
+pub mod processor_time;
+
 pub use database::Database;
 pub use error::ClusterError;
 pub use server::{Cluster, Options};
