@@ -8,7 +8,7 @@ use std::path::Path;
 /// Each crate with the folder of its manifest and the crates of this workspace that it may use, in reading order: arrows run down.
 const CRATES: [(&str, &str, &[&str]); 10] = [
     ("pratique", "deploy/standalone", &["client", "exporter", "proto", "server", "service", "store", "verification"]),
-    ("tests", "tests", &["client", "exporter", "proto", "server", "service", "store", "verification"]),
+    ("tests", "tests", &["client", "cluster", "exporter", "proto", "server", "service", "store", "verification"]),
     ("cluster", "tests/cluster", &[]),
     ("verification", "verification", &["proto", "service", "store"]),
     ("server", "server", &["proto", "service", "store"]),

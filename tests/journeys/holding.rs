@@ -1,11 +1,16 @@
 //! What must wait: a key that could still be replayed, and a feed too small to hide in.
 
 use proto::{Kind, ReportType};
+use tests::engine::Engine;
 use tests::system::{NOON, System};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_of_today_is_held_until_two_hours_after_its_validity() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+on_both_engines! {
+    a_key_of_today_is_held_until_two_hours_after_its_validity,
+    a_feed_below_its_minimum_stays_held,
+}
+
+async fn a_key_of_today_is_held_until_two_hours_after_its_validity(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let mut phone = system.phone(1, &authority)?;
     let (past, today) = (phone.past_keys(13).to_vec(), *phone.key_of_today());
     let all = [past.clone(), vec![today]].concat();
@@ -32,9 +37,8 @@ async fn a_key_of_today_is_held_until_two_hours_after_its_validity() -> anyhow::
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_feed_below_its_minimum_stays_held() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn a_feed_below_its_minimum_stays_held(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let feed = authority.feed(Kind::Gaen);
     let mut expected = Vec::new();
     for person in 1..=3 {

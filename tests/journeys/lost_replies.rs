@@ -3,9 +3,18 @@
 use client::ClientError;
 use proto::{Kind, ReportType};
 use tests::authority::Authority;
+use tests::engine::Engine;
 use tests::network::BadNetwork;
 use tests::phone::Phone;
 use tests::system::{NOON, System};
+
+on_both_engines! {
+    every_reply_of_a_key_upload_may_be_lost_twice,
+    every_reply_of_a_report_upload_may_be_lost_twice,
+    a_retry_after_a_restart_is_answered_like_the_first_time,
+    an_app_that_rebuilds_its_keys_after_midnight_still_reports,
+    a_certificate_for_other_keys_publishes_nothing,
+}
 
 /// A phone whose every request passes through bad networks.
 async fn phone_behind(system: &System, authority: &Authority) -> anyhow::Result<(Phone, BadNetwork, BadNetwork)> {
@@ -30,9 +39,8 @@ where
     call().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_reply_of_a_key_upload_may_be_lost_twice() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn every_reply_of_a_key_upload_may_be_lost_twice(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let (mut phone, to_verification, to_server) = phone_behind(&system, &authority).await?;
     let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;
 
@@ -54,9 +62,8 @@ async fn every_reply_of_a_key_upload_may_be_lost_twice() -> anyhow::Result<()> {
     checked.ensure_exactly(keys.iter().map(|key| key.data().to_vec()))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_reply_of_a_report_upload_may_be_lost_twice() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn every_reply_of_a_report_upload_may_be_lost_twice(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let (mut phone, to_verification, to_server) = phone_behind(&system, &authority).await?;
     let code = authority.issue(ReportType::Likely, "2021-03-09").await?.code;
 
@@ -77,9 +84,8 @@ async fn every_reply_of_a_report_upload_may_be_lost_twice() -> anyhow::Result<()
     system.outside_reader().check(&authority.feed(Kind::Tcn))?.ensure_exactly([report.as_bytes().to_vec()])
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_retry_after_a_restart_is_answered_like_the_first_time() -> anyhow::Result<()> {
-    let (mut system, mut authority) = System::with_authority().await?;
+async fn a_retry_after_a_restart_is_answered_like_the_first_time(engine: Engine) -> anyhow::Result<()> {
+    let (mut system, mut authority) = System::with_authority_on(engine).await?;
     let mut phone = system.phone(1, &authority)?;
     let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;
     let (nonce, keys) = (phone.draw(), phone.past_keys(14).to_vec());
@@ -102,9 +108,8 @@ async fn a_retry_after_a_restart_is_answered_like_the_first_time() -> anyhow::Re
     checked.ensure_exactly(keys.iter().map(|key| key.data().to_vec()))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_app_that_rebuilds_its_keys_after_midnight_still_reports() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn an_app_that_rebuilds_its_keys_after_midnight_still_reports(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let (mut phone, to_verification, _) = phone_behind(&system, &authority).await?;
     let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;
     let nonce = phone.draw();
@@ -132,9 +137,8 @@ async fn an_app_that_rebuilds_its_keys_after_midnight_still_reports() -> anyhow:
     checked.ensure_exactly(keys.iter().map(|key| key.data().to_vec()))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_for_other_keys_publishes_nothing() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn a_certificate_for_other_keys_publishes_nothing(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let mut phone = system.phone(1, &authority)?;
     let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;
     let certified = phone.past_keys(7).to_vec();

@@ -1,5 +1,23 @@
 //! Journeys: stories of people and their phones, played on the whole system. Each ends with a look at the public tree from outside.
 
+/// Plays each of these journeys of a file on either engine.
+macro_rules! on_both_engines {
+    ($($journey:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $journey() -> anyhow::Result<()> {
+                super::$journey(tests::engine::Engine::Sqlite).await
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $journey() -> anyhow::Result<()> {
+                super::$journey(tests::engine::Engine::Postgres).await
+            })*
+        }
+    };
+}
+
 mod stories;
 
 mod lost_replies;

@@ -1,8 +1,13 @@
 //! Many small bundles, made while the clock steps back and forth: every kind of client gets each of them exactly once.
 
 use proto::{Kind, ReportType, Timestamp};
+use tests::engine::Engine;
 use tests::outside_reader::CheckedFeed;
 use tests::system::{NOON, System};
+
+on_both_engines! {
+    every_client_gets_thirty_bundles_once_while_the_clock_steps,
+}
 
 /// How the clock moves before each export, in seconds.
 const STEPS: [i64; 10] = [3_600, 0, -1_800, 1, 7_200, -7_200, 0, 0, 600, -1];
@@ -47,9 +52,8 @@ fn index_of(checked: &CheckedFeed) -> Vec<String> {
     checked.manifest.bundles.iter().map(|bundle| bundle.path.clone()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_client_gets_thirty_bundles_once_while_the_clock_steps() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn every_client_gets_thirty_bundles_once_while_the_clock_steps(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let (feed, reader) = (authority.feed(Kind::Gaen), system.outside_reader());
     let watcher = system.phone(1_000, &authority)?;
     let mut follower = system.follower(&feed)?;

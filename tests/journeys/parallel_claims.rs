@@ -1,24 +1,38 @@
 //! One code becomes one token, however many phones try at once.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use proto::ReportType;
 use proto::api::verification::{API_KEY_HEADER, VerifyReply, VerifyRequest};
 use tests::authority::Authority;
+use tests::engine::Engine;
 use tests::system::System;
 use tests::wire::{Reply, Request};
+use tokio::sync::Semaphore;
 
-/// How many try at once.
-const PHONES: u8 = 100;
+on_both_engines! {
+    a_thousand_phones_with_one_code_get_one_token,
+    a_thousand_retries_of_one_phone_get_the_same_token,
+}
 
-/// Sends all requests at the same time; the replies in their order.
+/// How many try.
+const PHONES: u16 = 1_000;
+/// How many of them at the same moment. Each has a connection, of which this process holds both ends, and it may have a thousand files open.
+const AT_ONCE: usize = 200;
+
+/// Sends all requests, as many at a time as connections are to be had; the replies in their order.
 async fn claim_at_once(authority: &Authority, requests: Vec<VerifyRequest>) -> anyhow::Result<Vec<Reply>> {
+    let connections = Arc::new(Semaphore::new(AT_ONCE));
     let mut claims = Vec::new();
     for request in requests {
         let request = Request::post_json("/api/verify", serde_json::to_vec(&request)?);
         let request = request.with(API_KEY_HEADER, &authority.device_key);
-        let service = authority.verification;
-        claims.push(tokio::spawn(async move { request.send(service).await }));
+        let (service, connections) = (authority.verification, Arc::clone(&connections));
+        claims.push(tokio::spawn(async move {
+            let _connection = connections.acquire_owned().await?;
+            request.send(service).await
+        }));
     }
     let mut replies = Vec::new();
     for claim in claims {
@@ -32,13 +46,12 @@ fn tokens(replies: &[Reply]) -> anyhow::Result<HashSet<String>> {
     good.map(|reply| Ok(reply.json::<VerifyReply>()?.token)).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_phones_with_one_code_get_one_token() -> anyhow::Result<()> {
-    let (_system, authority) = System::with_authority().await?;
+async fn a_thousand_phones_with_one_code_get_one_token(engine: Engine) -> anyhow::Result<()> {
+    let (_system, authority) = System::with_authority_on(engine).await?;
     let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;
-    let request = |n| VerifyRequest {
+    let request = |n: u16| VerifyRequest {
         code: code.clone(),
-        nonce: proto::api::base64::encode(&[n; 32]),
+        nonce: proto::api::base64::encode(&n.to_be_bytes().repeat(16)),
         ..VerifyRequest::default()
     };
     let replies = claim_at_once(&authority, (0..PHONES).map(request).collect()).await?;
@@ -52,9 +65,8 @@ async fn a_hundred_phones_with_one_code_get_one_token() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_retries_of_one_phone_get_the_same_token() -> anyhow::Result<()> {
-    let (_system, authority) = System::with_authority().await?;
+async fn a_thousand_retries_of_one_phone_get_the_same_token(engine: Engine) -> anyhow::Result<()> {
+    let (_system, authority) = System::with_authority_on(engine).await?;
     for nonce in [String::new(), proto::api::base64::encode(&[7; 32])] {
         let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;
         let request = VerifyRequest { code, nonce, ..VerifyRequest::default() };

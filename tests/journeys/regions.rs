@@ -1,11 +1,16 @@
 //! Keys reach every region of their authority, and no other.
 
 use proto::{Feed, Kind, ReportType};
+use tests::engine::Engine;
 use tests::system::{NOON, System};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn both_regions_of_an_authority_get_every_key_once_and_no_other_region_any() -> anyhow::Result<()> {
-    let system = System::start(NOON).await?;
+on_both_engines! {
+    both_regions_of_an_authority_get_every_key_once_and_no_other_region_any,
+    a_code_of_one_authority_is_worth_nothing_at_another,
+}
+
+async fn both_regions_of_an_authority_get_every_key_once_and_no_other_region_any(engine: Engine) -> anyhow::Result<()> {
+    let system = System::start_on(engine, NOON).await?;
     let border = system.authority("border", &["XA", "XB"]).await?;
     let inland = system.authority("inland", &["XC"]).await?;
 
@@ -28,9 +33,8 @@ async fn both_regions_of_an_authority_get_every_key_once_and_no_other_region_any
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_code_of_one_authority_is_worth_nothing_at_another() -> anyhow::Result<()> {
-    let system = System::start(NOON).await?;
+async fn a_code_of_one_authority_is_worth_nothing_at_another(engine: Engine) -> anyhow::Result<()> {
+    let system = System::start_on(engine, NOON).await?;
     let (border, inland) = (system.authority("border", &["XA"]).await?, system.authority("inland", &["XB"]).await?);
     let mut phone = system.phone(1, &inland)?;
     let keys = phone.past_keys(14).to_vec();

@@ -2,14 +2,18 @@
 
 use proto::certificate::{Algorithm, UnverifiedCertificate};
 use proto::{Kind, ReportType};
+use tests::engine::Engine;
 use tests::system::{NOON, System};
+
+on_both_engines! {
+    no_upload_is_lost_while_the_certificate_key_changes,
+}
 
 /// For how long the new key is only published, in seconds.
 const OVERLAP: i64 = 3_600;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_upload_is_lost_while_the_certificate_key_changes() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn no_upload_is_lost_while_the_certificate_key_changes(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let new_kid = system.rotate(&authority, Algorithm::Es256, OVERLAP).await?;
 
     // Before the key server knows of the new key, while both sign, at the turn with the old certificate, and long after.

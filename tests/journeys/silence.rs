@@ -9,9 +9,16 @@ use proto::gaen::TemporaryExposureKey;
 use proto::tcn::SignedReport;
 use proto::{Kind, ReportType};
 use tests::authority::Authority;
+use tests::engine::Engine;
 use tests::phone::Phone;
 use tests::system::System;
 use tests::wire::{Reply, Request};
+
+on_both_engines! {
+    published_keys_are_answered_byte_for_byte_like_new_ones,
+    published_reports_are_answered_byte_for_byte_like_new_ones,
+    every_answer_to_a_phone_has_one_size_and_the_same_header_names,
+}
 
 /// The same for every upload here: replies could hardly depend on it, and requests stay comparable.
 const HMAC_KEY: [u8; 32] = [9; 32];
@@ -68,9 +75,8 @@ fn without_date(reply: &Reply) -> Reply {
     reply
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn published_keys_are_answered_byte_for_byte_like_new_ones() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn published_keys_are_answered_byte_for_byte_like_new_ones(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let (mut owner, mut prober) = (system.phone(1, &authority)?, system.phone(2, &authority)?);
     let keys = owner.past_keys(14).to_vec();
 
@@ -90,9 +96,8 @@ async fn published_keys_are_answered_byte_for_byte_like_new_ones() -> anyhow::Re
     checked.ensure_exactly(keys.iter().chain(&others).map(|key| key.data().to_vec()))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn published_reports_are_answered_byte_for_byte_like_new_ones() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn published_reports_are_answered_byte_for_byte_like_new_ones(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let (mut owner, mut prober) = (system.phone(1, &authority)?, system.phone(2, &authority)?);
     let (report, longer, other) = (owner.signed_report(24)?, owner.signed_report(48)?, prober.signed_report(24)?);
 
@@ -109,9 +114,8 @@ async fn published_reports_are_answered_byte_for_byte_like_new_ones() -> anyhow:
     checked.ensure_exactly([report, other].map(|report| report.as_bytes().to_vec()))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_answer_to_a_phone_has_one_size_and_the_same_header_names() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn every_answer_to_a_phone_has_one_size_and_the_same_header_names(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let mut phone = system.phone(1, &authority)?;
     let keys = phone.past_keys(3).to_vec();
     let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;

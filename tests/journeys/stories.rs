@@ -1,8 +1,14 @@
 //! From code to match: a reporter, a contact who met them, a stranger who did not.
 
 use proto::{Interval, Kind, ReportType};
+use tests::engine::Engine;
 use tests::phone::Phone;
 use tests::system::{NOON, System};
+
+on_both_engines! {
+    a_contact_is_warned_by_a_key_and_a_stranger_is_not,
+    a_contact_is_warned_by_a_report_and_a_stranger_is_not,
+}
 
 /// Three people; the contact heard the reporter yesterday evening, and the stranger heard only the contact.
 fn people(system: &System, authority: &tests::authority::Authority) -> anyhow::Result<[Phone; 3]> {
@@ -14,9 +20,8 @@ fn people(system: &System, authority: &tests::authority::Authority) -> anyhow::R
     Ok([reporter, contact, stranger])
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_contact_is_warned_by_a_key_and_a_stranger_is_not() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn a_contact_is_warned_by_a_key_and_a_stranger_is_not(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let [mut reporter, contact, stranger] = people(&system, &authority)?;
 
     let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;
@@ -37,9 +42,8 @@ async fn a_contact_is_warned_by_a_key_and_a_stranger_is_not() -> anyhow::Result<
     checked.ensure_exactly(keys.iter().map(|key| key.data().to_vec()))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_contact_is_warned_by_a_report_and_a_stranger_is_not() -> anyhow::Result<()> {
-    let (system, authority) = System::with_authority().await?;
+async fn a_contact_is_warned_by_a_report_and_a_stranger_is_not(engine: Engine) -> anyhow::Result<()> {
+    let (system, authority) = System::with_authority_on(engine).await?;
     let [mut reporter, contact, stranger] = people(&system, &authority)?;
 
     let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;

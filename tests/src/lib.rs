@@ -15,6 +15,7 @@ pub mod stepping;
 pub mod authority;
 pub mod phone;
 
+pub mod engine;
 pub mod system;
 
 pub mod fixtures;

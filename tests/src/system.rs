@@ -11,12 +11,13 @@ use proto::bundle::{BundleKey, Limits};
 use proto::certificate::Algorithm;
 use proto::note::NoteVerifier;
 use proto::{Feed, Region, Timestamp};
-use store::{ApiKeyKind, Clock, DatabaseUrl};
+use store::{ApiKeyKind, Clock};
 use tempfile::TempDir;
-use verification::admin::{NewKey, rotate_signing_key, signing_keys};
+use verification::admin::{NewKey, add_signing_key, rotate_signing_key, signing_keys};
 
 use crate::authority::Authority;
 use crate::bucket;
+use crate::engine::{Databases, Engine};
 use crate::outside_reader::OutsideReader;
 use crate::phone::{AppSettings, Follower, Phone};
 use crate::service::Service;
@@ -29,7 +30,7 @@ const SECRET_FILE: &str = "verification.secret";
 /// And its signing keys.
 const CERTIFICATE_KEYS: &str = "certificate-keys";
 
-/// A running system. Everything lies in one temporary directory and ends with this value.
+/// A running system. Everything lies in one temporary directory, and on the server of the test run, and ends with this value.
 pub struct System {
     /// The clock of every service and of the exporter.
     pub clock: Clock,
@@ -39,23 +40,34 @@ pub struct System {
     pub server: Service,
     /// The public bucket over HTTP.
     pub cdn: Service,
-    verification_state: verification::State,
+    /// What the operators of the two services use, beside the services and with an owner's rights.
+    verification_registry: verification::Registry,
     server_state: server::State,
+    databases: Databases,
     directory: TempDir,
 }
 
 impl System {
-    /// Starts everything at `now`, without any authority.
+    /// Starts everything at `now` on SQLite, without any authority.
     ///
     /// # Errors
     /// Whatever keeps a service from starting.
     pub async fn start(now: Timestamp) -> anyhow::Result<Self> {
+        Self::start_on(Engine::Sqlite, now).await
+    }
+
+    /// The same on either engine.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_on(engine: Engine, now: Timestamp) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
+        let databases = Databases::new(engine, directory.path()).await?;
         let clock = Clock::system();
         set(&clock, now);
         std::fs::create_dir(directory.path().join("cdn"))?;
         verification::Settings::create_secret(&directory.path().join(SECRET_FILE))?;
-        Self::open(directory, clock).await
+        Self::open(directory, databases, clock).await
     }
 
     /// Stops both services and starts them again on what they have stored. Their ports are others than before.
@@ -63,43 +75,56 @@ impl System {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn restart(self) -> anyhow::Result<Self> {
-        let Self { verification, server, cdn, clock, directory, .. } = self;
+        let Self { verification, server, cdn, clock, databases, directory, .. } = self;
         for service in [verification, server, cdn] {
             service.stop().await;
         }
-        Self::open(directory, clock).await
+        Self::open(directory, databases, clock).await
     }
 
-    async fn open(directory: TempDir, clock: Clock) -> anyhow::Result<Self> {
+    async fn open(directory: TempDir, databases: Databases, clock: Clock) -> anyhow::Result<Self> {
+        let registry = verification::DatabaseSettings { database_url: databases.verification.of_owner() };
+        let verification_registry = verification::Registry::open(&registry, clock.clone()).await?;
+        let server_settings = server::Settings { database_url: databases.keys.of_owner() };
+        let server_state = server::State::open(&server_settings, clock.clone()).await?;
+
         let settings = verification::Settings {
             database: verification::DatabaseSettings {
-                database_url: DatabaseUrl::Sqlite(directory.path().join("verification.db")),
+                database_url: databases.verification.of_role("pratique_verification"),
             },
             secret_file: directory.path().join(SECRET_FILE),
             signing_key_dir: directory.path().join(CERTIFICATE_KEYS),
         };
-        let verification_state = verification::State::open(&settings, clock.clone()).await?;
-        let settings = server::Settings { database_url: DatabaseUrl::Sqlite(directory.path().join("keys.db")) };
-        let server_state = server::State::open(&settings, clock.clone()).await?;
-        let (for_verification, for_server) = (verification_state.clone(), server_state.clone());
+        let for_verification = verification::State::open(&settings, clock.clone()).await?;
+        let settings = server::Settings { database_url: databases.keys.of_role("pratique_server") };
+        let for_server = server::State::open(&settings, clock.clone()).await?;
         let cdn = directory.path().join("cdn");
         Ok(Self {
             verification: Service::start(|listener| verification::listen(listener, for_verification))?,
             server: Service::start(|listener| server::listen(listener, for_server))?,
             cdn: Service::start(|listener| bucket::serve(listener, &cdn))?,
             clock,
-            verification_state,
+            verification_registry,
             server_state,
+            databases,
             directory,
         })
     }
 
-    /// Starts everything at noon with one authority, `health`, of region `XA`.
+    /// Starts everything on SQLite at noon with one authority, `health`, of region `XA`.
     ///
     /// # Errors
     /// As [`start`](Self::start) and [`authority`](Self::authority).
     pub async fn with_authority() -> anyhow::Result<(Self, Authority)> {
-        let system = Self::start(NOON).await?;
+        Self::with_authority_on(Engine::Sqlite).await
+    }
+
+    /// The same on either engine.
+    ///
+    /// # Errors
+    /// As [`with_authority`](Self::with_authority).
+    pub async fn with_authority_on(engine: Engine) -> anyhow::Result<(Self, Authority)> {
+        let system = Self::start_on(engine, NOON).await?;
         let authority = system.authority("health", &["XA"]).await?;
         Ok((system, authority))
     }
@@ -110,12 +135,12 @@ impl System {
     /// Those of the services.
     pub async fn authority(&self, id: &str, regions: &[&str]) -> anyhow::Result<Authority> {
         let regions: Vec<Region> = regions.iter().map(|region| region.parse()).collect::<Result<_, _>>()?;
-        let state = &self.verification_state;
+        let registry = &self.verification_registry;
         let spec = verification::admin::AuthoritySpec { id: id.to_owned(), ..Default::default() };
-        verification::admin::create_authority(state, spec).await?;
-        let key = verification::admin::create_signing_key(state, id).await?;
-        let admin_key = verification::admin::create_api_key(state, id, ApiKeyKind::Admin).await?;
-        let device_key = verification::admin::create_api_key(state, id, ApiKeyKind::Device).await?;
+        verification::admin::create_authority(registry, spec).await?;
+        let key = add_signing_key(registry, id, self.drawn(Algorithm::default())).await?.key;
+        let admin_key = verification::admin::create_api_key(registry, id, ApiKeyKind::Admin).await?;
+        let device_key = verification::admin::create_api_key(registry, id, ApiKeyKind::Device).await?;
         let spec = server::admin::AuthoritySpec {
             id: id.to_owned(),
             issuer: None,
@@ -144,9 +169,14 @@ impl System {
     /// # Errors
     /// Those of the verification service.
     pub async fn rotate(&self, authority: &Authority, algorithm: Algorithm, overlap: i64) -> anyhow::Result<String> {
-        let key = NewKey::Drawn(algorithm, self.directory.path().join(CERTIFICATE_KEYS));
-        let key = rotate_signing_key(&self.verification_state, &authority.id, key, overlap).await?;
+        let key = self.drawn(algorithm);
+        let key = rotate_signing_key(&self.verification_registry, &authority.id, key, overlap).await?;
         Ok(key.kid)
+    }
+
+    /// A certificate key to be drawn for the verification service.
+    fn drawn(&self, algorithm: Algorithm) -> NewKey {
+        NewKey::Drawn(algorithm, self.directory.path().join(CERTIFICATE_KEYS))
     }
 
     /// Tells the key server which certificate keys are published now, as its operator would.
@@ -154,7 +184,7 @@ impl System {
     /// # Errors
     /// Those of the services.
     pub async fn fetch_certificate_keys(&self, authority: &Authority) -> anyhow::Result<()> {
-        let published = signing_keys(&self.verification_state, &authority.id, self.clock.now()).await?;
+        let published = signing_keys(&self.verification_registry, &authority.id, self.clock.now()).await?;
         let spec = server::admin::AuthoritySpec {
             id: authority.id.clone(),
             issuer: None,
@@ -220,7 +250,7 @@ impl System {
     /// # Errors
     /// If any part of the pass failed.
     pub async fn export_with_minimum(&self, minimum: u32) -> anyhow::Result<Report> {
-        let database = DatabaseUrl::Sqlite(self.key_database());
+        let database = self.databases.keys.of_role("pratique_exporter");
         let mut settings = exporter::Settings::new(database, self.keys_directory());
         settings.buckets = vec![BucketSpec { name: "main".to_owned(), url: BucketUrl::Directory(self.tree()) }];
         (settings.minimum_keys, settings.minimum_reports) = (minimum, minimum);
@@ -245,9 +275,9 @@ impl System {
         self.directory.path().join("keys")
     }
 
-    /// The file of the key database.
-    pub fn key_database(&self) -> PathBuf {
-        self.directory.path().join("keys.db")
+    /// The databases, for those who look into them.
+    pub const fn databases(&self) -> &Databases {
+        &self.databases
     }
 }
 
