@@ -1,59 +1,19 @@
 //! Issuing a code: draw, digest, seal, store; draw again if somebody else has it.
 
 use proto::Timestamp;
-use proto::api::verification::{IssueReply, IssueRequest};
+use proto::api::verification::IssueRequest;
 use rand::CryptoRng;
 use store::{CodeForm, CodeId, IssueOutcome, Issuer, NewCode, NewForm, StandingCode};
 
 use crate::code::{self, Code};
-use crate::dates;
+use crate::issued::{Issued, Text};
 use crate::order::Order;
 use crate::policy::{DRAWS, MEMORY};
 use crate::problem::Problem;
 use crate::secrets::Secrets;
+use crate::sending;
 use crate::state::State;
 use crate::uuid::Uuid;
-
-/// A code for its person.
-pub(crate) struct Issued {
-    /// The authority's name for it.
-    pub(crate) uuid: Uuid,
-    /// What to type.
-    pub(crate) short: Text,
-    /// What to put into a link. Codes that were issued before there were long ones have none.
-    pub(crate) long: Option<Text>,
-}
-
-/// One form of it.
-pub(crate) struct Text {
-    /// The code itself.
-    pub(crate) code: Code,
-    /// When it can no longer be claimed.
-    pub(crate) expires_at: Timestamp,
-}
-
-impl Issued {
-    /// When none of its forms can be claimed any more.
-    pub(crate) fn long_expires_at(&self) -> Timestamp {
-        self.long.as_ref().unwrap_or(&self.short).expires_at
-    }
-}
-
-impl From<Issued> for IssueReply {
-    /// The long code has no field here: it travels in the text message alone.
-    fn from(issued: Issued) -> Self {
-        let (expires_at, long_expires_at) = (issued.short.expires_at, issued.long_expires_at());
-        Self {
-            uuid: issued.uuid.to_string(),
-            code: issued.short.code.as_str().to_owned(),
-            expires_at: dates::rfc1123(expires_at),
-            expires_at_timestamp: expires_at.unix(),
-            long_expires_at: dates::rfc1123(long_expires_at),
-            long_expires_at_timestamp: long_expires_at.unix(),
-            ..Self::default()
-        }
-    }
-}
 
 /// Issues a code as an authority asks for it, or answers a repeated request with the code that it got before.
 pub(crate) async fn issue(
@@ -63,10 +23,39 @@ pub(crate) async fn issue(
     rng: &mut impl CryptoRng,
 ) -> Result<Issued, Problem> {
     let now = state.now();
-    let order = Order::parse(request, issuer, now, rng)?;
+    let order = Order::parse(request, issuer, state.couriers(), now, rng)?;
+    fulfil(state, issuer, &order, now, rng).await
+}
+
+/// Issues a code for an order that holds, and sends it if that is part of the order.
+pub(crate) async fn fulfil(
+    state: &State,
+    issuer: &Issuer,
+    order: &Order,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Result<Issued, Problem> {
+    if let Some(wish) = &order.wish {
+        sending::afford(state, issuer, wish, now).await?;
+    }
+    let mut issued = store(state, issuer, order, now, rng).await?;
+    if let Some(wish) = &order.wish {
+        issued.sent = Some(sending::deliver(state, issuer, wish, &issued, now).await?);
+    }
+    Ok(issued)
+}
+
+/// Draws until nobody else has what was drawn, or finds the code that was issued before.
+async fn store(
+    state: &State,
+    issuer: &Issuer,
+    order: &Order,
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> Result<Issued, Problem> {
     let secrets = state.secrets();
     for _ in 0..DRAWS {
-        let (issued, row) = draw(&secrets, issuer, &order, now, rng);
+        let (issued, row) = draw(&secrets, issuer, order, now, rng);
         match state.store().issue(&row, now).await? {
             IssueOutcome::Issued => return Ok(issued),
             IssueOutcome::Repeated(standing) => return reopen(&secrets, order.uuid, &standing),
@@ -107,7 +96,7 @@ fn draw(
         forms: vec![form(CodeForm::Short, &short), form(CodeForm::Long, &long)],
         forget_at: short.expires_at.max(long.expires_at).plus(MEMORY),
     };
-    (Issued { uuid: order.uuid, short, long: Some(long) }, row)
+    (Issued { uuid: order.uuid, short, long: Some(long), sent: None }, row)
 }
 
 /// The code that was issued before and still waits. Once its short form has expired, there is nothing to tell the person on the telephone.
@@ -121,7 +110,7 @@ fn reopen(secrets: &Secrets, uuid: Uuid, standing: &StandingCode) -> Result<Issu
         }))
     };
     let short = open(CodeForm::Short).ok_or(Problem::UUID_EXISTS)??;
-    Ok(Issued { uuid, short, long: open(CodeForm::Long).transpose()? })
+    Ok(Issued { uuid, short, long: open(CodeForm::Long).transpose()?, sent: None })
 }
 
 #[cfg(test)]

@@ -17,10 +17,15 @@ mod request;
 
 mod certifying;
 mod claiming;
+mod issued;
 mod issuing;
 mod looking;
 mod order;
 mod purging;
+mod sending;
+
+#[allow(dead_code, reason = "the senders come next")]
+mod delivery;
 mod signing;
 
 mod api_key;

@@ -4,8 +4,10 @@ use proto::api::verification::IssueRequest;
 use proto::{Interval, ReportType, Timestamp};
 use rand::CryptoRng;
 use store::{Issuer, Terms};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::dates;
+use crate::delivery::{Couriers, Wish};
 use crate::problem::Problem;
 use crate::uuid::Uuid;
 
@@ -19,21 +21,26 @@ pub(crate) struct Order {
     /// What is said of the person.
     pub(crate) terms: Terms,
     /// The whole request without its padding: by it a repeat is known.
-    pub(crate) text: Vec<u8>,
+    pub(crate) text: Zeroizing<Vec<u8>>,
+    /// The text message that carries the code, if one is wished for.
+    pub(crate) wish: Option<Wish>,
 }
 
 impl Order {
     /// Reads a request as `issuer` may make it now.
     pub(crate) fn parse(
-        request: IssueRequest,
+        mut request: IssueRequest,
         issuer: &Issuer,
+        couriers: &Couriers,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, Problem> {
         let report_type = parse_test_type(&request.test_type)?;
         let (symptom, test) = parse_dates(&request, issuer, now)?;
-        if !request.phone.is_empty() || request.only_generate_sms {
-            return Err(Problem::NO_TEXT_MESSAGES);
+        let wish = parse_wish(&request, issuer, couriers)?;
+        if let Some(wish) = &wish {
+            // However it was written, the number makes the same request.
+            request.phone = wish.to.e164().to_owned();
         }
         if request.external_issuer_id.chars().count() > MAX_EXTERNAL_ISSUER {
             return Err(Problem::unparsable("externalIssuerID", "must be at most 255 characters"));
@@ -42,7 +49,7 @@ impl Order {
             "" => Uuid::draw(rng),
             text => Uuid::parse(text).ok_or_else(|| Problem::unparsable("uuid", "must be a UUID"))?,
         };
-        Ok(Self { uuid, terms: Terms { report_type, symptom, test }, text: canonical(request) })
+        Ok(Self { uuid, terms: Terms { report_type, symptom, test }, text: canonical(request), wish })
     }
 }
 
@@ -74,8 +81,18 @@ fn parse_dates(
     Ok((symptom, test))
 }
 
+fn parse_wish(request: &IssueRequest, issuer: &Issuer, couriers: &Couriers) -> Result<Option<Wish>, Problem> {
+    if request.phone.is_empty() && !request.only_generate_sms {
+        return Ok(None);
+    }
+    let wish = Wish::to_issue(couriers, &issuer.id, &request.phone, &request.sms_template_label)?;
+    Ok(Some(Wish { only_generate: request.only_generate_sms, ..wish }))
+}
+
 /// The request as JSON in the order of its fields: the same request gives the same bytes.
-fn canonical(mut request: IssueRequest) -> Vec<u8> {
+fn canonical(mut request: IssueRequest) -> Zeroizing<Vec<u8>> {
     request.padding.clear();
-    serde_json::to_vec(&request).expect("a struct of strings and numbers serialises")
+    let text = serde_json::to_vec(&request).expect("a struct of strings and numbers serialises");
+    request.phone.zeroize();
+    Zeroizing::new(text)
 }

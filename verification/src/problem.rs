@@ -42,6 +42,14 @@ impl Problem {
         "sms_failure",
         "phone, onlyGenerateSMS: this service sends no text messages; issue without them and hand the code over",
     );
+    pub(crate) const MESSAGE_REFUSED: Self = Self::bad_request(
+        "sms_failure",
+        "phone: the text message was refused, so the code was expired; issue another and hand it over",
+    );
+    pub(crate) const PHONE_INVALID: Self = Self::bad_request(
+        "phone_number_invalid",
+        "phone: must be a phone number of a country that this authority sends text messages to",
+    );
     pub(crate) const UUID_EXISTS: Self = Self::new(
         StatusCode::CONFLICT,
         "uuid_already_exists",

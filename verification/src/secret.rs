@@ -23,6 +23,7 @@ type Key = Zeroizing<[u8; 32]>;
 
 /// What a digest of a phone number is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "what counts messages comes next")]
 pub(crate) enum PhonePurpose {
     /// Whether a person who reports about themselves has done so already.
     Report,

@@ -6,6 +6,7 @@ use proto::Timestamp;
 use store::{Clock, CodeStore};
 
 use crate::config::Settings;
+use crate::delivery::Couriers;
 use crate::error::VerificationError;
 use crate::policy::BATCH_LIMIT;
 use crate::registry::Registry;
@@ -24,6 +25,7 @@ struct Inner {
     registry: Registry,
     secrets: SecretWatch,
     keychain: Keychain,
+    couriers: Couriers,
 }
 
 impl State {
@@ -49,7 +51,7 @@ impl State {
         let secrets = SecretWatch::open(&settings.secret_file)?;
         let registry = Registry::open(&settings.database, clock).await?;
         let keychain = Keychain::new(keyrings, &settings.signing_key_dir);
-        let inner = Inner { registry, secrets, keychain };
+        let inner = Inner { registry, secrets, keychain, couriers: Couriers };
         Ok(Self { inner: Arc::new(inner), batch_limit: BATCH_LIMIT })
     }
 
@@ -77,6 +79,11 @@ impl State {
     /// The private halves of signing keys.
     pub(crate) fn keychain(&self) -> &Keychain {
         &self.inner.keychain
+    }
+
+    /// How each authority sends text messages.
+    pub(crate) fn couriers(&self) -> &Couriers {
+        &self.inner.couriers
     }
 
     /// The time now. Each request reads it once.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::absent::or_default;
 use super::object::objects_or_none;
-use super::padding::Padded;
+use super::padding::padded;
 use super::verification::{IssueReply, IssueRequest, Refusal};
 
 /// The body of `POST /api/batch-issue`.
@@ -99,16 +99,6 @@ pub struct ExpireCodeReply {
     /// Fills the reply.
     #[serde(default)]
     pub padding: String,
-}
-
-macro_rules! padded {
-    ($($message:ty),+) => {
-        $(impl Padded for $message {
-            fn padding_mut(&mut self) -> &mut String {
-                &mut self.padding
-            }
-        })+
-    };
 }
 
 padded!(BatchIssueRequest, BatchIssueReply, CodeStatusRequest, CodeStatusReply, ExpireCodeRequest, ExpireCodeReply);

@@ -11,6 +11,18 @@ pub trait Padded: Serialize {
     fn padding_mut(&mut self) -> &mut String;
 }
 
+/// Says of messages that their field `padding` is theirs.
+macro_rules! padded {
+    ($($message:ty),+) => {
+        $(impl $crate::api::padding::Padded for $message {
+            fn padding_mut(&mut self) -> &mut String {
+                &mut self.padding
+            }
+        })+
+    };
+}
+pub(super) use padded;
+
 /// Serialises `message` to exactly `size` bytes by filling its padding, or to its own length if that is larger.
 ///
 /// # Panics

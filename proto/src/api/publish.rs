@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::absent::or_default;
 use super::object::objects_or_none;
-use super::padding::Padded;
+use super::padding::padded;
 
 /// The largest number of keys in an upload.
 pub const MAX_KEYS: usize = 30;
@@ -104,20 +104,4 @@ pub struct PublishReply {
     pub padding: String,
 }
 
-impl Padded for PublishRequest {
-    fn padding_mut(&mut self) -> &mut String {
-        &mut self.padding
-    }
-}
-
-impl Padded for ReportsRequest {
-    fn padding_mut(&mut self) -> &mut String {
-        &mut self.padding
-    }
-}
-
-impl Padded for PublishReply {
-    fn padding_mut(&mut self) -> &mut String {
-        &mut self.padding
-    }
-}
+padded!(PublishRequest, ReportsRequest, PublishReply);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::absent::or_default;
-use super::padding::Padded;
+use super::padding::padded;
 use super::whole::whole_or_zero;
 
 /// The header that carries an API key.
@@ -74,6 +74,9 @@ pub struct IssueReply {
     /// The text, if one was asked for.
     #[serde(default, rename = "generatedSMS", skip_serializing_if = "Option::is_none")]
     pub generated_sms: Option<String>,
+    /// What is known of the text message that was sent: `delivered` or `unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sms_status: Option<String>,
     /// Fills the reply.
     #[serde(default)]
     pub padding: String,
@@ -155,16 +158,6 @@ pub struct Refusal {
     /// Fills the reply.
     #[serde(default)]
     pub padding: String,
-}
-
-macro_rules! padded {
-    ($($message:ty),+) => {
-        $(impl Padded for $message {
-            fn padding_mut(&mut self) -> &mut String {
-                &mut self.padding
-            }
-        })+
-    };
 }
 
 padded!(IssueRequest, IssueReply, VerifyRequest, VerifyReply, CertificateRequest, CertificateReply, Refusal);

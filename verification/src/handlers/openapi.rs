@@ -158,6 +158,7 @@ mod tests {
                 long_expires_at: text(),
                 long_expires_at_timestamp: 1,
                 generated_sms: Some(text()),
+                sms_status: Some(text()),
                 padding: text(),
             },
         );

@@ -1,0 +1,14 @@
+//! Delivery of codes by text message: what an authority's settings say, what is written, and who carries it.
+//!
+//! Settings are files, one an authority, since they hold the keys to its provider; nothing of them is in the database. A phone number is
+//! held while its request lasts, and by the provider.
+
+mod contract;
+mod courier;
+mod couriers;
+
+mod wish;
+
+pub(crate) use contract::{Delivery, TextMessage};
+pub(crate) use couriers::Couriers;
+pub(crate) use wish::{Sent, Wish};

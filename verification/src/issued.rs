@@ -1,0 +1,59 @@
+//! An issued code, on its way to its person.
+
+use proto::Timestamp;
+use proto::api::verification::IssueReply;
+
+use crate::code::Code;
+use crate::dates;
+use crate::delivery::Sent;
+use crate::uuid::Uuid;
+
+/// A code for its person.
+pub(crate) struct Issued {
+    /// The authority's name for it.
+    pub(crate) uuid: Uuid,
+    /// What to type.
+    pub(crate) short: Text,
+    /// What to put into a link. Codes that were issued before there were long ones have none.
+    pub(crate) long: Option<Text>,
+    /// The text message that carries it; none if nobody asked for one.
+    pub(crate) sent: Option<Sent>,
+}
+
+/// One form of it.
+pub(crate) struct Text {
+    /// The code itself.
+    pub(crate) code: Code,
+    /// When it can no longer be claimed.
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Issued {
+    /// When none of its forms can be claimed any more.
+    pub(crate) fn long_expires_at(&self) -> Timestamp {
+        self.long.as_ref().unwrap_or(&self.short).expires_at
+    }
+}
+
+impl From<Issued> for IssueReply {
+    /// The long code has no field here: it travels in the text message alone.
+    fn from(issued: Issued) -> Self {
+        let (expires_at, long_expires_at) = (issued.short.expires_at, issued.long_expires_at());
+        let (sms_status, generated_sms) = match issued.sent {
+            None => (None, None),
+            Some(Sent::Known(delivery)) => (Some(delivery.as_str().to_owned()), None),
+            Some(Sent::Generated(text)) => (None, Some(text.to_string())),
+        };
+        Self {
+            uuid: issued.uuid.to_string(),
+            code: issued.short.code.as_str().to_owned(),
+            expires_at: dates::rfc1123(expires_at),
+            expires_at_timestamp: expires_at.unix(),
+            long_expires_at: dates::rfc1123(long_expires_at),
+            long_expires_at_timestamp: long_expires_at.unix(),
+            sms_status,
+            generated_sms,
+            ..Self::default()
+        }
+    }
+}
