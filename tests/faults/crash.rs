@@ -16,7 +16,7 @@ use store::{
 };
 use tests::fixtures::{NOW, certificate_keys, gaen_entry, region, tcn_entry};
 use tests::outside_reader::OutsideReader;
-use tests::stepping::{CLOCK_OFFSET, SteppingExporter, settings};
+use tests::stepping::{self, CLOCK_OFFSET, SteppingProgram, settings};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_stepping_exporter");
 const BUCKETS: [&str; 2] = ["near", "far"];
@@ -158,8 +158,8 @@ impl Scene {
         self.root.join("keys.db")
     }
 
-    fn start(&self) -> anyhow::Result<SteppingExporter> {
-        SteppingExporter::start(PROGRAM, &self.database(), &self.keys(), &self.buckets())
+    fn start(&self) -> anyhow::Result<SteppingProgram> {
+        SteppingProgram::start(stepping::exporter(PROGRAM, &self.database(), &self.keys(), &self.buckets()))
     }
 
     fn keys(&self) -> PathBuf {

@@ -1,3 +1,4 @@
 //! Faults: programs that are killed, disks that fill, networks that break. What was acknowledged survives all of it.
 
 mod crash;
+mod killed_service;

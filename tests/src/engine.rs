@@ -68,12 +68,17 @@ impl Place {
 
     /// The URL for a program that has this role. Files know no roles.
     pub fn of_role(&self, role: &str) -> DatabaseUrl {
+        parse(&self.text_of_role(role))
+    }
+
+    /// The same as it stands on a command line.
+    pub fn text_of_role(&self, role: &str) -> String {
         match self {
-            Self::File(path) => DatabaseUrl::Sqlite(path.clone()),
+            Self::File(path) => format!("sqlite:{}", path.display()),
             Self::Server(database) => {
                 let url = database.url();
                 let separator = if url.contains('?') { '&' } else { '?' };
-                parse(&format!("{url}{separator}options=-c%20role%3D{role}"))
+                format!("{url}{separator}options=-c%20role%3D{role}")
             }
         }
     }

@@ -1,5 +1,7 @@
-//! Runs `stepping_exporter`, an exporter that stops at every step of a pass, and kills it where it stands.
+//! Programs that stop at every step, and are killed where they stand: `stepping_exporter` before and after each step of a pass,
+//! `stepping_verification` when a request is answered and the answer has not left yet.
 
+use std::fmt::Display;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -22,28 +24,44 @@ pub fn settings(database: &Path, keys: PathBuf) -> anyhow::Result<Settings> {
     Ok(Settings { maximum_keys: 15, maximum_reports: 5, ..small })
 }
 
-/// A running `stepping_exporter`.
-pub struct SteppingExporter {
+/// The command that starts `stepping_exporter`; `program` is its path.
+pub fn exporter(program: &str, database: &Path, keys: &Path, buckets: &[PathBuf]) -> Command {
+    let mut command = Command::new(program);
+    command.arg(database).arg(keys).arg(CLOCK_OFFSET.to_string()).args(buckets);
+    command
+}
+
+/// Says where a program stands, and waits until it may go on: the other end of [`SteppingProgram`]. Whoever hangs up instead ends the
+/// program.
+pub fn stop_at(step: impl Display) {
+    let mut out = std::io::stdout().lock();
+    let said = writeln!(out, "{step}").and_then(|()| out.flush());
+    let heard = std::io::stdin().lock().read_line(&mut String::new());
+    if said.is_err() || !matches!(heard, Ok(1..)) {
+        std::process::exit(1);
+    }
+}
+
+/// A running program that stops at its steps.
+pub struct SteppingProgram {
     process: Child,
     answers: ChildStdin,
     steps: Lines<BufReader<ChildStdout>>,
 }
 
-impl SteppingExporter {
-    /// Starts it; `program` is its path.
+impl SteppingProgram {
+    /// Starts it.
     ///
     /// # Errors
     /// If it does not start.
-    pub fn start(program: &str, database: &Path, keys: &Path, buckets: &[PathBuf]) -> anyhow::Result<Self> {
-        let mut command = Command::new(program);
-        command.arg(database).arg(keys).arg(CLOCK_OFFSET.to_string()).args(buckets);
+    pub fn start(mut command: Command) -> anyhow::Result<Self> {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let answers = process.stdin.take().context("its input is piped")?;
         let steps = BufReader::new(process.stdout.take().context("its output is piped")?).lines();
         Ok(Self { process, answers, steps })
     }
 
-    /// The step that it stops at next, without letting it go on; none once the pass is over.
+    /// The step that it stops at next, without letting it go on; none once it has ended.
     ///
     /// # Errors
     /// If it ends in any other way.
@@ -52,7 +70,7 @@ impl SteppingExporter {
             return Ok(Some(step?));
         }
         let status = self.process.wait()?;
-        anyhow::ensure!(status.success(), "the exporter failed: {status}");
+        anyhow::ensure!(status.success(), "the program failed: {status}");
         Ok(None)
     }
 
@@ -64,7 +82,7 @@ impl SteppingExporter {
         Ok(self.answers.write_all(b"\n")?)
     }
 
-    /// Lets it go on past `steps` steps and stops at the one after: answers with that step, or none if the pass was over before.
+    /// Lets it go on past `steps` steps and stops at the one after: answers with that step, or none if it ended before.
     ///
     /// # Errors
     /// If it fails by itself.
@@ -88,10 +106,10 @@ impl SteppingExporter {
         Ok(())
     }
 
-    /// Lets it go on to the end of its pass.
+    /// Lets it go on to its end.
     ///
     /// # Errors
-    /// If the pass fails.
+    /// If it fails.
     pub fn finish(mut self) -> anyhow::Result<()> {
         loop {
             self.go_on()?;
@@ -103,7 +121,7 @@ impl SteppingExporter {
 }
 
 /// Nothing that a test started outlives it.
-impl Drop for SteppingExporter {
+impl Drop for SteppingProgram {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
@@ -31,7 +32,15 @@ pub struct Options {
 pub struct Cluster {
     /// How to reach a database of the server: what stands before and after its name.
     url: (String, String),
-    supervisor: Option<Child>,
+    private: Option<Private>,
+}
+
+/// A cluster that ends with this process.
+#[derive(Debug)]
+struct Private {
+    supervisor: Child,
+    /// Where its socket, its log and its data are.
+    directory: PathBuf,
 }
 
 impl Cluster {
@@ -58,7 +67,7 @@ impl Cluster {
         let authority = address.find("://").map_or(0, |scheme| scheme + 3);
         let server = address[authority..].find('/').map_or(address, |path| &address[..authority + path]);
         let query = if query.is_empty() { String::new() } else { format!("?{query}") };
-        Self { url: (format!("{server}/"), query), supervisor: None }
+        Self { url: (format!("{server}/"), query), private: None }
     }
 
     /// Makes a private cluster and waits until it answers: about a second.
@@ -77,12 +86,40 @@ impl Cluster {
         // The socket's directory stands in the query, where a path needs no escapes.
         let port = options.port.unwrap_or(5432);
         let url = ("postgres:///".to_owned(), format!("?host={directory}&port={port}&user=postgres"));
-        Ok(Self { url, supervisor: Some(supervisor) })
+        Ok(Self { url, private: Some(Private { supervisor, directory: directory.into() }) })
     }
 
     /// Whether it ends with this process.
     pub(crate) const fn is_private(&self) -> bool {
-        self.supervisor.is_some()
+        self.private.is_some()
+    }
+
+    /// Lets a private cluster die as it would without power, and starts it again: whatever it had acknowledged, if it is durable, it must
+    /// find in its log. Answers when it does.
+    ///
+    /// # Errors
+    /// [`ClusterError::Start`] if it does not start again, or is not private.
+    pub fn crash_and_recover(&self) -> Result<(), ClusterError> {
+        let shared = || ClusterError::Start("it belongs to somebody else".to_owned());
+        let directory = &self.private.as_ref().ok_or_else(shared)?.directory;
+        for arguments in [&["stop", "--mode=immediate"][..], &["start"]] {
+            let mut command = Command::new(binaries::directory()?.join("pg_ctl"));
+            command.args(arguments).arg("--wait").arg("--pgdata").arg(directory.join("data"));
+            command.arg("--log").arg(directory.join("log"));
+            // The server outlives the command, so it must hold none of our pipes.
+            command.process_group(0).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            user::drop_root(&mut command)?;
+            let ended = command.status().map_err(|error| ClusterError::Start(error.to_string()))?;
+            if !ended.success() {
+                return Err(ClusterError::Start(format!("pg_ctl {arguments:?} failed: {ended}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the socket of a private cluster is.
+    pub fn socket(&self) -> Option<PathBuf> {
+        self.private.as_ref().map(|private| private.directory.join(".s.PGSQL.5432"))
     }
 
     /// The URL of a database, as the user who owns the server.
@@ -135,7 +172,7 @@ fn directory(supervisor: &mut Child) -> Result<String, ClusterError> {
 impl Drop for Cluster {
     /// Ends a private cluster and waits until nothing of it is left.
     fn drop(&mut self) {
-        if let Some(mut supervisor) = self.supervisor.take() {
+        if let Some(Private { mut supervisor, .. }) = self.private.take() {
             drop(supervisor.stdin.take());
             let _ = supervisor.wait();
         }

@@ -53,6 +53,17 @@ async fn a_durable_cluster_waits_for_the_disk() {
     }
 }
 
+#[tokio::test]
+async fn what_a_durable_cluster_acknowledged_survives_its_crash() {
+    let cluster = Cluster::start(&Options { durable: true, ..Options::default() }).expect("started");
+    let client = cluster.connect("postgres").await.expect("connected");
+    client.batch_execute("CREATE TABLE ship (name text); INSERT INTO ship VALUES ('Dutton')").await.expect("written");
+    cluster.crash_and_recover().expect("recovered");
+    assert!(client.batch_execute("SELECT 1").await.is_err(), "connections do not survive it");
+    let client = cluster.connect("postgres").await.expect("connected");
+    assert_eq!(client.query("SELECT name FROM ship", &[]).await.expect("read").len(), 1);
+}
+
 #[test]
 fn what_keeps_a_cluster_from_starting_is_told() {
     let nonsense = Options { settings: vec![("no_such_setting".to_owned(), "1".to_owned())], ..Options::default() };

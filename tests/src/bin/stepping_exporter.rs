@@ -4,7 +4,6 @@
 //! Arguments: the database file, the directory of signing keys, seconds that its clock is off, then the directories of its buckets, which are
 //! called by their last components.
 
-use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,8 +21,9 @@ async fn main() -> anyhow::Result<()> {
     let (database, keys) = (PathBuf::from(next("a database")?), PathBuf::from(next("a directory of keys")?));
     let clock = Clock::system();
     clock.set_offset(next("seconds")?.parse()?);
-    let mut exporter =
-        Exporter::open(&stepping::settings(&database, keys)?, clock).await?.with_steps(Arc::new(stop_at));
+    let mut exporter = Exporter::open(&stepping::settings(&database, keys)?, clock)
+        .await?
+        .with_steps(Arc::new(|step: &Step<'_>| stepping::stop_at(step)));
     for directory in arguments {
         let name = Path::new(&directory).file_name().context("a directory with a name")?.to_string_lossy().into_owned();
         exporter = exporter.with_bucket(&name, Arc::new(DirectoryBucket::open(Path::new(&directory))?));
@@ -31,14 +31,4 @@ async fn main() -> anyhow::Result<()> {
     let report = exporter.once().await?;
     anyhow::ensure!(report.exit_code() == 0, "{report}");
     Ok(())
-}
-
-/// Says where the pass stands, and waits until it may go on. Whoever hangs up instead ends the program.
-fn stop_at(step: &Step<'_>) {
-    let mut out = std::io::stdout().lock();
-    let said = writeln!(out, "{step}").and_then(|()| out.flush());
-    let heard = std::io::stdin().lock().read_line(&mut String::new());
-    if said.is_err() || !matches!(heard, Ok(1..)) {
-        std::process::exit(1);
-    }
 }

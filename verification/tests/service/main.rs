@@ -1,10 +1,12 @@
 //! The service as the outside sees it: over real HTTP, on its disk, and as a program.
 
 mod http;
+mod link;
 mod service;
 
 mod administering;
 mod desk;
+mod dying;
 mod program;
 mod racing;
 mod restarting;

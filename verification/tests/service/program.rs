@@ -30,7 +30,11 @@ pub(crate) fn run(dir: &Path, arguments: &[&str]) -> Output {
 
 /// Runs a command that succeeds with a line of JSON.
 pub(crate) fn json_of(dir: &Path, arguments: &[&str]) -> Value {
-    let output = run(dir, &[&["--json"], arguments].concat());
+    json_by(program(dir), arguments)
+}
+
+fn json_by(mut program: Command, arguments: &[&str]) -> Value {
+    let output = program.arg("--json").args(arguments).output().expect("ran");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
@@ -65,7 +69,7 @@ impl Served {
         Self { child, address }
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("gone");
     }
@@ -81,12 +85,18 @@ impl Drop for Served {
 
 /// Sets an authority up and returns its ADMIN and DEVICE keys.
 pub(crate) fn set_up(dir: &Path) -> [String; 2] {
-    json_of(dir, &["secret", "create"]);
-    assert_eq!(json_of(dir, &["migrate"])["migrated"], true);
-    json_of(dir, &["authority", "create", "--id", "no"]);
-    json_of(dir, &["keys", "generate", "--authority", "no"]);
+    set_up_by(|| program(dir))
+}
+
+/// The same by programs that are prepared otherwise.
+pub(crate) fn set_up_by(program: impl Fn() -> Command) -> [String; 2] {
+    let json_of = |arguments: &[&str]| json_by(program(), arguments);
+    json_of(&["secret", "create"]);
+    assert_eq!(json_of(&["migrate"])["migrated"], true);
+    json_of(&["authority", "create", "--id", "no"]);
+    json_of(&["keys", "generate", "--authority", "no"]);
     ["admin", "device"].map(|kind| {
-        let made = json_of(dir, &["api-key", "create", "--authority", "no", "--kind", kind]);
+        let made = json_of(&["api-key", "create", "--authority", "no", "--kind", kind]);
         let key = made["api_key"].as_str().expect("a key").to_owned();
         assert!(key.starts_with(&format!("no.{kind}.")) && key.len() == 43 + 4 + kind.len());
         key
