@@ -91,12 +91,18 @@ impl Verification {
     /// # Errors
     /// As [`ClientError`] says; [`Refused`](ClientError::Refused) with `code_invalid`, `code_expired`, `unsupported_test_type` ...
     pub async fn verify(&self, code: &str, accept: &[ReportType], nonce: &Secret) -> Result<Verified, ClientError> {
-        let request = VerifyRequest {
-            code: code.to_owned(),
-            accept: accept.iter().map(|report_type| report_type.as_str().to_owned()).collect(),
-            nonce: nonce.to_base64(),
-            padding: String::new(),
-        };
+        self.claim(code, accept, nonce.to_base64()).await
+    }
+
+    /// Claims a code with a nonce in base64.
+    pub(crate) async fn claim(
+        &self,
+        code: &str,
+        accept: &[ReportType],
+        nonce: String,
+    ) -> Result<Verified, ClientError> {
+        let accept = accept.iter().map(|report_type| report_type.as_str().to_owned()).collect();
+        let request = VerifyRequest { code: code.to_owned(), accept, nonce, padding: String::new() };
         let reply: VerifyReply = self.call("api/verify", request).await?;
         Ok(Verified {
             report_type: reply.testtype.parse().map_err(ClientError::Malformed)?,
@@ -121,7 +127,8 @@ impl Verification {
         Ok(Certificate(credential("certificate", reply.certificate)?))
     }
 
-    async fn call<M, R>(&self, path: &str, request: M) -> Result<R, ClientError>
+    /// Posts to a path of the service, and reads the reply.
+    pub(crate) async fn call<M, R>(&self, path: &str, request: M) -> Result<R, ClientError>
     where
         M: proto::api::padding::Padded + Clone,
         R: DeserializeOwned,

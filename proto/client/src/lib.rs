@@ -1,12 +1,13 @@
 //! The phone's half of Pratique over HTTP: turn a code into a certificate, upload, poll bundles, check them, and find out who was near.
 //!
-//! What a phone must remember is plain data ([`Secret`], [`Token`], [`KeyUpload`], [`FeedState`]): it is handed out to be stored before it
-//! is used, so that every call may be repeated after a crash or a lost reply. Clock and chance belong to the caller. Nothing that a phone
-//! heard ever leaves it: matching is local.
+//! What a phone must remember is plain data ([`Secret`], [`SelfReport`], [`Token`], [`KeyUpload`], [`FeedState`]): it is handed out to be
+//! stored before it is used, so that every call may be repeated after a crash or a lost reply. Clock and chance belong to the caller. Nothing
+//! that a phone heard ever leaves it: matching is local.
 //!
 //! The order of a report: draw a nonce and store it, [`Verification::verify`], choose the keys and store the [`KeyUpload`],
-//! [`Verification::certificate`], [`KeyServer::publish`]. The order of a poll: [`Subscription::sync`], then [`KeyExposures::take_in`] or
-//! [`ReportExposures::take_in`] for each bundle.
+//! [`Verification::certificate`], [`KeyServer::publish`]. Without a code of an authority it begins with a [`SelfReport`]: store it,
+//! [`Verification::report`], and with the code that comes by text message [`Verification::verify_report`]. The order of a poll:
+//! [`Subscription::sync`], then [`KeyExposures::take_in`] or [`ReportExposures::take_in`] for each bundle.
 
 mod error;
 mod secret;
@@ -15,6 +16,7 @@ mod base_url;
 mod http;
 
 mod claim;
+mod self_report;
 mod upload;
 
 mod check;
@@ -30,6 +32,7 @@ pub use error::ClientError;
 pub use http::{Http, REQUEST_BYTES, Traffic};
 pub use matching::{KeyExposure, KeyExposures, ReportExposure, ReportExposures};
 pub use secret::Secret;
+pub use self_report::SelfReport;
 pub use state::{FeedState, SeenManifest};
 pub use sync::{Failed, Fetched, Subscription, Synced};
 pub use upload::{KeyServer, KeyUpload, Receipt, ReportUpload};

@@ -1,4 +1,4 @@
-//! `POST /api/issue`, `POST /api/verify`, `POST /api/certificate`.
+//! `POST /api/issue`, `POST /api/user-report`, `POST /api/verify`, `POST /api/certificate`.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,8 @@ use super::whole::whole_or_zero;
 
 /// The header that carries an API key.
 pub const API_KEY_HEADER: &str = "X-API-Key";
+/// The length of the nonce of a self-report, in bytes.
+pub const REPORT_NONCE_BYTES: usize = 256;
 
 /// The body of `POST /api/issue` (ADMIN).
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -77,6 +79,40 @@ pub struct IssueReply {
     /// What is known of the text message that was sent: `delivered` or `unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sms_status: Option<String>,
+    /// Fills the reply.
+    #[serde(default)]
+    pub padding: String,
+}
+
+/// The body of `POST /api/user-report` (DEVICE): a phone asks for a code for its owner, which reaches it by text message.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UserReportRequest {
+    /// ISO 8601 date.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
+    pub symptom_date: String,
+    /// ISO 8601 date.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
+    pub test_date: String,
+    /// Where to send the code, E.164.
+    #[serde(default, deserialize_with = "or_default")]
+    pub phone: String,
+    /// [`REPORT_NONCE_BYTES`] random bytes in base64: nobody without them can claim the code.
+    #[serde(default, deserialize_with = "or_default")]
+    pub nonce: String,
+    /// Anything.
+    #[serde(default, deserialize_with = "or_default")]
+    pub padding: String,
+}
+
+/// The reply to `POST /api/user-report`. The code is not in it.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserReportReply {
+    /// When the code expires, RFC 1123.
+    pub expires_at: String,
+    /// UTC seconds.
+    pub expires_at_timestamp: i64,
     /// Fills the reply.
     #[serde(default)]
     pub padding: String,
@@ -160,4 +196,14 @@ pub struct Refusal {
     pub padding: String,
 }
 
-padded!(IssueRequest, IssueReply, VerifyRequest, VerifyReply, CertificateRequest, CertificateReply, Refusal);
+padded!(
+    IssueRequest,
+    IssueReply,
+    UserReportRequest,
+    UserReportReply,
+    VerifyRequest,
+    VerifyReply,
+    CertificateRequest,
+    CertificateReply,
+    Refusal
+);

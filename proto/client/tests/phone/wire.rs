@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use client::{
-    BaseUrl, Certificate, ClientError, Http, KeyServer, KeyUpload, REQUEST_BYTES, ReportUpload, Secret, Token,
-    Verification,
+    BaseUrl, Certificate, ClientError, Http, KeyServer, KeyUpload, REQUEST_BYTES, ReportUpload, Secret, SelfReport,
+    Token, Verification,
 };
 use proto::Interval;
 use proto::gaen::TemporaryExposureKey;
@@ -36,6 +36,10 @@ fn reports(count: u8) -> ReportUpload {
     let memo = Memo::new(MemoType::ItoV1, &[0; 255]).expect("valid");
     let report = |i| SignedReport::create(&ReportAuthorizationKey::from_seed([i; 32]), &memo, 1, 24).expect("valid");
     ReportUpload::new("demo", &(1..=count).map(report).collect::<Vec<_>>(), secret(3)).expect("valid")
+}
+
+fn self_report() -> SelfReport {
+    SelfReport::draw("+4791234567", Some("2026-11-18"), None, &mut StdRng::seed_from_u64(4))
 }
 
 /// A token and a certificate, by way of a host that gives them.
@@ -103,6 +107,34 @@ async fn a_retry_with_the_stored_nonce_says_exactly_the_same() {
     let nonce: Secret = serde_json::from_str(&stored).expect("stored");
     verification(&host, &http).verify(CODE, &[], &nonce).await.expect("verified");
     assert!(first.iter().chain(&host.exchanges()).all(|e| e.request == first[0].request));
+}
+
+#[tokio::test]
+async fn a_self_report_taken_from_storage_claims_the_code_that_it_asked_for() {
+    let (host, http) = (Host::start(), Http::new().expect("opens"));
+    let stored = serde_json::to_string(&self_report()).expect("plain data");
+    host.answer("api/user-report", 200, r#"{"expiresAt":"Mon, ...","expiresAtTimestamp":1800000000}"#);
+    host.answer("api/verify", 200, r#"{"testtype":"user-report","token":"a-token"}"#);
+    let verification = verification(&host, &http);
+    let expires_at = verification.report(&self_report()).await.expect("taken");
+    assert_eq!(expires_at.unix(), 1_800_000_000);
+    let restored: SelfReport = serde_json::from_str(&stored).expect("stored");
+    verification.report(&restored).await.expect("taken again");
+    let verified = verification.verify_report(CODE, &restored).await.expect("verified");
+    assert_eq!(verified.report_type, proto::ReportType::UserReport);
+    let exchanges = host.exchanges();
+    assert!(exchanges.iter().all(|exchange| exchange.request.len() == REQUEST_BYTES));
+    assert!(exchanges[0].request == exchanges[1].request, "a retry says exactly the same");
+    let body = |at: usize| {
+        let request: &[u8] = &exchanges[at].request;
+        let start = request.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head") + 4;
+        serde_json::from_slice::<serde_json::Value>(&request[start..]).expect("JSON")
+    };
+    assert_eq!(body(0)["nonce"], body(2)["nonce"]);
+    assert_eq!((body(0)["phone"].as_str(), body(0)["symptomDate"].as_str()), (Some("+4791234567"), Some("2026-11-18")));
+    assert_eq!(body(2)["accept"], serde_json::json!(["user-report"]));
+    let short = stored.replace(body(0)["nonce"].as_str().expect("base64"), "AAAA");
+    assert!(serde_json::from_str::<SelfReport>(&short).is_err());
 }
 
 #[tokio::test]
@@ -200,8 +232,10 @@ async fn no_error_and_no_debug_form_repeats_a_secret() {
     let (token, certificate) = credentials(&host, &http).await;
     host.answer("api/verify", 400, r#"{"error":"no","errorCode":"code_invalid"}"#);
     let error = verification(&host, &http).verify(CODE, &[], &secret(1)).await.expect_err("refused");
-    let shown = format!("{token:?} {certificate:?} {error:?} {error} {:?}", secret(1));
-    for hidden in [CODE, "a-token", "eyJ.a.certificate", "demo.device", &secret(1).to_base64()] {
+    let shown = format!("{token:?} {certificate:?} {error:?} {error} {:?} {:?}", secret(1), self_report());
+    for hidden in
+        ["4791234567", "2026-11-18", CODE, "a-token", "eyJ.a.certificate", "demo.device", &secret(1).to_base64()]
+    {
         assert!(!shown.contains(hidden), "{shown}");
     }
 }
