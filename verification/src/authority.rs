@@ -21,6 +21,8 @@ pub struct AuthoritySpec {
     pub date_required: bool,
     /// How it wants its codes.
     pub codes: CodeSpec,
+    /// Whether phones may ask for codes themselves, for what their owners say.
+    pub user_reports: bool,
 }
 
 /// What is to change about an authority; nothing about the rest.
@@ -34,6 +36,8 @@ pub struct AuthorityChange {
     pub date_required: Option<bool>,
     /// How it wants its codes.
     pub codes: CodeSpec,
+    /// Whether phones may ask for codes themselves, for what their owners say.
+    pub user_reports: Option<bool>,
 }
 
 impl TryFrom<AuthoritySpec> for Issuer {
@@ -49,7 +53,14 @@ impl TryFrom<AuthoritySpec> for Issuer {
         let issuer = spec.issuer.unwrap_or_else(|| id.clone());
         let audience = spec.audience.unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned());
         check_names(&issuer, &audience)?;
-        Ok(Self { id, issuer, audience, date_required: spec.date_required, codes: spec.codes.apply(None)? })
+        Ok(Self {
+            id,
+            issuer,
+            audience,
+            date_required: spec.date_required,
+            codes: spec.codes.apply(None)?,
+            user_reports: spec.user_reports,
+        })
     }
 }
 
@@ -59,8 +70,14 @@ impl AuthorityChange {
         let issuer = self.issuer.unwrap_or(before.issuer);
         let audience = self.audience.unwrap_or(before.audience);
         check_names(&issuer, &audience)?;
-        let date_required = self.date_required.unwrap_or(before.date_required);
-        Ok(Issuer { id: before.id, issuer, audience, date_required, codes: self.codes.apply(Some(before.codes))? })
+        Ok(Issuer {
+            id: before.id,
+            issuer,
+            audience,
+            date_required: self.date_required.unwrap_or(before.date_required),
+            codes: self.codes.apply(Some(before.codes))?,
+            user_reports: self.user_reports.unwrap_or(before.user_reports),
+        })
     }
 }
 
@@ -87,6 +104,7 @@ mod tests {
         let authority = Issuer::try_from(spec("No.FHI")).expect("valid");
         assert_eq!((authority.id.as_str(), authority.issuer.as_str()), ("no.fhi", "no.fhi"));
         assert_eq!((authority.audience.as_str(), authority.date_required), ("pratique", false));
+        assert!(!authority.user_reports, "nobody takes self-reports who has not said so");
     }
 
     #[test]
@@ -103,8 +121,9 @@ mod tests {
     fn a_change_leaves_what_it_does_not_name() {
         let before = Issuer::try_from(spec("no")).expect("valid");
         assert_eq!(AuthorityChange::default().apply(before.clone()), Ok(before.clone()));
-        let change = AuthorityChange { date_required: Some(true), ..AuthorityChange::default() };
-        let expected = Issuer { date_required: true, ..before.clone() };
+        let change =
+            AuthorityChange { date_required: Some(true), user_reports: Some(true), ..AuthorityChange::default() };
+        let expected = Issuer { date_required: true, user_reports: true, ..before.clone() };
         assert_eq!(change.apply(before.clone()), Ok(expected));
         let unnamed = AuthorityChange { issuer: Some(String::new()), ..AuthorityChange::default() };
         assert_eq!(unnamed.apply(before.clone()).expect_err("refused").field, "issuer");

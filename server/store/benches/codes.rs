@@ -108,7 +108,10 @@ impl Desk {
         let now = Clock::system().now();
         let (id, issuer, audience) = ("no".to_owned(), "no".to_owned(), "pratique".to_owned());
         let codes = CodeStyle { spelling: Spelling::Digits, length: 8, life: 900, long_life: DAY };
-        store.create_issuer(&Issuer { id, issuer, audience, date_required: false, codes }, now).await.expect("created");
+        store
+            .create_issuer(&Issuer { id, issuer, audience, date_required: false, codes, user_reports: false }, now)
+            .await
+            .expect("created");
         let key = CertificateKey::from_pem(PUBLIC_KEY).expect("a key");
         store
             .add_issuer_key("no", &IssuerKey { kid: key.kid(), key, signs_from: now, retires_at: None })
@@ -153,6 +156,7 @@ impl Desk {
             authority: "no".to_owned(),
             uuid: spread(person, 3),
             request: vec![peppered(person, 4)],
+            nonce: vec![],
             terms: Terms { report_type: ReportType::Confirmed, symptom: Some(Interval::new(2_999_952)), test: None },
             forms: vec![form],
             forget_at: self.now.plus(900 + DAY),

@@ -52,6 +52,8 @@ pub struct NewCode {
     pub uuid: [u8; 16],
     /// The whole request under each live secret, the current one first.
     pub request: Vec<Peppered>,
+    /// The nonce that whoever claims it must know, under each live secret, the current one first; none if the text alone is enough.
+    pub nonce: Vec<Peppered>,
     /// What is said of the person.
     pub terms: Terms,
     /// How it is written: one or two.
@@ -215,7 +217,7 @@ pub trait Codes: Send + Sync {
 
     /// Turns a code into a token, once: however many claims run at the same time, one token digest wins. Decides in this order: unknown,
     /// used by another, no longer to be repeated, expired, report type not accepted, claimed. Only the last changes anything; with it the
-    /// sealed code is deleted.
+    /// sealed code is deleted, and so is the digest of the telephone that waited for it.
     ///
     /// A claim is repeated if it has the same token digest and the token lives; one that no nonce binds only before its stored
     /// `repeat_until` and only until [`certify`](Self::certify) bound the token to a commitment.
@@ -227,15 +229,16 @@ pub trait Codes: Send + Sync {
     /// What has become of the code that an authority issued under this uuid; none if there is none, or no longer.
     async fn status(&self, authority: &str, uuid: [u8; 16]) -> Result<Option<CodeStatus>, StoreError>;
 
-    /// Ends the life of every form of an unclaimed code at `now` and deletes its sealed text. Forms that have expired before keep their time,
-    /// so a repeat changes nothing; the request that issued it finds its uuid taken from now on.
+    /// Ends the life of every form of an unclaimed code at `now` and deletes its sealed text and the digest of the telephone that waited for
+    /// it. Forms that have expired before keep their time, so a repeat changes nothing; the request that issued it finds its uuid taken from
+    /// now on.
     async fn expire(&self, authority: &str, uuid: [u8; 16], now: Timestamp) -> Result<ExpireOutcome, StoreError>;
 
     /// The names of the secrets that rows need: without these, codes and tokens that are out would no longer work. In order, each once.
     async fn peppers(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Deletes at most `limit` of each of these: sealed codes that have expired, times until which a claim could be repeated and cannot
-    /// any more, expired tokens' commitments (all of a token at once), codes to be forgotten.
+    /// Deletes at most `limit` of each of these: digests of telephones whose codes have expired, sealed codes that have expired, times until
+    /// which a claim could be repeated and cannot any more, expired tokens' commitments (all of a token at once), codes to be forgotten.
     /// Answers how many in all, commitments counted one by one; call again until none.
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 

@@ -20,6 +20,8 @@ pub struct Issuer {
     pub date_required: bool,
     /// How it wants its codes.
     pub codes: CodeStyle,
+    /// Whether phones may ask for codes themselves, for what their owners say.
+    pub user_reports: bool,
 }
 
 /// An authority as it stands in the database.

@@ -15,6 +15,7 @@ mod member_digest;
 mod code_style;
 mod codes;
 mod issuers;
+mod self_reports;
 
 mod cut;
 mod database_url;
@@ -42,6 +43,7 @@ pub use keys::{
 pub use member_digest::MemberDigest;
 pub use open::{migrate_code_store, migrate_key_store, open_code_store, open_key_store};
 pub use postgres::{PostgresCodeStore, PostgresKeyStore};
+pub use self_reports::{NewSelfReport, SelfReportOutcome, SelfReports};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 
 /// The key database, as server and exporter use it.
@@ -50,6 +52,6 @@ pub trait KeyStore: Authorities + Keys + Bundles {}
 impl<S: Authorities + Keys + Bundles> KeyStore for S {}
 
 /// The verification database.
-pub trait CodeStore: Codes + Issuers {}
+pub trait CodeStore: Codes + Issuers + SelfReports {}
 
-impl<S: Codes + Issuers> CodeStore for S {}
+impl<S: Codes + Issuers + SelfReports> CodeStore for S {}

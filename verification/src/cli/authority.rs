@@ -1,6 +1,7 @@
 //! `verification authority`: register, change, list, disable.
 
 use anyhow::Context;
+use clap::ArgAction::Set;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use store::{Issuer, RegisteredIssuer, Spelling};
@@ -56,6 +57,10 @@ pub(crate) struct CreateAuthority {
     /// Issue no code without the date of onset or test.
     #[arg(long)]
     require_date: bool,
+    /// Whether phones may ask for codes themselves, by text message to their own number, for what their owners say of themselves (testType
+    /// user-report). Not unless it is said.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = Set)]
+    user_reports: bool,
     #[command(flatten)]
     codes: CodeFlags,
 }
@@ -77,6 +82,10 @@ pub(crate) struct UpdateAuthority {
     /// Whether to issue no code without the date of onset or test.
     #[arg(long, value_name = "BOOL")]
     require_date: Option<bool>,
+    /// Whether phones may ask for codes themselves, by text message to their own number, for what their owners say of themselves (testType
+    /// user-report).
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    user_reports: Option<bool>,
     #[command(flatten)]
     codes: CodeFlags,
 }
@@ -118,8 +127,15 @@ pub(crate) async fn run(command: AuthorityCommand, json: bool) -> anyhow::Result
 }
 
 async fn create(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
-    let CreateAuthority { database, id, issuer, audience, require_date, codes } = flags;
-    let spec = AuthoritySpec { id, issuer, audience: Some(audience), date_required: require_date, codes: codes.into() };
+    let CreateAuthority { database, id, issuer, audience, require_date, user_reports, codes } = flags;
+    let spec = AuthoritySpec {
+        id,
+        issuer,
+        audience: Some(audience),
+        date_required: require_date,
+        codes: codes.into(),
+        user_reports,
+    };
     let created = admin::create_authority(&open(&database).await?, spec).await;
     let authority =
         created.context("the authority was not created; verification authority update changes one that exists")?;
@@ -128,8 +144,8 @@ async fn create(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
 }
 
 async fn update(flags: UpdateAuthority, json: bool) -> anyhow::Result<()> {
-    let UpdateAuthority { database, id, issuer, audience, require_date, codes } = flags;
-    let change = AuthorityChange { issuer, audience, date_required: require_date, codes: codes.into() };
+    let UpdateAuthority { database, id, issuer, audience, require_date, user_reports, codes } = flags;
+    let change = AuthorityChange { issuer, audience, date_required: require_date, codes: codes.into(), user_reports };
     let updated = admin::update_authority(&open(&database).await?, &id, change).await;
     let authority = updated.with_context(|| no_authority(&id))?;
     say(json, to_json(&authority), &to_text(&authority))
@@ -141,7 +157,7 @@ async fn list(database: &DatabaseSettings, json: bool) -> anyhow::Result<()> {
         "There is no authority yet; see verification authority create --help.".to_owned()
     } else {
         let rows: Vec<_> = authorities.iter().map(row).collect();
-        table(["ID", "ISSUER", "AUDIENCE", "DATE", "CODES", "LINKS", "CREATED", "DISABLED"], &rows)
+        table(["ID", "ISSUER", "AUDIENCE", "DATE", "CODES", "LINKS", "SELF-REPORTS", "CREATED", "DISABLED"], &rows)
     };
     let values = authorities.iter().map(|registered| {
         let mut value = to_json(&registered.issuer);
@@ -168,8 +184,8 @@ async fn enable(flags: NameAuthority, json: bool) -> anyhow::Result<()> {
 }
 
 /// A line of the list.
-fn row(registered: &RegisteredIssuer) -> [String; 8] {
-    let Issuer { id, issuer, audience, date_required, codes } = &registered.issuer;
+fn row(registered: &RegisteredIssuer) -> [String; 9] {
+    let Issuer { id, issuer, audience, date_required, codes, user_reports } = &registered.issuer;
     let date = if *date_required { "required" } else { "optional" };
     [
         id.clone(),
@@ -178,6 +194,7 @@ fn row(registered: &RegisteredIssuer) -> [String; 8] {
         date.to_owned(),
         format!("{} {}, {} min", codes.length, codes.spelling, codes.life / 60),
         format!("{} h", codes.long_life / 3_600),
+        if *user_reports { "taken" } else { "refused" }.to_owned(),
         moment(registered.created_at),
         moment_or_dash(registered.disabled_at),
     ]
@@ -193,11 +210,12 @@ fn to_json(authority: &Issuer) -> Value {
         "code_length": authority.codes.length,
         "code_minutes": authority.codes.life / 60,
         "long_code_hours": authority.codes.long_life / 3_600,
+        "user_reports": authority.user_reports,
     })
 }
 
 fn to_text(authority: &Issuer) -> String {
-    let Issuer { id, issuer, audience, date_required, codes } = authority;
+    let Issuer { id, issuer, audience, date_required, codes, user_reports } = authority;
     let date = if *date_required { ", wants a date" } else { "" };
     let written = match codes.spelling {
         Spelling::Digits => "digits",
@@ -205,5 +223,6 @@ fn to_text(authority: &Issuer) -> String {
     };
     let (length, minutes, hours) = (codes.length, codes.life / 60, codes.long_life / 3_600);
     let codes = format!("codes of {length} {written} for {minutes} min, of links for {hours} h");
-    format!("{id}  issuer {issuer}, audience {audience}{date}, {codes}")
+    let reports = if *user_reports { ", takes self-reports" } else { "" };
+    format!("{id}  issuer {issuer}, audience {audience}{date}, {codes}{reports}")
 }

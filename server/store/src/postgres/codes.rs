@@ -11,6 +11,7 @@ mod issue;
 mod peppers;
 mod purge;
 mod row;
+mod self_report;
 mod status;
 
 use async_trait::async_trait;

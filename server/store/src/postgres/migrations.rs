@@ -32,7 +32,10 @@ pub(super) const KEYS: Database = Database {
 pub(super) const VERIFICATION: Database = Database {
     command: "verification migrate",
     history: "refinery_verification_history",
-    embedded: &[("V1__codes", include_str!("../../migrations/postgres/verification/V1__codes.sql"))],
+    embedded: &[
+        ("V1__codes", include_str!("../../migrations/postgres/verification/V1__codes.sql")),
+        ("V5__self_reports", include_str!("../../migrations/postgres/verification/V5__self_reports.sql")),
+    ],
 };
 
 /// Guards all migrations of a database: two at once would both find the same work to do.

@@ -7,6 +7,7 @@ mod issue;
 mod peppers;
 mod purge;
 mod row;
+mod self_report;
 mod status;
 
 use std::path::Path;

@@ -66,8 +66,14 @@ pub(crate) async fn an_authority_is_changed_as_a_whole(engine: &impl Engine) {
     let store = engine.open().await;
     authorities(&*store).await;
     let codes = CodeStyle { spelling: Spelling::Crockford, length: 12, life: 3_600, long_life: 7_200 };
-    let changed =
-        Issuer { issuer: "other".to_owned(), audience: "others".to_owned(), date_required: true, codes, ..issuer("a") };
+    let changed = Issuer {
+        issuer: "other".to_owned(),
+        audience: "others".to_owned(),
+        date_required: true,
+        codes,
+        user_reports: true,
+        ..issuer("a")
+    };
     store.update_issuer(&changed).await.expect("changed");
     store.update_issuer(&changed).await.expect("had nothing to do");
     assert_eq!(store.issuer("a", NOW).await.expect("looked up").as_ref(), Some(&changed));

@@ -9,6 +9,7 @@ mod forgetting;
 mod issuers;
 mod issuing;
 mod looking;
+mod self_reporting;
 
 mod server;
 
@@ -95,5 +96,15 @@ promises! {
         what_has_expired_is_forgotten_in_bounded_steps,
         the_moment_of_a_claim_is_forgotten_once_it_no_longer_matters,
         what_lives_is_not_forgotten,
+    }
+    self_reporting {
+        a_telephone_has_one_live_code,
+        the_same_self_report_finds_the_code_that_stands,
+        a_telephone_is_free_once_its_code_is_claimed_or_expired,
+        a_telephone_is_known_under_every_live_secret,
+        a_collision_leaves_the_telephone_free,
+        what_a_telephone_waited_for_leaves_no_trace,
+        many_self_reports_of_one_telephone_at_once_issue_one_code,
+        the_same_self_report_many_times_at_once_issues_one_code,
     }
 }

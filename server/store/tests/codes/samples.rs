@@ -29,6 +29,7 @@ pub(crate) fn issuer(id: &str) -> Issuer {
         audience: "pratique".to_owned(),
         date_required: false,
         codes: STYLE,
+        user_reports: false,
     }
 }
 
@@ -56,6 +57,7 @@ pub(crate) fn code(byte: u8) -> NewCode {
         authority: "a".to_owned(),
         uuid: [byte; 16],
         request: vec![digest(byte)],
+        nonce: vec![],
         terms: TERMS,
         forms: vec![form(CodeForm::Short, byte, CODE_LIFE)],
         forget_at: NOW.plus(CODE_LIFE + 86_400),

@@ -83,8 +83,8 @@ fn decide(claim: &Claim, state: &State) -> Option<ClaimOutcome> {
     }
 }
 
-/// Claims the code if nobody has and everything else allows it. The text is forgotten with it: the token can be derived again without. The
-/// look locks the rows, so that nobody expires the code between it and the change.
+/// Claims the code if nobody has and everything else allows it. The text is forgotten with it: the token can be derived again without; and so
+/// is the telephone that waited for it, if one did. The look locks the rows, so that nobody expires the code between it and the change.
 async fn attempt(pool: &Pool, claim: &Claim) -> Result<Option<State>, StoreError> {
     const SQL: &str = "-- codes::claim
         WITH before AS (
@@ -101,6 +101,8 @@ async fn attempt(pool: &Pool, claim: &Claim) -> Result<Option<State>, StoreError
         ), forgotten AS (
             UPDATE code_digest SET sealed = NULL, expires_at = (code_digest.expires_at + $9::bigint - 1) / $9 * $9
             FROM claimed WHERE code_digest.code = claimed.id
+        ), freed AS (
+            DELETE FROM self_report USING claimed WHERE self_report.code = claimed.id
         )
         SELECT token_digest, token_expires_at, repeat_until, expires_at, report_type, symptom_interval, test_interval,
                EXISTS (SELECT 1 FROM claimed)

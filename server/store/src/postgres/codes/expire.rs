@@ -17,7 +17,10 @@ pub(super) async fn run(
 ) -> Result<ExpireOutcome, StoreError> {
     const SQL: &str = "-- codes::expire
         WITH unclaimed AS (
-            SELECT id FROM code WHERE authority = $1 AND uuid = $2 AND token_digest IS NULL FOR NO KEY UPDATE)
+            SELECT id FROM code WHERE authority = $1 AND uuid = $2 AND token_digest IS NULL FOR NO KEY UPDATE
+        ), freed AS (
+            DELETE FROM self_report USING unclaimed WHERE self_report.code = unclaimed.id
+        )
         UPDATE code_digest SET expires_at = least(expires_at, $3), sealed = NULL
         FROM unclaimed WHERE code_digest.code = unclaimed.id RETURNING 1";
     let expired = !pool.query("codes::expire", SQL, &[&authority, &uuid.as_slice(), &now.unix()]).await?.is_empty();

@@ -9,7 +9,13 @@ use crate::postgres::transaction::{Mode, Transaction};
 
 /// One statement for each kind of remains, each with the time and the limit; it answers how many it removed. A deleted code takes its digests
 /// along. Rows that somebody is changing are left for the next time: nobody with a code in hand waits for this.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
+    "-- codes::purge, self-reports
+        WITH done AS (
+            DELETE FROM self_report WHERE phone_digest IN
+            (SELECT phone_digest FROM self_report WHERE forget_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+            RETURNING 1)
+        SELECT count(*) FROM done",
     "-- codes::purge, sealed
         WITH done AS (
             UPDATE code_digest SET sealed = NULL WHERE digest IN

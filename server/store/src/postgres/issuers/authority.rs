@@ -11,13 +11,14 @@ use crate::postgres::pool::Pool;
 use crate::postgres::transaction::Params;
 
 /// How many columns [`read`] takes.
-pub(super) const COLUMNS: usize = 8;
+pub(super) const COLUMNS: usize = 9;
 
 /// Inserts an authority, unless it is there already.
 pub(super) async fn create(pool: &Pool, issuer: &Issuer, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "-- issuers::create
-        INSERT INTO authority (id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING 1";
+        INSERT INTO authority (id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports,
+            created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING 1";
     let codes = &issuer.codes;
     let values: Params<'_> = &[
         &issuer.id,
@@ -28,6 +29,7 @@ pub(super) async fn create(pool: &Pool, issuer: &Issuer, now: Timestamp) -> Resu
         &i16::from(codes.length),
         &codes.life,
         &codes.long_life,
+        &issuer.user_reports,
         &now.unix(),
     ];
     if !pool.query("issuers::create", SQL, values).await?.is_empty() {
@@ -42,7 +44,7 @@ pub(super) async fn create(pool: &Pool, issuer: &Issuer, now: Timestamp) -> Resu
 pub(super) async fn update(pool: &Pool, issuer: &Issuer) -> Result<(), StoreError> {
     const SQL: &str = "-- issuers::update
         UPDATE authority SET issuer = $2, audience = $3, date_required = $4, code_form = $5, code_length = $6,
-            code_life = $7, long_code_life = $8
+            code_life = $7, long_code_life = $8, user_reports = $9
         WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM authority AS other WHERE other.issuer = $2 AND other.id <> $1)
         RETURNING 1";
     let codes = &issuer.codes;
@@ -55,6 +57,7 @@ pub(super) async fn update(pool: &Pool, issuer: &Issuer) -> Result<(), StoreErro
         &i16::from(codes.length),
         &codes.life,
         &codes.long_life,
+        &issuer.user_reports,
     ];
     if !pool.query("issuers::update", SQL, values).await?.is_empty() {
         return Ok(());
@@ -66,7 +69,7 @@ pub(super) async fn update(pool: &Pool, issuer: &Issuer) -> Result<(), StoreErro
 /// Reads one that is not disabled.
 pub(super) async fn get(pool: &Pool, id: &str, now: Timestamp) -> Result<Option<Issuer>, StoreError> {
     const SQL: &str = "-- issuers::get
-        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life
+        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports
         FROM authority WHERE id = $1 AND (disabled_at IS NULL OR disabled_at > $2)";
     pool.query("issuers::get", SQL, &[&id, &now.unix()]).await?.first().map(read).transpose()
 }
@@ -74,7 +77,8 @@ pub(super) async fn get(pool: &Pool, id: &str, now: Timestamp) -> Result<Option<
 /// Reads all of them, by id: slugs are ASCII, and the order is the same whatever language the server speaks.
 pub(super) async fn list(pool: &Pool) -> Result<Vec<RegisteredIssuer>, StoreError> {
     const SQL: &str = "-- issuers::list
-        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, created_at, disabled_at
+        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports,
+            created_at, disabled_at
         FROM authority ORDER BY id COLLATE \"C\"";
     let registered = |row: &Row| {
         Ok(RegisteredIssuer {
@@ -109,6 +113,12 @@ pub(super) fn read(row: &Row) -> Result<Issuer, StoreError> {
         life: column::number(row, 6)?,
         long_life: column::number(row, 7)?,
     };
-    let (id, issuer, audience) = (column::value(row, 0)?, column::value(row, 1)?, column::value(row, 2)?);
-    Ok(Issuer { id, issuer, audience, date_required: column::value(row, 3)?, codes })
+    Ok(Issuer {
+        id: column::value(row, 0)?,
+        issuer: column::value(row, 1)?,
+        audience: column::value(row, 2)?,
+        date_required: column::value(row, 3)?,
+        codes,
+        user_reports: column::value(row, 8)?,
+    })
 }

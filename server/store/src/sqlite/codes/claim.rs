@@ -3,7 +3,7 @@
 use proto::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::row;
+use super::{row, self_report};
 use crate::codes::{Claim, ClaimOutcome, CodeId, FoundCode, Peppered, Terms};
 use crate::error::StoreError;
 
@@ -47,6 +47,7 @@ pub(super) fn run(transaction: &Transaction<'_>, claim: &Claim) -> Result<ClaimO
     if !repeated {
         record(transaction, claim)?;
         forget_text(transaction, claim.code.id)?;
+        self_report::free(transaction, claim.code.id)?;
     }
     Ok(ClaimOutcome::Claimed(state.terms))
 }

@@ -3,7 +3,7 @@
 use proto::Timestamp;
 use rusqlite::{Transaction, params};
 
-use super::status;
+use super::{self_report, status};
 use crate::codes::{CodeId, ExpireOutcome};
 use crate::error::StoreError;
 
@@ -19,6 +19,7 @@ pub(super) fn run(
         return Ok(ExpireOutcome::Claimed);
     }
     end(transaction, id, now)?;
+    self_report::free(transaction, id)?;
     let after = status::run(transaction, authority, uuid)?;
     after.map(ExpireOutcome::Expired).ok_or_else(|| StoreError::Corrupt("a code is gone once it expired".to_owned()))
 }

@@ -1,31 +1,38 @@
 //! Issuing a code, or finding that the same request was answered already.
 
 use proto::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::row;
 use crate::codes::{CodeId, IssueOutcome, NewCode, NewForm, Peppered, StandingCode, StandingForm};
 use crate::error::StoreError;
 
-/// Stores `code` unless its uuid or one of its forms is taken.
+/// Stores `code` unless its uuid or one of its forms is taken. The same request is answered with the code that stands; anything else finds
+/// the uuid taken.
 pub(super) fn run(transaction: &Transaction<'_>, code: &NewCode, now: Timestamp) -> Result<IssueOutcome, StoreError> {
     if let Some(before) = earlier(transaction, code)? {
-        return repeat(transaction, code, before, now);
+        let standing = before.standing_for(transaction, code, now)?;
+        return Ok(standing.map_or(IssueOutcome::UuidTaken, IssueOutcome::Repeated));
     }
+    Ok(if store(transaction, code)? { IssueOutcome::Issued } else { IssueOutcome::Collision })
+}
+
+/// Stores `code` and its forms unless one of these is taken; whether it did.
+pub(super) fn store(transaction: &Transaction<'_>, code: &NewCode) -> Result<bool, StoreError> {
     for form in &code.forms {
         if taken(transaction, form)? {
-            return Ok(IssueOutcome::Collision);
+            return Ok(false);
         }
     }
     insert(transaction, code)?;
     for form in &code.forms {
         insert_form(transaction, code.id, form)?;
     }
-    Ok(IssueOutcome::Issued)
+    Ok(true)
 }
 
-/// What an earlier request with the same uuid left.
-struct Earlier {
+/// What an earlier request left.
+pub(super) struct Earlier {
     id: CodeId,
     pepper: String,
     /// None once the code was claimed.
@@ -36,31 +43,30 @@ fn earlier(transaction: &Transaction<'_>, code: &NewCode) -> Result<Option<Earli
     const SQL: &str = "-- codes::issue, earlier
         SELECT id, pepper, request_digest FROM code WHERE authority = ?1 AND uuid = ?2";
     let mut statement = transaction.prepare_cached(SQL)?;
-    let found = statement
-        .query_row(params![code.authority, code.uuid], |row| {
-            Ok(Earlier { id: CodeId(row.get(0)?), pepper: row.get(1)?, request: row.get(2)? })
-        })
-        .optional()?;
+    let found = statement.query_row(params![code.authority, code.uuid], Earlier::read).optional()?;
     Ok(found)
 }
 
-/// The same request is answered with the code that stands; anything else finds the uuid taken.
-fn repeat(
-    transaction: &Transaction<'_>,
-    code: &NewCode,
-    before: Earlier,
-    now: Timestamp,
-) -> Result<IssueOutcome, StoreError> {
-    let same =
-        code.request.iter().any(|request| request.pepper == before.pepper && Some(request.digest) == before.request);
-    if !same {
-        return Ok(IssueOutcome::UuidTaken);
+impl Earlier {
+    /// Reads the columns `id, pepper, request_digest` of a code.
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { id: CodeId(row.get(0)?), pepper: row.get(1)?, request: row.get(2)? })
     }
-    let forms = standing_forms(transaction, before.id, now)?;
-    if forms.is_empty() {
-        return Ok(IssueOutcome::UuidTaken);
+
+    /// The code that still stands, if the request that it answered is that of `code`.
+    pub(super) fn standing_for(
+        self,
+        transaction: &Transaction<'_>,
+        code: &NewCode,
+        now: Timestamp,
+    ) -> Result<Option<StandingCode>, StoreError> {
+        let same = |one: &Peppered| one.pepper == self.pepper && Some(one.digest) == self.request;
+        if !code.request.iter().any(same) {
+            return Ok(None);
+        }
+        let forms = standing_forms(transaction, self.id, now)?;
+        Ok((!forms.is_empty()).then_some(StandingCode { id: self.id, pepper: self.pepper, forms }))
     }
-    Ok(IssueOutcome::Repeated(StandingCode { id: before.id, pepper: before.pepper, forms }))
 }
 
 fn standing_forms(transaction: &Transaction<'_>, id: CodeId, now: Timestamp) -> Result<Vec<StandingForm>, StoreError> {
@@ -93,8 +99,9 @@ fn taken(transaction: &Transaction<'_>, form: &NewForm) -> Result<bool, StoreErr
 
 fn insert(transaction: &Transaction<'_>, code: &NewCode) -> Result<(), StoreError> {
     const SQL: &str = "-- codes::issue, code
-        INSERT INTO code (id, authority, uuid, pepper, request_digest, report_type, symptom_interval, test_interval, forget_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        INSERT INTO code (id, authority, uuid, pepper, request_digest, report_type, symptom_interval, test_interval, forget_at,
+            nonce_digest)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     let request = current(&code.request)?;
     let written = transaction.prepare_cached(SQL)?.execute(params![
         code.id.0,
@@ -106,6 +113,7 @@ fn insert(transaction: &Transaction<'_>, code: &NewCode) -> Result<(), StoreErro
         code.terms.symptom.map(|interval| interval.number()),
         code.terms.test.map(|interval| interval.number()),
         code.forget_at.unix(),
+        code.nonce.first().map(|nonce| nonce.digest),
     ])?;
     row::exactly_one(written, "codes::issue")
 }
@@ -125,6 +133,6 @@ fn insert_form(transaction: &Transaction<'_>, id: CodeId, form: &NewForm) -> Res
 }
 
 /// The digest under the current secret.
-fn current(digests: &[Peppered]) -> Result<&Peppered, StoreError> {
+pub(super) fn current(digests: &[Peppered]) -> Result<&Peppered, StoreError> {
     digests.first().ok_or_else(|| StoreError::Corrupt("a new code without a digest".to_owned()))
 }

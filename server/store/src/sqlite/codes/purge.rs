@@ -6,7 +6,10 @@ use rusqlite::{Transaction, params};
 use crate::error::StoreError;
 
 /// One statement for each kind of remains, each with the time and the limit. A deleted code takes its digests and commitments along.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
+    "-- codes::purge, self-reports
+        DELETE FROM self_report WHERE phone_digest IN
+        (SELECT phone_digest FROM self_report WHERE forget_at <= ?1 LIMIT ?2)",
     "-- codes::purge, sealed
         UPDATE code_digest SET sealed = NULL WHERE digest IN
         (SELECT digest FROM code_digest WHERE sealed IS NOT NULL AND expires_at <= ?1 LIMIT ?2)",

@@ -8,13 +8,14 @@ use crate::error::StoreError;
 use crate::issuers::{Issuer, RegisteredIssuer};
 
 /// How many columns [`read`] takes.
-pub(super) const COLUMNS: usize = 8;
+pub(super) const COLUMNS: usize = 9;
 
 /// Inserts an authority, unless it is there already.
 pub(super) fn create(transaction: &Transaction<'_>, issuer: &Issuer, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "-- issuers::create
-        INSERT INTO authority (id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, created_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
+        INSERT INTO authority (id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports,
+            created_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
     let codes = &issuer.codes;
     let written = transaction.prepare_cached(SQL)?.execute(params![
         issuer.id,
@@ -25,6 +26,7 @@ pub(super) fn create(transaction: &Transaction<'_>, issuer: &Issuer, now: Timest
         codes.length,
         codes.life,
         codes.long_life,
+        issuer.user_reports,
         now.unix(),
     ])?;
     if written == 1 {
@@ -39,7 +41,7 @@ pub(super) fn update(transaction: &Transaction<'_>, issuer: &Issuer) -> Result<(
     // An issuer that another authority has leaves the row as it is.
     const SQL: &str = "-- issuers::update
         UPDATE OR IGNORE authority SET issuer = ?2, audience = ?3, date_required = ?4, code_form = ?5, code_length = ?6,
-            code_life = ?7, long_code_life = ?8
+            code_life = ?7, long_code_life = ?8, user_reports = ?9
         WHERE id = ?1";
     if !exists(transaction, &issuer.id)? {
         return Err(StoreError::NotFound("authority"));
@@ -54,6 +56,7 @@ pub(super) fn update(transaction: &Transaction<'_>, issuer: &Issuer) -> Result<(
         codes.length,
         codes.life,
         codes.long_life,
+        issuer.user_reports,
     ])?;
     if written == 1 { Ok(()) } else { Err(StoreError::Exists("an authority with this issuer")) }
 }
@@ -61,7 +64,7 @@ pub(super) fn update(transaction: &Transaction<'_>, issuer: &Issuer) -> Result<(
 /// Reads one that takes part.
 pub(super) fn get(transaction: &Transaction<'_>, id: &str, now: Timestamp) -> Result<Option<Issuer>, StoreError> {
     const SQL: &str = "-- issuers::get
-        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life
+        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports
         FROM authority WHERE id = ?1 AND (disabled_at IS NULL OR disabled_at > ?2)";
     let mut statement = transaction.prepare_cached(SQL)?;
     let mut rows = statement.query(params![id, now.unix()])?;
@@ -71,7 +74,8 @@ pub(super) fn get(transaction: &Transaction<'_>, id: &str, now: Timestamp) -> Re
 /// Reads all of them, by id.
 pub(super) fn list(transaction: &Transaction<'_>) -> Result<Vec<RegisteredIssuer>, StoreError> {
     const SQL: &str = "-- issuers::list
-        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, created_at, disabled_at
+        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports,
+            created_at, disabled_at
         FROM authority ORDER BY id";
     let mut statement = transaction.prepare_cached(SQL)?;
     let mut rows = statement.query([])?;
@@ -106,10 +110,17 @@ pub(super) fn exists(transaction: &Transaction<'_>, authority: &str) -> Result<b
     Ok(transaction.prepare_cached(SQL)?.exists([authority])?)
 }
 
-/// Reads the eight columns of an authority, which come first.
+/// Reads the columns of an authority, which come first.
 pub(super) fn read(row: &Row<'_>) -> Result<Issuer, StoreError> {
     let spelling: String = row.get(4)?;
     let spelling = spelling.parse().map_err(|_| StoreError::Corrupt("authority.code_form is none".to_owned()))?;
     let codes = CodeStyle { spelling, length: row.get(5)?, life: row.get(6)?, long_life: row.get(7)? };
-    Ok(Issuer { id: row.get(0)?, issuer: row.get(1)?, audience: row.get(2)?, date_required: row.get(3)?, codes })
+    Ok(Issuer {
+        id: row.get(0)?,
+        issuer: row.get(1)?,
+        audience: row.get(2)?,
+        date_required: row.get(3)?,
+        codes,
+        user_reports: row.get(8)?,
+    })
 }
