@@ -92,7 +92,6 @@ fn draw(
         authority: issuer.id.clone(),
         uuid: order.uuid.0,
         request: secrets.request_digests(&order.text),
-        nonce: vec![],
         terms: order.terms,
         forms: vec![form(CodeForm::Short, &short), form(CodeForm::Long, &long)],
         forget_at: short.expires_at.max(long.expires_at).plus(MEMORY),

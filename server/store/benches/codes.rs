@@ -156,7 +156,6 @@ impl Desk {
             authority: "no".to_owned(),
             uuid: spread(person, 3),
             request: vec![peppered(person, 4)],
-            nonce: vec![],
             terms: Terms { report_type: ReportType::Confirmed, symptom: Some(Interval::new(2_999_952)), test: None },
             forms: vec![form],
             forget_at: self.now.plus(900 + DAY),

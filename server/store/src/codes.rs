@@ -52,8 +52,6 @@ pub struct NewCode {
     pub uuid: [u8; 16],
     /// The whole request under each live secret, the current one first.
     pub request: Vec<Peppered>,
-    /// The nonce that whoever claims it must know, under each live secret, the current one first; none if the text alone is enough.
-    pub nonce: Vec<Peppered>,
     /// What is said of the person.
     pub terms: Terms,
     /// How it is written: one or two.
@@ -93,6 +91,8 @@ pub enum IssueOutcome {
 pub struct StandingCode {
     /// Its identity.
     pub id: CodeId,
+    /// The name that it was issued under.
+    pub uuid: [u8; 16],
     /// The secret that sealed it.
     pub pepper: String,
     /// Its forms, the short one first; those that have expired are left out.

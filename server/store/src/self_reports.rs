@@ -9,7 +9,8 @@ use crate::error::StoreError;
 /// A self-report to be taken.
 #[derive(Clone)]
 pub struct NewSelfReport {
-    /// The code that will be sent. Its request is by what a repeat is known; its nonce binds it to the phone that asks.
+    /// The code that will be sent. By its request a repeat is known. Its digests are over the phone's nonce too, so that nobody finds it
+    /// without.
     pub code: NewCode,
     /// The authority and the telephone number under each live secret, the current one first: that one is stored.
     pub phone: Vec<Peppered>,

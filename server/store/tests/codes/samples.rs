@@ -57,7 +57,6 @@ pub(crate) fn code(byte: u8) -> NewCode {
         authority: "a".to_owned(),
         uuid: [byte; 16],
         request: vec![digest(byte)],
-        nonce: vec![],
         terms: TERMS,
         forms: vec![form(CodeForm::Short, byte, CODE_LIFE)],
         forget_at: NOW.plus(CODE_LIFE + 86_400),

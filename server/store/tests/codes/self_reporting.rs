@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{
-    ClaimOutcome, CodeForm, CodeId, CodeStore, ExpireOutcome, NewCode, NewSelfReport, SelfReportOutcome, StandingCode,
-};
+use store::{ClaimOutcome, CodeForm, CodeId, CodeStore, ExpireOutcome, NewSelfReport, SelfReportOutcome, StandingCode};
 
 use crate::engine::Engine;
 use crate::samples::{CODE_LIFE, NOW, TERMS, authorities, bound, code, digest, form, under};
@@ -12,9 +10,9 @@ use crate::samples::{CODE_LIFE, NOW, TERMS, authorities, bound, code, digest, fo
 /// The life of a long form here, in seconds.
 const LONG_LIFE: i64 = 2 * CODE_LIFE;
 
-/// A self-report of the telephone `phone`, with the code `byte` in both forms and a nonce; the long one's digest is `byte + 100`.
+/// A self-report of the telephone `phone`, with the code `byte` in both forms; the long one's digest is `byte + 100`.
 fn report(phone: u8, byte: u8) -> NewSelfReport {
-    let mut code = NewCode { nonce: vec![digest(byte)], ..code(byte) };
+    let mut code = code(byte);
     code.forms.push(form(CodeForm::Long, byte + 100, LONG_LIFE));
     NewSelfReport { code, phone: vec![digest(phone)] }
 }
@@ -64,7 +62,7 @@ pub(crate) async fn the_same_self_report_finds_the_code_that_stands(engine: &imp
     again.phone.insert(0, under("second", 60));
     for (later, forms) in [(0, 2), (CODE_LIFE, 1), (LONG_LIFE - 1, 1)] {
         let found = standing(take(&*store, &again, later).await);
-        assert_eq!((found.id, found.forms.len()), (CodeId([1; 16]), forms), "after {later} s");
+        assert_eq!((found.id, found.uuid, found.forms.len()), (CodeId([1; 16]), [1; 16], forms), "after {later} s");
     }
     assert!(is_issued(&*store, &again, LONG_LIFE).await, "nothing stands any more");
 }

@@ -1,7 +1,10 @@
 //! What only a server has: an owner, roles with fewer rights, and somebody who reads its tables without the code.
 
 use cluster::Database;
-use store::{CertifyOutcome, ClaimOutcome, CodeStore, IssueOutcome, PostgresCodeStore, StoreError};
+use store::{
+    CertifyOutcome, ClaimOutcome, CodeStore, IssueOutcome, NewSelfReport, PostgresCodeStore, SelfReportOutcome,
+    StoreError,
+};
 use tokio_postgres::error::SqlState;
 
 use crate::engine::{Engine, Postgres, parse};
@@ -31,6 +34,22 @@ async fn the_service_may_do_all_that_a_person_needs() {
     store.issue(&code(2), NOW).await.expect("issued");
     assert_eq!(store.purge(NOW.plus(CODE_LIFE), 100).await.expect("purged"), 1);
     assert_eq!(store.purge(NOW.plus(1_000 * CODE_LIFE), 100).await.expect("purged"), 3);
+}
+
+#[tokio::test]
+async fn the_service_may_take_self_reports_and_forget_them() {
+    let engine = Postgres::fresh().await;
+    authorities(&*engine.open().await).await;
+    let store: &dyn CodeStore = &as_service(&engine).await;
+    let report = |byte| NewSelfReport { code: code(byte), phone: vec![digest(50)] };
+    assert!(matches!(store.self_report(&report(1), NOW).await, Ok(SelfReportOutcome::Issued)));
+    assert!(matches!(store.self_report(&report(2), NOW).await, Ok(SelfReportOutcome::Busy)));
+    store.expire("a", [1; 16], NOW).await.expect("expired");
+    assert!(matches!(store.self_report(&report(2), NOW).await, Ok(SelfReportOutcome::Issued)));
+    assert_eq!(store.claim(&bound(2, 7, NOW)).await.expect("claimed"), ClaimOutcome::Claimed(TERMS));
+    assert!(matches!(store.self_report(&report(3), NOW).await, Ok(SelfReportOutcome::Issued)));
+    // The telephone and the text of the third.
+    assert_eq!(store.purge(NOW.plus(CODE_LIFE), 100).await.expect("purged"), 2);
 }
 
 #[tokio::test]

@@ -3,10 +3,6 @@
 ALTER TABLE authority ADD COLUMN user_reports boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN authority.user_reports IS 'Whether the authority takes self-reports.';
 
-ALTER TABLE code ADD COLUMN nonce_digest bytea CHECK (octet_length(nonce_digest) = 32);
-COMMENT ON COLUMN code.nonce_digest IS
-    'The nonce that whoever claims the code must know, as a keyed digest; null: the text alone is enough.';
-
 CREATE TABLE self_report (
     phone_digest bytea  NOT NULL PRIMARY KEY CHECK (octet_length(phone_digest) = 32),
     code         bytea  NOT NULL UNIQUE REFERENCES code (id) ON DELETE CASCADE,

@@ -2,8 +2,6 @@
 
 -- Whether the authority takes them.
 ALTER TABLE authority ADD COLUMN user_reports INTEGER NOT NULL DEFAULT 0 CHECK (user_reports IN (0, 1));
--- The nonce that whoever claims the code must know, as a keyed digest; NULL: the text alone is enough.
-ALTER TABLE code ADD COLUMN nonce_digest BLOB CHECK (length(nonce_digest) = 32);
 
 CREATE TABLE self_report (
     -- A telephone that waits for the code of a self-report. The row goes as soon as nobody can claim that code any more, or somebody has.

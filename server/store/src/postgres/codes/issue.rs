@@ -28,9 +28,8 @@ pub(super) async fn run(pool: &Pool, code: &NewCode, now: Timestamp) -> Result<I
 /// used then needs a new one, once in many centuries.
 const INSERT: &str = "-- codes::issue
         WITH issued AS (
-            INSERT INTO code (id, authority, uuid, pepper, request_digest, report_type, symptom_interval, test_interval, forget_at,
-                nonce_digest)
-            SELECT $1::bytea, $2::text, $3::bytea, $4::text, $5::bytea, $6::text, $7::bigint, $8::bigint, $9::bigint, $15::bytea
+            INSERT INTO code (id, authority, uuid, pepper, request_digest, report_type, symptom_interval, test_interval, forget_at)
+            SELECT $1::bytea, $2::text, $3::bytea, $4::text, $5::bytea, $6::text, $7::bigint, $8::bigint, $9::bigint
             WHERE NOT EXISTS (SELECT 1 FROM code_digest WHERE digest = ANY ($10::bytea[]))
             ON CONFLICT (authority, uuid) DO NOTHING
             RETURNING id)
@@ -58,7 +57,6 @@ struct Values<'a> {
     uuid: &'a [u8],
     request: &'a Peppered,
     request_digest: &'a [u8],
-    nonce: Option<&'a [u8]>,
     report_type: &'static str,
     symptom: Option<i64>,
     test: Option<i64>,
@@ -76,7 +74,6 @@ impl<'a> Values<'a> {
             uuid: &code.uuid,
             request,
             request_digest: &request.digest,
-            nonce: code.nonce.first().map(|nonce| nonce.digest.as_slice()),
             report_type: code.terms.report_type.as_str(),
             symptom: code.terms.symptom.map(number),
             test: code.terms.test.map(number),
@@ -85,7 +82,7 @@ impl<'a> Values<'a> {
         })
     }
 
-    fn params(&self) -> [&(dyn ToSql + Sync); 15] {
+    fn params(&self) -> [&(dyn ToSql + Sync); 14] {
         [
             &self.id,
             &self.code.authority,
@@ -101,7 +98,6 @@ impl<'a> Values<'a> {
             &self.forms.names,
             &self.forms.expiries,
             &self.forms.sealed,
-            &self.nonce,
         ]
     }
 }
@@ -138,7 +134,8 @@ pub(super) struct Earlier {
 
 async fn earlier(pool: &Pool, code: &NewCode, now: Timestamp) -> Result<Option<Earlier>, StoreError> {
     const SQL: &str = "-- codes::earlier
-        SELECT code.id, code.pepper, code.request_digest, code_digest.form, code_digest.expires_at, code_digest.sealed
+        SELECT code.id, code.uuid, code.pepper, code.request_digest, code_digest.form, code_digest.expires_at,
+               code_digest.sealed
         FROM code LEFT JOIN code_digest
             ON code_digest.code = code.id AND code_digest.sealed IS NOT NULL AND code_digest.expires_at > $3
         WHERE code.authority = $1 AND code.uuid = $2 ORDER BY code_digest.form DESC";
@@ -147,14 +144,19 @@ async fn earlier(pool: &Pool, code: &NewCode, now: Timestamp) -> Result<Option<E
 }
 
 impl Earlier {
-    /// Reads the columns `id, pepper, request_digest, form, expires_at, sealed` of a code, a row for each form that stands or one if none
-    /// does; none if there is no code.
+    /// Reads the columns `id, uuid, pepper, request_digest, form, expires_at, sealed` of a code, a row for each form that stands or one if
+    /// none does; none if there is no code.
     pub(super) fn read(rows: &[Row]) -> Result<Option<Self>, StoreError> {
         let Some(first) = rows.first() else { return Ok(None) };
         let forms = rows.iter().filter_map(|row| standing_form(row).transpose()).collect::<Result<_, _>>()?;
         Ok(Some(Self {
-            standing: StandingCode { id: CodeId(column::array(first, 0)?), pepper: column::value(first, 1)?, forms },
-            request: column::maybe_array(first, 2)?,
+            standing: StandingCode {
+                id: CodeId(column::array(first, 0)?),
+                uuid: column::array(first, 1)?,
+                pepper: column::value(first, 2)?,
+                forms,
+            },
+            request: column::maybe_array(first, 3)?,
         }))
     }
 
@@ -168,6 +170,6 @@ impl Earlier {
 
 /// None if no form stands.
 fn standing_form(row: &Row) -> Result<Option<StandingForm>, StoreError> {
-    let Some(sealed) = column::value(row, 5)? else { return Ok(None) };
-    Ok(Some(StandingForm { form: row::form(row, 3)?, sealed, expires_at: column::time(row, 4)? }))
+    let Some(sealed) = column::value(row, 6)? else { return Ok(None) };
+    Ok(Some(StandingForm { form: row::form(row, 4)?, sealed, expires_at: column::time(row, 5)? }))
 }

@@ -56,7 +56,8 @@ async fn live(
     now: Timestamp,
 ) -> Result<Option<issue::Earlier>, StoreError> {
     const SQL: &str = "-- self_reports::live
-        SELECT code.id, code.pepper, code.request_digest, code_digest.form, code_digest.expires_at, code_digest.sealed
+        SELECT code.id, code.uuid, code.pepper, code.request_digest, code_digest.form, code_digest.expires_at,
+               code_digest.sealed
         FROM self_report JOIN code ON code.id = self_report.code
         LEFT JOIN code_digest
             ON code_digest.code = code.id AND code_digest.sealed IS NOT NULL AND code_digest.expires_at > $2

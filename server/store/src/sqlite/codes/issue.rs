@@ -34,6 +34,7 @@ pub(super) fn store(transaction: &Transaction<'_>, code: &NewCode) -> Result<boo
 /// What an earlier request left.
 pub(super) struct Earlier {
     id: CodeId,
+    uuid: [u8; 16],
     pepper: String,
     /// None once the code was claimed.
     request: Option<[u8; 32]>,
@@ -41,16 +42,16 @@ pub(super) struct Earlier {
 
 fn earlier(transaction: &Transaction<'_>, code: &NewCode) -> Result<Option<Earlier>, StoreError> {
     const SQL: &str = "-- codes::issue, earlier
-        SELECT id, pepper, request_digest FROM code WHERE authority = ?1 AND uuid = ?2";
+        SELECT id, uuid, pepper, request_digest FROM code WHERE authority = ?1 AND uuid = ?2";
     let mut statement = transaction.prepare_cached(SQL)?;
     let found = statement.query_row(params![code.authority, code.uuid], Earlier::read).optional()?;
     Ok(found)
 }
 
 impl Earlier {
-    /// Reads the columns `id, pepper, request_digest` of a code.
+    /// Reads the columns `id, uuid, pepper, request_digest` of a code.
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { id: CodeId(row.get(0)?), pepper: row.get(1)?, request: row.get(2)? })
+        Ok(Self { id: CodeId(row.get(0)?), uuid: row.get(1)?, pepper: row.get(2)?, request: row.get(3)? })
     }
 
     /// The code that still stands, if the request that it answered is that of `code`.
@@ -65,7 +66,8 @@ impl Earlier {
             return Ok(None);
         }
         let forms = standing_forms(transaction, self.id, now)?;
-        Ok((!forms.is_empty()).then_some(StandingCode { id: self.id, pepper: self.pepper, forms }))
+        let standing = StandingCode { id: self.id, uuid: self.uuid, pepper: self.pepper, forms };
+        Ok((!standing.forms.is_empty()).then_some(standing))
     }
 }
 
@@ -99,9 +101,8 @@ fn taken(transaction: &Transaction<'_>, form: &NewForm) -> Result<bool, StoreErr
 
 fn insert(transaction: &Transaction<'_>, code: &NewCode) -> Result<(), StoreError> {
     const SQL: &str = "-- codes::issue, code
-        INSERT INTO code (id, authority, uuid, pepper, request_digest, report_type, symptom_interval, test_interval, forget_at,
-            nonce_digest)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        INSERT INTO code (id, authority, uuid, pepper, request_digest, report_type, symptom_interval, test_interval, forget_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let request = current(&code.request)?;
     let written = transaction.prepare_cached(SQL)?.execute(params![
         code.id.0,
@@ -113,7 +114,6 @@ fn insert(transaction: &Transaction<'_>, code: &NewCode) -> Result<(), StoreErro
         code.terms.symptom.map(|interval| interval.number()),
         code.terms.test.map(|interval| interval.number()),
         code.forget_at.unix(),
-        code.nonce.first().map(|nonce| nonce.digest),
     ])?;
     row::exactly_one(written, "codes::issue")
 }

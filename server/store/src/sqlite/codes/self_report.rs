@@ -38,7 +38,8 @@ fn live(
     now: Timestamp,
 ) -> Result<Option<issue::Earlier>, StoreError> {
     const SQL: &str = "-- self_reports::live
-        SELECT code.id, code.pepper, code.request_digest FROM self_report JOIN code ON code.id = self_report.code
+        SELECT code.id, code.uuid, code.pepper, code.request_digest
+        FROM self_report JOIN code ON code.id = self_report.code
         WHERE self_report.phone_digest = ?1 AND self_report.forget_at > ?2";
     let mut statement = transaction.prepare_cached(SQL)?;
     for phone in &report.phone {
