@@ -238,7 +238,8 @@ pub trait Codes: Send + Sync {
     async fn peppers(&self) -> Result<Vec<String>, StoreError>;
 
     /// Deletes at most `limit` of each of these: digests of telephones whose codes have expired, sealed codes that have expired, times until
-    /// which a claim could be repeated and cannot any more, expired tokens' commitments (all of a token at once), codes to be forgotten.
+    /// which a claim could be repeated and cannot any more, expired tokens' commitments (all of a token at once), codes to be
+    /// forgotten, tallies of messages that have ended.
     /// Answers how many in all, commitments counted one by one; call again until none.
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 

@@ -14,6 +14,7 @@ mod member_digest;
 
 mod code_style;
 mod codes;
+mod deliveries;
 mod issuers;
 mod self_reports;
 
@@ -35,6 +36,7 @@ pub use codes::{
     IssueOutcome, NewCode, NewForm, Peppered, StandingCode, StandingForm, Terms,
 };
 pub use database_url::{DatabaseUrl, DatabaseUrlParser, PostgresUrl};
+pub use deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 pub use error::StoreError;
 pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, RegisteredApiKey, RegisteredIssuer};
 pub use keys::{
@@ -52,6 +54,6 @@ pub trait KeyStore: Authorities + Keys + Bundles {}
 impl<S: Authorities + Keys + Bundles> KeyStore for S {}
 
 /// The verification database.
-pub trait CodeStore: Codes + Issuers + SelfReports {}
+pub trait CodeStore: Codes + Issuers + SelfReports + Deliveries {}
 
-impl<S: Codes + Issuers + SelfReports> CodeStore for S {}
+impl<S: Codes + Issuers + SelfReports + Deliveries> CodeStore for S {}

@@ -28,6 +28,7 @@ mod seal;
 mod waiting;
 
 mod codes;
+mod deliveries;
 mod issuers;
 
 #[cfg(test)]

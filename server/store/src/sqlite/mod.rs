@@ -24,6 +24,7 @@ mod seal;
 mod waiting;
 
 mod codes;
+mod deliveries;
 mod issuers;
 
 pub use codes::SqliteCodeStore;

@@ -5,6 +5,7 @@ mod samples;
 
 mod certifying;
 mod claiming;
+mod delivering;
 mod forgetting;
 mod issuers;
 mod issuing;
@@ -90,6 +91,14 @@ promises! {
         a_token_ends,
         a_token_of_another_authority_is_unknown,
         a_token_that_nobody_claimed_is_unknown,
+    }
+    delivering {
+        a_message_is_counted_in_every_tally_or_in_none,
+        a_tally_begins_anew_when_it_has_ended,
+        what_was_counted_under_an_older_secret_counts,
+        many_messages_at_once_stop_at_the_limit,
+        tallies_are_forgotten_in_bounded_steps,
+        what_is_delivered_stays_delivered,
     }
     forgetting {
         what_is_sealed_is_gone_once_the_code_is_claimed,

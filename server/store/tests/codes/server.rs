@@ -2,8 +2,8 @@
 
 use cluster::Database;
 use store::{
-    CertifyOutcome, ClaimOutcome, CodeStore, IssueOutcome, NewSelfReport, PostgresCodeStore, SelfReportOutcome,
-    StoreError,
+    CertifyOutcome, ClaimOutcome, CodeStore, CountOutcome, IssueOutcome, MessageState, NewSelfReport,
+    PostgresCodeStore, SelfReportOutcome, StoreError, Tally,
 };
 use tokio_postgres::error::SqlState;
 
@@ -32,7 +32,12 @@ async fn the_service_may_do_all_that_a_person_needs() {
     assert_eq!(store.issuer_keys("a", NOW).await.expect("listed"), Some(vec![]));
     assert!(store.api_key([1; 32], NOW).await.expect("looked up").is_none());
     store.issue(&code(2), NOW).await.expect("issued");
-    assert_eq!(store.purge(NOW.plus(CODE_LIFE), 100).await.expect("purged"), 1);
+    let message = [Tally { digests: vec![[1; 32]], limit: 1, ends_at: NOW.plus(CODE_LIFE) }];
+    assert_eq!(store.count_message(&message, NOW).await.expect("counted"), CountOutcome::Counted);
+    assert!(matches!(store.count_message(&message, NOW).await.expect("counted"), CountOutcome::Full { .. }));
+    store.record_delivery("a", [2; 16], MessageState::Delivered).await.expect("recorded");
+    assert!(store.is_delivered("a", [2; 16]).await.expect("looked up"));
+    assert_eq!(store.purge(NOW.plus(CODE_LIFE), 100).await.expect("purged"), 2);
     assert_eq!(store.purge(NOW.plus(1_000 * CODE_LIFE), 100).await.expect("purged"), 3);
 }
 

@@ -9,7 +9,7 @@ use crate::postgres::transaction::{Mode, Transaction};
 
 /// One statement for each kind of remains, each with the time and the limit; it answers how many it removed. A deleted code takes its digests
 /// along. Rows that somebody is changing are left for the next time: nobody with a code in hand waits for this.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "-- codes::purge, self-reports
         WITH done AS (
             DELETE FROM self_report WHERE phone_digest IN
@@ -39,6 +39,12 @@ const STEPS: [&str; 5] = [
         WITH done AS (
             DELETE FROM code WHERE id IN
             (SELECT id FROM code WHERE forget_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+            RETURNING 1)
+        SELECT count(*) FROM done",
+    "-- codes::purge, tallies
+        WITH done AS (
+            DELETE FROM message_tally WHERE digest IN
+            (SELECT digest FROM message_tally WHERE ends_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
             RETURNING 1)
         SELECT count(*) FROM done",
 ];

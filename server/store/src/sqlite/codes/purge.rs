@@ -6,7 +6,7 @@ use rusqlite::{Transaction, params};
 use crate::error::StoreError;
 
 /// One statement for each kind of remains, each with the time and the limit. A deleted code takes its digests and commitments along.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "-- codes::purge, self-reports
         DELETE FROM self_report WHERE phone_digest IN
         (SELECT phone_digest FROM self_report WHERE forget_at <= ?1 LIMIT ?2)",
@@ -21,6 +21,8 @@ const STEPS: [&str; 5] = [
         (SELECT DISTINCT code FROM commitment WHERE delete_at <= ?1 LIMIT ?2)",
     "-- codes::purge, codes
         DELETE FROM code WHERE id IN (SELECT id FROM code WHERE forget_at <= ?1 LIMIT ?2)",
+    "-- codes::purge, tallies
+        DELETE FROM message_tally WHERE digest IN (SELECT digest FROM message_tally WHERE ends_at <= ?1 LIMIT ?2)",
 ];
 
 /// Runs each step once; answers how many rows they touched.
