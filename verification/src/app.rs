@@ -10,7 +10,9 @@ use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::{unknown_path, wrong_method};
 
-use crate::handlers::{batch_issue, certificate, check_code_status, expire_code, health, issue, jwks, openapi, verify};
+use crate::handlers::{
+    batch_issue, certificate, check_code_status, expire_code, health, issue, jwks, openapi, user_report, verify,
+};
 use crate::problem::Problem;
 use crate::purging;
 use crate::state::State;
@@ -35,6 +37,7 @@ pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
 pub(crate) fn table() -> Vec<(Method, &'static str, Route)> {
     vec![
         // Phones, with a DEVICE key.
+        (Method::POST, "/api/user-report", web::post().to(user_report::user_report)),
         (Method::POST, "/api/verify", web::post().to(verify::verify)),
         (Method::POST, "/api/certificate", web::post().to(certificate::certificate)),
         // The authority, with an ADMIN key.

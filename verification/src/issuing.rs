@@ -3,13 +3,14 @@
 use proto::Timestamp;
 use proto::api::verification::IssueRequest;
 use rand::CryptoRng;
-use store::{CodeForm, CodeId, IssueOutcome, Issuer, NewCode, NewForm, StandingCode};
+use store::{CodeForm, CodeId, IssueOutcome, Issuer, NewCode, NewForm, NewSelfReport, SelfReportOutcome, StandingCode};
 
 use crate::code::{self, Code};
 use crate::issued::{Issued, Text};
 use crate::order::Order;
 use crate::policy::{DRAWS, MEMORY};
 use crate::problem::Problem;
+use crate::secret::PhonePurpose;
 use crate::secrets::Secrets;
 use crate::sending;
 use crate::state::State;
@@ -56,15 +57,35 @@ async fn store(
     let secrets = state.secrets();
     for _ in 0..DRAWS {
         let (issued, row) = draw(&secrets, issuer, order, now, rng);
-        match state.store().issue(&row, now).await? {
+        match put(state, &secrets, order, row, now).await? {
             IssueOutcome::Issued => return Ok(issued),
-            IssueOutcome::Repeated(standing) => return reopen(&secrets, order.uuid, &standing),
+            IssueOutcome::Repeated(standing) => return reopen(&secrets, &standing),
             IssueOutcome::UuidTaken => return Err(Problem::UUID_EXISTS),
             IssueOutcome::Collision => {}
         }
     }
     tracing::error!(draws = DRAWS, "every drawn code was taken: far too many codes are out");
     Err(Problem::INTERNAL)
+}
+
+/// Stores what was drawn, unless something stands in the way; for a phone that asks for itself, its number may.
+async fn put(
+    state: &State,
+    secrets: &Secrets,
+    order: &Order,
+    row: NewCode,
+    now: Timestamp,
+) -> Result<IssueOutcome, Problem> {
+    let Some(wish) = order.wish.as_ref().filter(|_| order.nonce.is_some()) else {
+        return Ok(state.store().issue(&row, now).await?);
+    };
+    let phone = secrets.phone_digests(PhonePurpose::Report, &row.authority, &wish.to);
+    match state.store().self_report(&NewSelfReport { code: row, phone }, now).await? {
+        SelfReportOutcome::Issued => Ok(IssueOutcome::Issued),
+        SelfReportOutcome::Repeated(standing) => Ok(IssueOutcome::Repeated(standing)),
+        SelfReportOutcome::Collision => Ok(IssueOutcome::Collision),
+        SelfReportOutcome::Busy => Err(Problem::TRY_LATER),
+    }
 }
 
 /// A code in both forms, and its row.
@@ -77,13 +98,16 @@ fn draw(
 ) -> (Issued, NewCode) {
     let mut id = CodeId([0; 16]);
     rng.fill_bytes(&mut id.0);
-    let style = &issuer.codes;
+    let style = &order.style(issuer);
     let short = Text { code: code::draw_short(style, rng), expires_at: now.plus(style.life) };
     let long = Text { code: code::draw_long(rng), expires_at: now.plus(style.long_life) };
     let mut form = |form, text: &Text| NewForm {
         form,
         // Nobody else may have it under any live secret, or one of the two could never be claimed.
-        digests: secrets.code_digests(&issuer.id, text.code.as_str()),
+        digests: match &order.nonce {
+            None => secrets.code_digests(&issuer.id, text.code.as_str()),
+            Some(nonce) => secrets.bound_code_digests(&issuer.id, text.code.as_str(), nonce),
+        },
         sealed: secrets.current().seal(id, text.code.as_str(), rng),
         expires_at: text.expires_at,
     };
@@ -100,7 +124,7 @@ fn draw(
 }
 
 /// The code that was issued before and still waits. Once its short form has expired, there is nothing to tell the person on the telephone.
-fn reopen(secrets: &Secrets, uuid: Uuid, standing: &StandingCode) -> Result<Issued, Problem> {
+fn reopen(secrets: &Secrets, standing: &StandingCode) -> Result<Issued, Problem> {
     let open = |wanted| {
         let form = standing.forms.iter().find(|form| form.form == wanted)?;
         let text = secrets.get(&standing.pepper).and_then(|secret| secret.open(standing.id, &form.sealed));
@@ -110,7 +134,7 @@ fn reopen(secrets: &Secrets, uuid: Uuid, standing: &StandingCode) -> Result<Issu
         }))
     };
     let short = open(CodeForm::Short).ok_or(Problem::UUID_EXISTS)??;
-    Ok(Issued { uuid, short, long: open(CodeForm::Long).transpose()?, sent: None })
+    Ok(Issued { uuid: Uuid(standing.uuid), short, long: open(CodeForm::Long).transpose()?, sent: None })
 }
 
 #[cfg(test)]

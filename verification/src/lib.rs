@@ -22,6 +22,7 @@ mod issuing;
 mod looking;
 mod order;
 mod purging;
+mod report;
 mod sending;
 
 #[allow(dead_code, reason = "the senders come next")]

@@ -1,13 +1,14 @@
 //! What an authority asks for when it issues a code: an issue request that holds.
 
 use proto::api::verification::IssueRequest;
-use proto::{Interval, ReportType, Timestamp};
+use proto::{ReportType, Timestamp};
 use rand::CryptoRng;
-use store::{Issuer, Terms};
+use store::{CodeStyle, Issuer, Terms};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::dates;
 use crate::delivery::{Couriers, Wish};
+use crate::policy::SELF_REPORT_LIFE;
 use crate::problem::Problem;
 use crate::uuid::Uuid;
 
@@ -24,6 +25,8 @@ pub(crate) struct Order {
     pub(crate) text: Zeroizing<Vec<u8>>,
     /// The text message that carries the code, if one is wished for.
     pub(crate) wish: Option<Wish>,
+    /// The nonce of the phone that asks for itself: nobody without it can claim the code.
+    pub(crate) nonce: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Order {
@@ -36,7 +39,8 @@ impl Order {
         rng: &mut impl CryptoRng,
     ) -> Result<Self, Problem> {
         let report_type = parse_test_type(&request.test_type)?;
-        let (symptom, test) = parse_dates(&request, issuer, now)?;
+        let days = Days { symptom: &request.symptom_date, test: &request.test_date, tz_offset: request.tz_offset };
+        let terms = days.parse(report_type, issuer, now)?;
         let wish = parse_wish(&request, issuer, couriers)?;
         if let Some(wish) = &wish {
             // However it was written, the number makes the same request.
@@ -49,7 +53,48 @@ impl Order {
             "" => Uuid::draw(rng),
             text => Uuid::parse(text).ok_or_else(|| Problem::unparsable("uuid", "must be a UUID"))?,
         };
-        Ok(Self { uuid, terms: Terms { report_type, symptom, test }, text: canonical(request), wish })
+        Ok(Self { uuid, terms, text: canonical(request), wish, nonce: None })
+    }
+}
+
+impl Order {
+    /// How the code is to be, and for how long.
+    pub(crate) fn style(&self, issuer: &Issuer) -> CodeStyle {
+        if self.nonce.is_none() {
+            return issuer.codes;
+        }
+        // There is one expiry in the reply, so that both forms have it.
+        let life = issuer.codes.life.min(SELF_REPORT_LIFE);
+        CodeStyle { life, long_life: life, ..issuer.codes }
+    }
+}
+
+/// The days of a request, as they were sent.
+pub(crate) struct Days<'a> {
+    /// `symptomDate`.
+    pub(crate) symptom: &'a str,
+    /// `testDate`.
+    pub(crate) test: &'a str,
+    /// `tzOffset`.
+    pub(crate) tz_offset: i32,
+}
+
+impl Days<'_> {
+    /// What they say of the person, beside the report type.
+    pub(crate) fn parse(&self, report_type: ReportType, issuer: &Issuer, now: Timestamp) -> Result<Terms, Problem> {
+        if !dates::is_offset(self.tz_offset) {
+            return Err(Problem::unparsable("tzOffset", "must be -840 to 840 minutes"));
+        }
+        let day = |field, text: &str| match text {
+            "" => Ok(None),
+            text => dates::parse_day(text, self.tz_offset, now).map(Some).map_err(|_| Problem::invalid_date(field)),
+        };
+        let symptom = day("symptomDate", self.symptom)?;
+        let test = day("testDate", self.test)?;
+        if issuer.date_required && symptom.is_none() && test.is_none() {
+            return Err(Problem::MISSING_DATE);
+        }
+        Ok(Terms { report_type, symptom, test })
     }
 }
 
@@ -59,26 +104,6 @@ fn parse_test_type(text: &str) -> Result<ReportType, Problem> {
         Ok(report_type) => Ok(report_type),
         Err(_) => Err(Problem::INVALID_TEST_TYPE),
     }
-}
-
-fn parse_dates(
-    request: &IssueRequest,
-    issuer: &Issuer,
-    now: Timestamp,
-) -> Result<(Option<Interval>, Option<Interval>), Problem> {
-    if !dates::is_offset(request.tz_offset) {
-        return Err(Problem::unparsable("tzOffset", "must be -840 to 840 minutes"));
-    }
-    let day = |field, text: &str| match text {
-        "" => Ok(None),
-        text => dates::parse_day(text, request.tz_offset, now).map(Some).map_err(|_| Problem::invalid_date(field)),
-    };
-    let symptom = day("symptomDate", &request.symptom_date)?;
-    let test = day("testDate", &request.test_date)?;
-    if issuer.date_required && symptom.is_none() && test.is_none() {
-        return Err(Problem::MISSING_DATE);
-    }
-    Ok((symptom, test))
 }
 
 fn parse_wish(request: &IssueRequest, issuer: &Issuer, couriers: &Couriers) -> Result<Option<Wish>, Problem> {

@@ -8,6 +8,9 @@ pub(crate) const CERTIFICATE_LIFE: i64 = 15 * 60;
 pub(crate) const CLOCK_MARGIN: i64 = 5 * 60;
 /// A claim that no nonce binds may be repeated for two minutes, in seconds: apps in the field retry at once or never.
 pub(crate) const UNBOUND_REPEATS: i64 = 120;
+/// The code of a self-report can be claimed for an hour at most, in either form, in seconds: whoever asked has their phone in hand, and as long
+/// as it lives nobody can ask for another with the same number, be it in jest.
+pub(crate) const SELF_REPORT_LIFE: i64 = 3_600;
 /// What has expired is remembered for a day, in seconds, so that its holder is told that it is late and not that it never was.
 pub(crate) const MEMORY: i64 = 24 * 3_600;
 /// A token is good for two different commitments: an app that rebuilds its key set after midnight must not lose the code.

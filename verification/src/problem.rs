@@ -31,6 +31,17 @@ impl Problem {
         Self::bad_request("invalid_test_type", "testType: must be confirmed, likely, negative or user-report");
     pub(crate) const INVALID_ACCEPT: Self =
         Self::bad_request("invalid_test_type", "accept: must name confirmed, likely, negative or user-report");
+    pub(crate) const NO_SELF_REPORTS: Self =
+        Self::bad_request("unsupported_test_type", "this authority takes no self-reports");
+    pub(crate) const MISSING_NONCE: Self =
+        Self::bad_request("missing_nonce", "nonce: must be 256 random bytes in base64");
+    pub(crate) const MISSING_PHONE: Self =
+        Self::bad_request("missing_phone", "phone: must be the number that the code is to be sent to");
+    pub(crate) const TRY_LATER: Self = Self::new(
+        StatusCode::CONFLICT,
+        "user_report_try_later",
+        "phone: waits for the code of another self-report; try again when that was claimed or has expired",
+    );
     pub(crate) const CANNOT_ISSUE: Self =
         Self::bad_request("unsupported_test_type", "testType: user-report is not for the authority to issue");
     pub(crate) const NOT_ACCEPTED: Self = Self::new(

@@ -78,11 +78,14 @@ async fn believe(request: &HttpRequest, kind: ApiKeyKind) -> Result<Issuer, Prob
 mod tests {
     use actix_web::http::Method;
     use serde_json::json;
+    use store::ApiKeyKind;
 
+    use crate::admin;
     use crate::handlers::fixture_test::{COMMITMENT, Desk};
 
     const JSON: (&str, &str) = ("Content-Type", "application/json");
-    const PATHS: [&str; 6] = [
+    const PATHS: [&str; 7] = [
+        "/api/user-report",
         "/api/verify",
         "/api/certificate",
         "/api/issue",
@@ -92,7 +95,7 @@ mod tests {
     ];
 
     fn key<'a>(desk: &'a Desk, path: &str) -> (&'static str, &'a str) {
-        ("x-api-key", if PATHS[..2].contains(&path) { &desk.device } else { &desk.admin })
+        ("x-api-key", if PATHS[..3].contains(&path) { &desk.device } else { &desk.admin })
     }
 
     #[actix_web::test]
@@ -147,6 +150,28 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn a_key_opens_the_routes_of_its_kind_while_its_authority_takes_part() {
+        let desk = Desk::open().await;
+        let stats = admin::create_api_key(&desk.state, "no", ApiKeyKind::Stats).await.expect("a key");
+        let long = "no.admin.".repeat(1_000);
+        for path in PATHS {
+            let (_, right) = key(&desk, path);
+            let wrong = if right == desk.device { &desk.admin } else { &desk.device };
+            for bad in [wrong, stats.as_str(), &right[1..], &right.to_uppercase(), "no", "", &long] {
+                assert_eq!(desk.post(path, bad, &json!({})).await.refusal(), (401, "unauthorized"), "{path}");
+            }
+        }
+        admin::disable_authority(&desk.state, "no").await.expect("disabled");
+        for path in PATHS {
+            let (_, right) = key(&desk, path);
+            for body in [json!({}), json!({ "colour": "red" }), json!([])] {
+                assert_eq!(desk.post(path, right, &body).await.refusal(), (403, "authority_disabled"), "{path}");
+            }
+        }
+        assert!(desk.is_empty().await);
+    }
+
+    #[actix_web::test]
     async fn other_methods_and_paths_are_refused_in_the_same_shape() {
         let desk = Desk::open().await;
         for path in PATHS {
@@ -171,6 +196,7 @@ mod tests {
             desk.verify(&json!({ "code": "00" })).await,
             desk.certificate(&token, COMMITMENT).await,
             desk.certificate("", COMMITMENT).await,
+            desk.post("/api/user-report", &desk.device, &json!({})).await,
             desk.verify(&json!([])).await,
             desk.post("/api/verify", "", &json!({})).await,
             desk.post("/api/nothing", "", &json!({})).await,

@@ -88,6 +88,12 @@ impl Secret {
         self.peppered(&self.lookup, &[authority.as_bytes(), &[0], text.as_bytes()])
     }
 
+    /// The same of a code that only the phone with this nonce may find.
+    pub(crate) fn bound_code_digest(&self, authority: &str, text: &str, nonce: &[u8]) -> Peppered {
+        // Nor has a code a zero byte.
+        self.peppered(&self.lookup, &[authority.as_bytes(), &[0], text.as_bytes(), &[0], nonce])
+    }
+
     /// By what a repeated issue request is known.
     pub(crate) fn request_digest(&self, request: &[u8]) -> Peppered {
         self.peppered(&self.request, &[request])
@@ -208,6 +214,15 @@ mod tests {
         let secret = Secret::derive(&[7; 32]);
         assert!(secret.code_digest("a", "12345678") == secret.code_digest("a", "12345678"));
         assert!(secret.code_digest("a", "12345678") != secret.code_digest("b", "12345678"));
+    }
+
+    #[test]
+    fn a_bound_code_is_found_with_its_nonce_alone() {
+        let secret = Secret::derive(&[7; 32]);
+        let bound = |nonce: &[u8]| secret.bound_code_digest("a", "12345678", nonce);
+        assert!(bound(&[1; 256]) == bound(&[1; 256]));
+        assert!(bound(&[1; 256]) != bound(&[2; 256]) && bound(&[1; 256]) != bound(&[]));
+        assert!(bound(&[]) != secret.code_digest("a", "12345678"));
     }
 
     #[test]

@@ -92,13 +92,17 @@ impl Secrets {
         self.live().map(|secret| secret.code_digest(authority, text)).collect()
     }
 
+    /// By what a code is found that is bound to a phone's nonce, the same way.
+    pub(crate) fn bound_code_digests(&self, authority: &str, text: &str, nonce: &[u8]) -> Vec<Peppered> {
+        self.live().map(|secret| secret.bound_code_digest(authority, text, nonce)).collect()
+    }
+
     /// By what a repeated issue request is known, the same way.
     pub(crate) fn request_digests(&self, request: &[u8]) -> Vec<Peppered> {
         self.live().map(|secret| secret.request_digest(request)).collect()
     }
 
     /// By what a phone is known, the same way.
-    #[allow(dead_code, reason = "what counts messages comes next")]
     pub(crate) fn phone_digests(&self, purpose: PhonePurpose, authority: &str, number: &PhoneNumber) -> Vec<Peppered> {
         self.live().map(|secret| secret.phone_digest(purpose, authority, number)).collect()
     }

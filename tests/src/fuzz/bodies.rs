@@ -3,7 +3,7 @@
 use proto::api::codes::{BatchIssueRequest, CodeStatusRequest, ExpireCodeRequest};
 use proto::api::padding::REPLY_BYTES;
 use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
-use proto::api::verification::{CertificateRequest, IssueRequest, VerifyRequest};
+use proto::api::verification::{CertificateRequest, IssueRequest, UserReportRequest, VerifyRequest};
 use proto::api::{base64, parse_body};
 use proto::commitment::{HmacKey, KeySegment};
 
@@ -44,6 +44,7 @@ pub fn reports(data: &[u8]) {
 
 /// The bodies of the verification service: whichever of them the bytes are.
 pub fn verification(data: &[u8]) {
+    assert_quiet(&post_to_verification("/api/user-report", data));
     assert_quiet(&post_to_verification("/api/verify", data));
     assert_quiet(&post_to_verification("/api/certificate", data));
     for path in ["/api/issue", "/api/batch-issue", "/api/checkcodestatus", "/api/expirecode"] {
@@ -52,6 +53,7 @@ pub fn verification(data: &[u8]) {
     }
     for refusal in [
         parse_body::<IssueRequest>(data).err(),
+        parse_body::<UserReportRequest>(data).err(),
         parse_body::<VerifyRequest>(data).err(),
         parse_body::<CertificateRequest>(data).err(),
         parse_body::<BatchIssueRequest>(data).err(),

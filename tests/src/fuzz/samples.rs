@@ -9,7 +9,7 @@ use p256::ecdsa::signature::Signer as _;
 use proto::api::base64;
 use proto::api::codes::{BatchIssueRequest, CodeStatusRequest};
 use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
-use proto::api::verification::{CertificateRequest, IssueRequest, VerifyRequest};
+use proto::api::verification::{CertificateRequest, IssueRequest, UserReportRequest, VerifyRequest};
 use proto::bundle::{Entry, ExportDigest, Header, Signature, Writer};
 use proto::certificate::Claims;
 use proto::commitment::{Commitment, HmacKey, KeySegment};
@@ -219,11 +219,19 @@ fn verification_bodies() -> Vec<(&'static str, Vec<u8>)> {
         CertificateRequest { token: base64::encode(&[8; 48]), ekeyhmac: commitment, padding: String::new() };
     let status = CodeStatusRequest { uuid: issue.uuid.clone(), padding: String::new() };
     let batch = BatchIssueRequest { codes: vec![issue.clone(), IssueRequest::default()], padding: String::new() };
+    let report = UserReportRequest {
+        symptom_date: issue.symptom_date.clone(),
+        test_date: issue.test_date.clone(),
+        phone: "+4791234567".to_owned(),
+        nonce: base64::encode(&[9; 256]),
+        padding: String::new(),
+    };
     let long = VerifyRequest { code: "abcd efgh-0123-4567".to_owned(), ..verify.clone() };
     vec![
         ("issue", json(&issue)),
         ("batch", json(&batch)),
         ("status", json(&status)),
+        ("report", json(&report)),
         ("verify", json(&verify)),
         ("verify-long", json(&long)),
         ("certificate", json(&certificate)),

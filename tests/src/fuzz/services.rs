@@ -82,7 +82,7 @@ fn verification() -> InProcess {
     let app = App::new().app_data(Data::new(state)).configure(verification::routes);
     let app = runtime.block_on(init_service(app));
     let post: Post = Box::new(move |path, body| {
-        let is_for_phones = ["/api/verify", "/api/certificate"].contains(&path);
+        let is_for_phones = ["/api/user-report", "/api/verify", "/api/certificate"].contains(&path);
         let key = if is_for_phones { &device } else { &admin };
         let request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, "application/json"));
         let request = request.insert_header((API_KEY_HEADER, key.as_str())).set_payload(body.to_vec());
@@ -95,7 +95,7 @@ fn verification() -> InProcess {
 async fn api_keys(state: &verification::State) -> (String, String) {
     use verification::admin::{AuthoritySpec, create_api_key, create_authority, create_signing_key};
     let id = fixtures::ISSUER;
-    let spec = AuthoritySpec { id: id.to_owned(), ..AuthoritySpec::default() };
+    let spec = AuthoritySpec { id: id.to_owned(), user_reports: true, ..AuthoritySpec::default() };
     create_authority(state, spec).await.expect("a valid authority");
     create_signing_key(state, id).await.expect("the authority exists");
     let admin = create_api_key(state, id, ApiKeyKind::Admin).await.expect("the authority exists");

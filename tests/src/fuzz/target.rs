@@ -63,6 +63,8 @@ const VERIFICATION: &[&str] = &[
     "\"uuid\":",
     "\"accept\":[",
     "\"nonce\":",
+    "\"phone\":",
+    "\"+4791234567\"",
     "\"ekeyhmac\":",
     "null",
     "\\u0000",

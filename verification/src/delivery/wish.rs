@@ -48,7 +48,6 @@ impl Wish {
     }
 
     /// A wish to send a code to somebody who reports about themselves, with the text `user-report` if the authority has one.
-    #[allow(dead_code, reason = "the route comes next")]
     pub(crate) fn to_report(couriers: &Couriers, authority: &str, phone: &str) -> Result<Self, Problem> {
         Self::parse(couriers, authority, phone, "", Purpose::UserReport)
     }

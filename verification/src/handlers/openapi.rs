@@ -24,8 +24,8 @@ mod tests {
     };
     use proto::api::parse_body;
     use proto::api::verification::{
-        API_KEY_HEADER, CertificateReply, CertificateRequest, IssueReply, IssueRequest, Refusal, VerifyReply,
-        VerifyRequest,
+        API_KEY_HEADER, CertificateReply, CertificateRequest, IssueReply, IssueRequest, Refusal, UserReportReply,
+        UserReportRequest, VerifyReply, VerifyRequest,
     };
     use serde::Serialize;
     use serde::de::DeserializeOwned;
@@ -144,6 +144,16 @@ mod tests {
                 padding: text(),
             },
         );
+        let report = UserReportRequest {
+            symptom_date: text(),
+            test_date: text(),
+            phone: text(),
+            nonce: text(),
+            padding: text(),
+        };
+        assert_read("UserReportRequest", &report);
+        let reported = UserReportReply { expires_at: text(), expires_at_timestamp: 1, padding: text() };
+        assert_shape("UserReportReply", &reported);
         let verify = VerifyRequest { code: text(), accept: vec![text()], nonce: text(), padding: text() };
         assert_read("VerifyRequest", &verify);
         let certificate = CertificateRequest { token: text(), ekeyhmac: text(), padding: text() };

@@ -11,11 +11,20 @@ fn a_chunked_body_is_counted_as_it_arrives() {
     let body = |chunks: usize| {
         [[b"{\"padding\":\"".as_slice()].as_slice(), &vec![chunk.as_slice(); chunks], &[b"\"}"]].concat()
     };
-    for path in ["/api/verify", "/api/certificate"] {
-        let fits = post_chunks(service.address, path, &service.device, &body(63));
-        assert_eq!((fits.status, fits.body.len()), (400, 4_096));
+    for (path, key, fitting) in [
+        ("/api/user-report", &service.device, 400),
+        ("/api/verify", &service.device, 400),
+        ("/api/certificate", &service.device, 400),
+        ("/api/issue", &service.admin, 400),
+        // No codes are no fault.
+        ("/api/batch-issue", &service.admin, 200),
+        ("/api/checkcodestatus", &service.admin, 400),
+        ("/api/expirecode", &service.admin, 400),
+    ] {
+        let fits = post_chunks(service.address, path, key, &body(63));
+        assert_eq!((fits.status, fits.body.len()), (fitting, 4_096), "{path}");
         for chunks in [64, 70, 900] {
-            let answer = post_chunks(service.address, path, &service.device, &body(chunks));
+            let answer = post_chunks(service.address, path, key, &body(chunks));
             assert_eq!((answer.status, answer.body.len()), (413, 4_096));
             assert_eq!(answer.text("errorCode"), "body_too_large");
         }
@@ -34,6 +43,8 @@ fn no_refusal_announces_itself_by_a_header() {
         ("POST", "/api/nothing", &long, 404),
         ("PUT", "/api/verify", b"{}", 405),
         ("PATCH", "/api/certificate", &long, 405),
+        ("GET", "/api/user-report", b"", 405),
+        ("POST", "/api/user-report", b"{}", 401),
         ("GET", "/api/issue", b"", 405),
         ("POST", "/health", b"{}", 405),
         ("POST", "/api/verify", &long, 401),
