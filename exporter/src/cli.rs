@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::error::ExportError;
 use crate::inspect::inspect;
 use crate::keys;
+use crate::report::Report;
 use crate::run::Exporter;
 
 mod verdicts;
@@ -35,9 +36,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// One pass: seal what waits, derive and sign the bundles, put them into every bucket, and list them.
+    /// One pass: seal what waits, derive and sign the bundles, put them into every bucket, list them, and take away what is too old.
     #[command(after_long_help = ONCE)]
     Once(OnceArgs),
+    /// The end of a pass alone: takes away what is older than its time, and publishes nothing new.
+    #[command(after_long_help = PRUNE)]
+    Prune(PruneArgs),
     /// Says what is in a bundle, whether phones would take it, and whether it is what this project would publish.
     #[command(after_long_help = INSPECT)]
     Inspect(InspectArgs),
@@ -50,6 +54,20 @@ enum Command {
 struct OnceArgs {
     #[command(flatten)]
     settings: Settings,
+
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct PruneArgs {
+    #[command(flatten)]
+    settings: Settings,
+
+    /// Change nothing: say what would be done now.
+    #[arg(long)]
+    dry_run: bool,
 
     /// Print the report as JSON.
     #[arg(long)]
@@ -102,6 +120,10 @@ What it does, feed by feed: announces the signing key in the manifest, seals wha
 bucket up to date: bundles first, each read back and checked as a phone would, then manifest and index. Whatever an earlier pass left undone is
 done now, so it may be run at any time, killed at any time, and by several machines at once.
 
+14 days after its end a bundle leaves manifest and index. A day after a bucket has ceased to list it, its object is deleted there; once it is gone
+from every bucket, its rows are removed, and the keys that no other bundle needs. What waits is kept, however old. Name every bucket in every pass:
+one that is not named is not waited for, and what it holds stays there.
+
 Exit codes:
   0   all is done; a feed that is held because too little waits counts as done
   1   something failed that is worth another try: a database, bucket or disk that did not answer. Run it again.
@@ -109,10 +131,15 @@ Exit codes:
   64  the command line was not understood
 
 JSON (--json): {\"feeds\": [{\"feed\", \"number\", \"sealed\": [{\"sequence\", \"count\", \"revised\", \"start\", \"end\"}], \"waiting\": null or {\"held\",
-\"unripe\", \"minimum\"}, \"buckets\": [{\"bucket\", \"put\": [SEQUENCE], \"number\", \"bundles\", \"moved\", \"failures\"}], \"failures\": [{\"kind\":
-\"retry|give-up|corrupt\", \"message\"}]}]}, or {\"error\", \"kind\"} if the pass could not begin. Times are UTC seconds.
+\"unripe\", \"minimum\"}, \"delisted\": [SEQUENCE], \"purged\": {\"bundles\": [SEQUENCE], \"publications\", \"entries\"}, \"buckets\": [{\"bucket\", \"put\":
+[SEQUENCE], \"number\", \"bundles\", \"moved\", \"deleted\": [SEQUENCE], \"failures\"}], \"failures\": [{\"kind\": \"retry|give-up|corrupt\",
+\"message\"}]}]}, or {\"error\", \"kind\"} if the pass could not begin. Times are UTC seconds.
 
 Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is warn.";
+
+const PRUNE: &str = "\
+`once` does all of this at its end; `exporter once --help` says what and when, and explains exit codes and JSON. Here the JSON of a dry run has
+\"dry_run\": true. A dry run reports what can be done now: that a bundle is de-listed today lets its object be deleted tomorrow.";
 
 const INSPECT: &str = "\
 Two verdicts:
@@ -148,6 +175,7 @@ pub async fn run() -> ExitCode {
 async fn dispatch(command: Command) -> u8 {
     match command {
         Command::Once(args) => once(&args).await,
+        Command::Prune(args) => prune(&args).await,
         Command::Inspect(args) => look(&args).await,
         Command::Keys(KeysCommand::Generate(args)) => generate(&args),
     }
@@ -158,16 +186,29 @@ async fn once(args: &OnceArgs) -> u8 {
         Ok(exporter) => exporter.once().await,
         Err(why) => Err(why),
     };
+    tell(done, args.json)
+}
+
+async fn prune(args: &PruneArgs) -> u8 {
+    let done = match Exporter::open(&args.settings, Clock::system()).await {
+        Ok(exporter) => exporter.prune(args.dry_run).await,
+        Err(why) => Err(why),
+    };
+    tell(done, args.json)
+}
+
+/// Prints a report; the exit code.
+fn tell(done: Result<Report, ExportError>, json: bool) -> u8 {
     match done {
         Ok(report) => {
-            if args.json {
+            if json {
                 print_json(&report);
             } else {
                 say(&report);
             }
             report.exit_code()
         }
-        Err(why) => fail(&why, args.json),
+        Err(why) => fail(&why, json),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The read path: seals waiting publications into bundles, derives their bytes, signs them, and publishes them to one or more buckets.
+//! The read path: seals waiting publications into bundles, derives their bytes, signs them, publishes them to one or more buckets, and takes them
+//! away when their time is over.
 //!
 //! One pass ([`Exporter::once`]) is the whole pipeline, and repair is its normal path: whatever an earlier pass left undone (a crash, a bucket
 //! that was down, a bucket added since) is done by the next one. Every step may be repeated, and no published object ever changes.
@@ -17,7 +18,9 @@ mod run;
 
 mod derive;
 mod listing;
+mod prune;
 mod publish;
+mod replica;
 mod seal;
 
 pub mod fetch;

@@ -7,7 +7,7 @@ use proto::Feed;
 use proto::index::{self, index_path};
 use proto::manifest::{ListedBundle, Manifest, manifest_path};
 use proto::note::NoteVerifier;
-use store::Listing;
+use store::{Listing, StoreError};
 
 use crate::bucket::{Object, ObjectPath, Replaced, Version};
 use crate::error::ExportError;
@@ -99,7 +99,11 @@ async fn highest(pass: &Pass<'_>, there: u64, held: &BTreeSet<u64>) -> Result<Op
         )));
     }
     while number >= there.max(1) {
-        let listing = pass.store.listing(pass.feed, number).await?;
+        let listing = match pass.store.listing(pass.feed, number).await {
+            // Something that was listed here has died since, so that nobody can tell any more what this number said.
+            Err(StoreError::NotFound(_)) => break,
+            listing => listing?,
+        };
         if listing.bundles.iter().all(|row| row.derived.is_some() && held.contains(&row.sequence)) {
             return Ok(Some(listing));
         }

@@ -2,13 +2,15 @@
 
 use proto::bundle::{Bundle, BundleKey, Limits};
 use sha2::{Digest, Sha256};
+use store::StoreError;
 
 use crate::derive::DerivedBundle;
 use crate::error::ExportError;
 use crate::pass::{NamedBucket, Pass};
 
-/// Puts a bundle into a bucket if it is absent, reads it back, checks it, and notes that it is there.
-pub(crate) async fn put(pass: &Pass<'_>, bucket: &NamedBucket, bundle: &DerivedBundle) -> Result<(), ExportError> {
+/// Puts a bundle into a bucket if it is absent, reads it back, checks it, and notes that it is there. Whether it is: if it has died since this pass
+/// began, because the machine slept for instance, it is taken away again, since nobody would ever come back for it.
+pub(crate) async fn put(pass: &Pass<'_>, bucket: &NamedBucket, bundle: &DerivedBundle) -> Result<bool, ExportError> {
     let path = pass.bundle_path(&bundle.row)?;
     let sequence = Some(bundle.row.sequence);
     let written = bucket.bucket.put_if_absent(&path, &bundle.zip);
@@ -22,7 +24,13 @@ pub(crate) async fn put(pass: &Pass<'_>, bucket: &NamedBucket, bundle: &DerivedB
     })?;
 
     let noted = pass.store.record_put(pass.feed, bundle.row.sequence, &bucket.name);
-    Ok(pass.step("bundle.record", sequence, Some(bucket), noted).await?)
+    match pass.step("bundle.record", sequence, Some(bucket), noted).await {
+        Err(StoreError::NotFound(_)) => {
+            pass.step("bundle.delete", sequence, Some(bucket), bucket.bucket.delete(&path)).await?;
+            Ok(false)
+        }
+        noted => Ok(noted.map(|()| true)?),
+    }
 }
 
 /// Whether bytes from a bucket are the bundle, and such that the strictest phone accepts them.

@@ -1,16 +1,21 @@
 //! What a pass did, for people (`Display`, one line a fact) and for machines (`Serialize`).
 
-use std::fmt;
-
 use proto::{Feed, Kind};
 use serde::Serialize;
-use store::BundleRow;
+use store::{BundleRow, Purged};
 
 use crate::error::{ExportError, FailureKind};
+
+mod text;
+
+pub(crate) use text::grouped;
 
 /// What one pass did.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {
+    /// Nothing was done: this is what would have been.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     /// Feed by feed, by path.
     pub feeds: Vec<FeedReport>,
 }
@@ -29,6 +34,10 @@ pub struct FeedReport {
     pub sealed: Vec<SealedBundle>,
     /// What waits, if nothing was sealed.
     pub waiting: Option<WaitingReport>,
+    /// The sequences of the bundles that were de-listed.
+    pub delisted: Vec<u64>,
+    /// What was removed from the database.
+    pub purged: PurgedReport,
     /// Bucket by bucket, in the order of the settings.
     pub buckets: Vec<BucketReport>,
     /// What failed outside the buckets.
@@ -61,6 +70,17 @@ pub struct WaitingReport {
     pub minimum: u32,
 }
 
+/// Rows that one pass removed.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PurgedReport {
+    /// The sequences of the bundles that are gone altogether.
+    pub bundles: Vec<u64>,
+    /// How many publications went.
+    pub publications: u64,
+    /// How many keys or reports went with their last publication.
+    pub entries: u64,
+}
+
 /// What one pass did for one feed in one bucket.
 #[derive(Debug, Clone, Serialize)]
 pub struct BucketReport {
@@ -74,6 +94,8 @@ pub struct BucketReport {
     pub bundles: usize,
     /// Whether its manifest or index was moved.
     pub moved: bool,
+    /// The sequences of the bundles whose objects were deleted.
+    pub deleted: Vec<u64>,
     /// What failed.
     pub failures: Vec<Failure>,
 }
@@ -125,16 +147,25 @@ impl Report {
 impl FeedReport {
     /// A report without anything in it yet.
     pub(crate) fn new(feed: &Feed) -> Self {
-        let (sealed, buckets, failures) = (Vec::new(), Vec::new(), Vec::new());
-        Self { feed: feed.to_string(), kind: feed.kind, number: 0, sealed, waiting: None, buckets, failures }
+        Self {
+            feed: feed.to_string(),
+            kind: feed.kind,
+            number: 0,
+            sealed: Vec::new(),
+            waiting: None,
+            delisted: Vec::new(),
+            purged: PurgedReport::default(),
+            buckets: Vec::new(),
+            failures: Vec::new(),
+        }
     }
 }
 
 impl BucketReport {
     /// A report without anything in it yet.
     pub(crate) fn new(bucket: &str) -> Self {
-        let (put, failures) = (Vec::new(), Vec::new());
-        Self { bucket: bucket.to_owned(), put, number: None, bundles: 0, moved: false, failures }
+        let (put, deleted, failures) = (Vec::new(), Vec::new(), Vec::new());
+        Self { bucket: bucket.to_owned(), put, number: None, bundles: 0, moved: false, deleted, failures }
     }
 }
 
@@ -145,56 +176,9 @@ impl From<&BundleRow> for SealedBundle {
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.feeds.is_empty() {
-            writeln!(f, "no feeds: register an authority and its regions with the server first")?;
-        }
-        self.feeds.iter().try_for_each(|feed| feed.fmt(f))
-    }
-}
-
-impl fmt::Display for FeedReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (feed, (noun, revised)) = (&self.feed, nouns(self.kind));
-        for bundle in &self.sealed {
-            writeln!(f, "{feed}: sealed {} into bundle {}", counted(bundle.count, noun), bundle.sequence)?;
-            if bundle.revised > 0 {
-                writeln!(f, "{feed}: bundle {} has {} besides", bundle.sequence, counted(bundle.revised, revised))?;
-            }
-        }
-        if let Some(WaitingReport { held, unripe, minimum }) = self.waiting {
-            match held {
-                0 => writeln!(f, "{feed}: nothing to seal")?,
-                _ => writeln!(f, "{feed}: held, {} of {} waiting", grouped(held), counted(minimum.into(), noun))?,
-            }
-            if unripe > 0 {
-                writeln!(f, "{feed}: {} may not be released yet", counted(unripe, noun))?;
-            }
-        }
-        self.failures.iter().try_for_each(|failure| writeln!(f, "{feed}: {failure}"))?;
-        self.buckets.iter().try_for_each(|bucket| bucket.describe(feed, f))
-    }
-}
-
-impl BucketReport {
-    fn describe(&self, feed: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bucket = &self.bucket;
-        if let (Some(first), Some(last)) = (self.put.first(), self.put.last()) {
-            match self.put.len() {
-                1 => writeln!(f, "{feed}: bucket {bucket}: put bundle {first}")?,
-                n => writeln!(f, "{feed}: bucket {bucket}: put {n} bundles, {first} to {last}")?,
-            }
-        }
-        self.failures.iter().try_for_each(|failure| writeln!(f, "{feed}: bucket {bucket}: {failure}"))?;
-        let verb = if self.moved { "now lists" } else { "lists" };
-        match self.number {
-            Some(number) => {
-                let bundles = counted(self.bundles as u64, "bundle");
-                writeln!(f, "{feed}: bucket {bucket}: {verb} {bundles} at number {number}")
-            }
-            None => Ok(()),
-        }
+impl From<Purged> for PurgedReport {
+    fn from(purged: Purged) -> Self {
+        Self { bundles: purged.bundles, publications: purged.publications, entries: purged.identities }
     }
 }
 
@@ -209,60 +193,16 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            FailureKind::Retry => write!(f, "FAILED, run again: {}", self.message),
-            FailureKind::GiveUp | FailureKind::Corrupt => write!(f, "FAILED, look into it: {}", self.message),
-        }
-    }
-}
-
-/// What one entry is called, and a revised one.
-const fn nouns(kind: Kind) -> (&'static str, &'static str) {
-    match kind {
-        Kind::Gaen => ("key", "revised key"),
-        Kind::Tcn => ("report", "withdrawn report"),
-    }
-}
-
-/// `1 key`, `1,000 keys`.
-pub(crate) fn counted(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
-}
-
-/// `1234567` as `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
-        assert_eq!(counted(1, "key"), "1 key");
-        assert_eq!(counted(1_000, "key"), "1,000 keys");
-    }
 
     #[test]
     fn the_worst_failure_decides_the_exit_code() {
         let failure = |error: ExportError| vec![Failure::from(error)];
         let no_gaen = Feed::verified("NO".parse().expect("region"), Kind::Gaen);
         let feed = |failures| FeedReport { failures, ..FeedReport::new(&no_gaen) };
-        let mut report = Report { feeds: vec![feed(vec![])] };
+        let mut report = Report { feeds: vec![feed(vec![])], ..Report::default() };
         assert_eq!(report.exit_code(), 0);
         report.feeds.push(feed(failure(ExportError::Retry("disk".into()))));
         assert_eq!(report.exit_code(), 1);

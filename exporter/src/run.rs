@@ -1,18 +1,17 @@
-//! One pass, the whole pipeline in its order: announce, seal, derive, put, list.
+//! One pass, the whole pipeline in its order: announce, seal, de-list, derive, put, list, delete, purge.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proto::Feed;
-use store::{BundleRow, Clock, DatabaseUrl, KeyStore, SealOutcome};
+use store::{BundleRow, Clock, DatabaseUrl, KeyStore, Purged, SealOutcome};
 
 use crate::bucket::{Bucket, DirectoryBucket};
 use crate::config::{BucketUrl, Settings};
 use crate::derive::derive;
 use crate::error::ExportError;
-use crate::listing::list;
 use crate::pass::{NamedBucket, Pass};
-use crate::publish::put;
+use crate::prune::{delist, purge};
+use crate::replica::Replica;
 use crate::report::{BucketReport, FeedReport, Report, SealedBundle, WaitingReport};
 use crate::seal::{announce, seal};
 use crate::signer::{Keyring, PemKeyring};
@@ -94,6 +93,46 @@ impl Exporter {
         Ok(report)
     }
 
+    /// The end of a pass alone: de-lists, deletes and removes what is too old, and puts nothing. Or, in a dry run, says what it would do now and
+    /// does none of it; then it needs no keys. What a step makes possible for a later one, the report of a dry run does not foresee.
+    ///
+    /// # Errors
+    /// As [`once`](Self::once).
+    pub async fn prune(&self, dry_run: bool) -> Result<Report, ExportError> {
+        let mut report = Report { dry_run, ..Report::default() };
+        for feed in self.feeds().await? {
+            let mut of_feed = FeedReport::new(&feed);
+            let done = if dry_run {
+                self.foresee(&feed, &mut of_feed).await
+            } else {
+                self.prune_feed(&feed, &mut of_feed).await
+            };
+            of_feed.failures.extend(done.err().map(Into::into));
+            report.feeds.push(of_feed);
+        }
+        report.log_failures();
+        Ok(report)
+    }
+
+    async fn prune_feed(&self, feed: &Feed, report: &mut FeedReport) -> Result<(), ExportError> {
+        let keys = self.keyring.keys(feed)?;
+        let pass = Pass { store: self.store.as_ref(), feed, keys: &keys, observer: &self.observer };
+        self.bring_up_to_date(&pass, report, Scope::Prune).await
+    }
+
+    /// What would be done.
+    async fn foresee(&self, feed: &Feed, report: &mut FeedReport) -> Result<(), ExportError> {
+        report.number = self.store.number(feed).await?;
+        report.delisted = self.store.expired(feed).await?;
+        for named in &self.buckets {
+            let rows = self.store.deletable(feed, &named.name).await?;
+            let deleted = rows.iter().map(|row| row.sequence).collect();
+            report.buckets.push(BucketReport { deleted, ..BucketReport::new(&named.name) });
+        }
+        report.purged.bundles = self.store.dead(feed, &self.names()).await?;
+        Ok(())
+    }
+
     async fn feeds(&self) -> Result<Vec<Feed>, ExportError> {
         let known = self.store.feeds().await?;
         let wanted = &self.settings.feeds;
@@ -116,15 +155,39 @@ impl Exporter {
         let pass = Pass { store: self.store.as_ref(), feed, keys: &keys, observer: &self.observer };
 
         announce(&pass).await?;
-        // What was sealed before is published even if nothing can be sealed now.
+        // What was sealed before is published even if nothing can be sealed now, and what is too old goes all the same.
         if let Err(why) = self.seal(&pass, report).await {
             report.failures.push(why.into());
         }
-        let number = self.store.number(feed).await?;
-        let rows = self.store.listing(feed, number).await?.bundles;
-        report.number = number;
-        self.publish(&pass, rows, report).await;
+        self.bring_up_to_date(&pass, report, Scope::Everything).await
+    }
+
+    /// What follows the seal: buckets and database come to hold what is listed now and nothing whose time is over.
+    async fn bring_up_to_date(
+        &self,
+        pass: &Pass<'_>,
+        report: &mut FeedReport,
+        scope: Scope,
+    ) -> Result<(), ExportError> {
+        match delist(pass).await {
+            Ok(delisted) => report.delisted = delisted,
+            Err(why) => report.failures.push(why.into()),
+        }
+        report.number = pass.store.number(pass.feed).await?;
+        let rows = pass.store.listing(pass.feed, report.number).await?.bundles;
+        self.publish(pass, rows, report, scope).await;
+
+        let mut purged = Purged::default();
+        if let Err(why) = purge(pass, &self.names(), &mut purged).await {
+            report.failures.push(why.into());
+        }
+        report.purged = purged.into();
         Ok(())
+    }
+
+    /// The buckets whose word is waited for before rows go: all that are set.
+    fn names(&self) -> Vec<String> {
+        self.buckets.iter().map(|named| named.name.clone()).collect()
     }
 
     async fn seal(&self, pass: &Pass<'_>, report: &mut FeedReport) -> Result<(), ExportError> {
@@ -144,38 +207,50 @@ impl Exporter {
         Ok(())
     }
 
-    /// Brings every bucket up to `rows`: derives each bundle that some bucket lacks, once, puts it where it is missing, and lists it.
-    async fn publish(&self, pass: &Pass<'_>, rows: Vec<BundleRow>, report: &mut FeedReport) {
+    /// Brings every bucket up to `rows`: puts what is missing, lists it, and deletes what was de-listed a day ago.
+    async fn publish(&self, pass: &Pass<'_>, rows: Vec<BundleRow>, report: &mut FeedReport, scope: Scope) {
         let mut replicas = Vec::with_capacity(self.buckets.len());
         for named in &self.buckets {
-            let mut bucket = BucketReport::new(&named.name);
-            let held = pass.held(named, &rows).await.map_err(|why| bucket.failures.push(why.into())).ok();
-            replicas.push(Replica { named, held, report: bucket });
+            replicas.push(Replica::of(pass, named, &rows).await);
         }
-        for row in rows {
-            // A bucket that did not even say what it holds is left to the next pass.
-            let lacking =
-                |replica: &Replica<'_>| replica.held.as_ref().is_some_and(|held| !held.contains(&row.sequence));
-            if row.derived.is_some() && !replicas.iter().any(lacking) {
-                continue;
-            }
-            let sequence = row.sequence;
-            match derive(pass, row).await {
-                Ok(bundle) => {
-                    for replica in &mut replicas {
-                        replica.put(pass, &bundle).await;
-                    }
-                }
-                Err(why) => {
-                    tracing::warn!(feed = %pass.feed, bundle.sequence = sequence, "the bundle was not derived");
-                    report.failures.push(why.into());
-                }
-            }
+        if scope == Scope::Everything {
+            put_everywhere(pass, rows, &mut replicas, report).await;
         }
-        for replica in &mut replicas {
+        for mut replica in replicas {
             replica.list(pass).await;
+            replica.prune(pass).await;
+            report.buckets.push(replica.into_report());
         }
-        report.buckets = replicas.into_iter().map(|replica| replica.report).collect();
+    }
+}
+
+/// How much of a pass is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// All of it.
+    Everything,
+    /// Nothing is put: what is too old goes.
+    Prune,
+}
+
+/// Derives each of `rows` that some bucket lacks, once, and puts it where it is missing.
+async fn put_everywhere(pass: &Pass<'_>, rows: Vec<BundleRow>, replicas: &mut [Replica<'_>], report: &mut FeedReport) {
+    for row in rows {
+        let sequence = row.sequence;
+        if row.derived.is_some() && !replicas.iter().any(|replica| replica.lacks(sequence)) {
+            continue;
+        }
+        match derive(pass, row).await {
+            Ok(bundle) => {
+                for replica in &mut *replicas {
+                    replica.put(pass, &bundle).await;
+                }
+            }
+            Err(why) => {
+                tracing::warn!(feed = %pass.feed, bundle.sequence = sequence, "the bundle was not derived");
+                report.failures.push(why.into());
+            }
+        }
     }
 }
 
@@ -187,42 +262,5 @@ async fn open_store(url: &DatabaseUrl, clock: Clock) -> Result<Arc<dyn KeyStore>
             path.display()
         ))),
         _ => Ok(store::open_key_store(url, clock).await?),
-    }
-}
-
-/// A bucket during a pass over one feed.
-struct Replica<'a> {
-    named: &'a NamedBucket,
-    /// The sequences that it holds; none if it does not answer.
-    held: Option<BTreeSet<u64>>,
-    report: BucketReport,
-}
-
-impl Replica<'_> {
-    async fn put(&mut self, pass: &Pass<'_>, bundle: &crate::derive::DerivedBundle) {
-        let sequence = bundle.row.sequence;
-        let Some(held) = &mut self.held else { return };
-        if held.contains(&sequence) {
-            return;
-        }
-        match put(pass, self.named, bundle).await {
-            Ok(()) => {
-                held.insert(sequence);
-                self.report.put.push(sequence);
-            }
-            Err(why) => self.report.failures.push(why.into()),
-        }
-    }
-
-    async fn list(&mut self, pass: &Pass<'_>) {
-        let Some(held) = &self.held else { return };
-        match list(pass, self.named, held).await {
-            Ok(standing) => {
-                self.report.number = Some(standing.number);
-                self.report.bundles = standing.bundles;
-                self.report.moved = standing.moved;
-            }
-            Err(why) => self.report.failures.push(why.into()),
-        }
     }
 }

@@ -20,7 +20,8 @@ pub enum When {
 /// A step of a pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
-    /// `feed.announce`, `feed.seal`, `bundle.derive`, `bundle.put`, `bundle.record`, `manifest.replace`, `index.replace` or `feed.record`.
+    /// `feed.announce`, `feed.seal`, `feed.delist`, `bundle.derive`, `bundle.put`, `bundle.record`, `manifest.replace`, `index.replace`,
+    /// `feed.record`, `bundle.delete`, `bundle.record_deleted` or `feed.purge`.
     pub name: &'static str,
     /// Before or after it.
     pub when: When,

@@ -22,7 +22,7 @@ use crate::error::ExportError;
 /// **Retries.** A bucket may try again by itself what is safe to repeat; what it then cannot do it reports as [`ExportError::Retry`]. A
 /// bucket behind a network gives up after a while.
 ///
-/// **Kinds of objects.** Bundles (`*.zip`) are written by `put_if_absent` alone and never change. Index and manifest are written by `replace`
+/// **Kinds of objects.** Bundles (`*.zip`) are written by `put_if_absent` alone, never change, and end by `delete`. Index and manifest are written by `replace`
 /// alone. Content type and caching follow from the path's last segment.
 #[async_trait]
 pub trait Bucket: Send + Sync {
@@ -45,6 +45,9 @@ pub trait Bucket: Send + Sync {
         bytes: &[u8],
         expected: Option<&Version>,
     ) -> Result<Replaced, ExportError>;
+
+    /// Deletes an object for good. If it is not there, all is well.
+    async fn delete(&self, path: &ObjectPath) -> Result<(), ExportError>;
 
     /// The objects directly under a path, such as a feed's, with their sizes in bytes.
     async fn list(&self, under: &ObjectPath) -> Result<BTreeMap<ObjectPath, u64>, ExportError>;

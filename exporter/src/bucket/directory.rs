@@ -92,6 +92,20 @@ impl DirectoryBucket {
         Ok(Replaced::Done)
     }
 
+    fn delete_blocking(&self, file: &Path) -> Result<(), Trouble> {
+        let lock = self.lock_file()?;
+        lock.lock_shared()?;
+        match fs::remove_file(file) {
+            Err(why) if why.kind() != ErrorKind::NotFound => return Err(why.into()),
+            _ => {}
+        }
+        // Also if it was gone: whoever deleted it may have died before that was durable.
+        match sync_directory(directory_of(file)) {
+            Err(why) if why.kind() != ErrorKind::NotFound => Err(why.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// A durable temporary file beside `file`.
     fn temporary(&self, file: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
         let directory = directory_of(file);
@@ -138,6 +152,10 @@ impl Bucket for DirectoryBucket {
     ) -> Result<Replaced, ExportError> {
         let (bytes, expected) = (bytes.to_vec(), expected.cloned());
         self.blocking(path, move |bucket, file| bucket.replace_blocking(file, &bytes, expected.as_ref())).await
+    }
+
+    async fn delete(&self, path: &ObjectPath) -> Result<(), ExportError> {
+        self.blocking(path, |bucket, file| bucket.delete_blocking(file)).await
     }
 
     async fn list(&self, under: &ObjectPath) -> Result<BTreeMap<ObjectPath, u64>, ExportError> {

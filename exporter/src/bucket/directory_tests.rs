@@ -102,6 +102,23 @@ async fn what_a_dead_writer_left_is_no_object_and_is_cleared() {
 }
 
 #[tokio::test]
+async fn an_object_is_deleted_and_deleting_it_again_is_well() {
+    let Scene { bucket, directory } = scene();
+    for name in ["NO/gaen/1-2-00001.zip", "NO/gaen/2-3-00001.zip"] {
+        bucket.put_if_absent(&path(name), b"ours").await.expect("put");
+    }
+    for name in ["NO/gaen/1-2-00001.zip", "NO/gaen/1-2-00001.zip", "SE/gaen/1-2-00001.zip"] {
+        bucket.delete(&path(name)).await.expect("deleted, or not there");
+    }
+    let left: Vec<_> = bucket.list(&path("NO/gaen")).await.expect("a list").into_keys().collect();
+    assert_eq!(left, [path("NO/gaen/2-3-00001.zip")]);
+    // What stands there and is no object stays.
+    fs::create_dir(directory.path().join("cdn/NO/gaen/3-4-00001.zip")).expect("a directory");
+    let refused = bucket.delete(&path("NO/gaen/3-4-00001.zip")).await.expect_err("no object");
+    assert!(matches!(refused, ExportError::Retry(_)), "{refused}");
+}
+
+#[tokio::test]
 async fn an_object_that_is_too_long_is_not_read() {
     let Scene { bucket, directory } = scene();
     fs::create_dir(directory.path().join("cdn/NO")).expect("a directory");

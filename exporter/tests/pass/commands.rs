@@ -24,6 +24,7 @@ fn help_is_what_the_manual_says() {
     for (command, golden) in [
         (&[][..], include_str!("help/exporter.txt")),
         (&["once"], include_str!("help/once.txt")),
+        (&["prune"], include_str!("help/prune.txt")),
         (&["inspect"], include_str!("help/inspect.txt")),
         (&["keys", "generate"], include_str!("help/keys-generate.txt")),
     ] {
@@ -75,6 +76,13 @@ async fn once_from_the_command_line_publishes_and_says_so() {
     assert_eq!(report["feeds"][0]["sealed"][0]["count"], 20);
     assert_eq!(report["feeds"][0]["buckets"][0]["put"], serde_json::json!([1]));
     assert_eq!(world.published("main", Kind::Gaen), keys_of(0..20));
+
+    let prune =
+        ["prune", "--dry-run", "--json", "--database-url", &url, "--bucket", &bucket, "--signing-key-dir", &keys];
+    let foreseen = exporter(&prune);
+    assert_eq!(foreseen.status.code(), Some(0));
+    let report: serde_json::Value = serde_json::from_slice(&foreseen.stdout).expect("JSON");
+    assert_eq!((&report["dry_run"], &report["feeds"][0]["delisted"]), (&true.into(), &serde_json::json!([])));
 
     // A directory in the way of the index: another try may succeed once somebody has moved it.
     world.accept_keys(20..30).await;

@@ -5,6 +5,7 @@ mod world;
 mod commands;
 mod inspection;
 mod keys;
+mod life;
 mod postgres;
 mod publishing;
 mod replicas;

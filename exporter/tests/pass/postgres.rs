@@ -44,6 +44,37 @@ async fn several_exporters_on_one_server_give_one_truth() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn several_exporters_on_one_server_end_the_life_of_bundles_together() {
+    let (database, mut world) = world().await;
+    world.settings.maximum_keys = 7;
+    world.accept_keys(0..25).await;
+    world.accept_reports(0..3).await;
+    world.pass(&["main", "other"]).await;
+    for day in 14..16 {
+        world.clock.set_offset(day * (86_400 + 60));
+        let exporter = world.exporter(&["main", "other"]).await;
+        let passes = (0..3).map(|_| {
+            let exporter = exporter.clone();
+            tokio::spawn(async move { exporter.once().await.expect("a pass") })
+        });
+        for pass in passes.collect::<Vec<_>>() {
+            let report = pass.await.expect("no panic");
+            assert_eq!(report.exit_code(), 0, "{report}");
+        }
+        assert!(world.index("main", Kind::Gaen).is_empty() && world.index("other", Kind::Tcn).is_empty());
+    }
+    let client = database.connect().await.expect("connected");
+    for table in ["bundle", "bundle_bucket", "gaen_publication", "gaen_key", "tcn_publication", "tcn_report"] {
+        let rows = client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.expect("counted");
+        assert_eq!(rows.get::<_, i64>(0), 0, "{table}");
+    }
+    for bucket in ["main", "other"] {
+        let files = crate::world::snapshot(&world.tree(bucket)).into_keys();
+        assert!(files.into_iter().all(|path| path.extension().is_none_or(|end| end != "zip")));
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_nobody_migrated_is_for_somebody_to_look_at() {
     let (_other, mut world) = world().await;

@@ -1,7 +1,7 @@
 //! Sealing waiting publications into bundles, and what is known of each bundle.
 //!
 //! A bundle's life: **sealed** (membership claimed, row frozen), **derived** (hashes and `export.sig` stored, first writer wins), **put** (in a
-//! bucket), **listed** (in a bucket's index and manifest). Each step may be repeated.
+//! bucket), **listed** (in a bucket's index and manifest). Each step may be repeated. How it ends is told in [`Life`](crate::Life).
 
 use async_trait::async_trait;
 use proto::bundle::{GaenEntry, SigningKeyId, TcnEntry};
@@ -161,12 +161,16 @@ pub trait Bundles: Send + Sync {
     async fn record_derived(&self, feed: &Feed, sequence: u64, derived: &Derived) -> Result<Derived, StoreError>;
 
     /// Notes that a bundle was put into a bucket and read back; repeating it changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if its object has been deleted from the bucket, or the bundle is gone altogether: the object has no business there.
     async fn record_put(&self, feed: &Feed, sequence: u64, bucket: &str) -> Result<(), StoreError>;
 
     /// The sequences of the feed's live bundles that [`record_put`](Self::record_put) noted for a bucket, ascending.
     async fn puts(&self, feed: &Feed, bucket: &str) -> Result<Vec<u64>, StoreError>;
 
-    /// Notes that a bucket's index and manifest stand at `number`; the listed bundles get their listed time if they have none.
+    /// Notes that a bucket's index and manifest stand at `number`: bundles get the time at which they were listed or de-listed there, if they have
+    /// none. Of a de-listed bundle of which nobody noted that it was put there, it is noted now: somebody may have died before saying so.
     async fn record_listed(&self, feed: &Feed, number: u64, bucket: &str) -> Result<(), StoreError>;
 
     /// Replaces the keys that the feed's manifest announces; takes the next number if that changes anything.
@@ -175,6 +179,9 @@ pub trait Bundles: Send + Sync {
     /// The feed's current number; 0 before the first seal or announcement.
     async fn number(&self, feed: &Feed) -> Result<u64, StoreError>;
 
-    /// What is listed at `number`, which must not be above the current one; for number 0 nothing.
+    /// What is listed at `number`; for number 0 nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the number is above the current one, or so far below that something that was listed there has died since.
     async fn listing(&self, feed: &Feed, number: u64) -> Result<Listing, StoreError>;
 }

@@ -10,6 +10,7 @@ mod error;
 mod authorities;
 mod bundles;
 mod keys;
+mod life;
 mod member_digest;
 
 mod code_style;
@@ -42,6 +43,7 @@ pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, Registere
 pub use keys::{
     AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RELEASE_GRAIN, REPLAY_GUARD, RawKey, release_at,
 };
+pub use life::{KEPT_FOR, LISTED_FOR, Life, Purged};
 pub use member_digest::MemberDigest;
 pub use open::{migrate_code_store, migrate_key_store, open_code_store, open_key_store};
 pub use postgres::{PostgresCodeStore, PostgresKeyStore};
@@ -49,9 +51,9 @@ pub use self_reports::{NewSelfReport, SelfReportOutcome, SelfReports};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 
 /// The key database, as server and exporter use it.
-pub trait KeyStore: Authorities + Keys + Bundles {}
+pub trait KeyStore: Authorities + Keys + Bundles + Life {}
 
-impl<S: Authorities + Keys + Bundles> KeyStore for S {}
+impl<S: Authorities + Keys + Bundles + Life> KeyStore for S {}
 
 /// The verification database.
 pub trait CodeStore: Codes + Issuers + SelfReports + Deliveries {}

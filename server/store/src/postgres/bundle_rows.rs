@@ -1,7 +1,7 @@
 //! The rows of bundles and of their signatures.
 
-use proto::Feed;
 use proto::bundle::SigningKeyId;
+use proto::{Feed, Timestamp};
 use tokio_postgres::Row;
 
 use super::column::{array, at, integer, malformed, maybe_array, maybe_number, number, time, value};
@@ -92,6 +92,23 @@ pub(super) async fn listed(
         "listed_number <= $2 AND (delisted_number IS NULL OR delisted_number > $2) ORDER BY sequence"
     );
     let rows = tx.rows(SQL, &[&id, &integer(number)]).await?;
+    rows.iter().map(|row| read(feed, row)).collect()
+}
+
+/// The bundles that a bucket has not listed since `time`, oldest first, unless their objects are gone from it.
+pub(super) async fn deletable(
+    tx: &Transaction<'_>,
+    (feed, id): (&Feed, i32),
+    bucket: &str,
+    time: Timestamp,
+) -> Result<Vec<BundleRow>, StoreError> {
+    const SQL: &str = select!(
+        "deletable",
+        "sequence IN (SELECT sequence FROM bundle_bucket
+                      WHERE feed = $1 AND bucket = $2 AND delisted_at <= $3 AND deleted_at IS NULL)
+         ORDER BY sequence"
+    );
+    let rows = tx.rows(SQL, &[&id, &bucket, &time.unix()]).await?;
     rows.iter().map(|row| read(feed, row)).collect()
 }
 

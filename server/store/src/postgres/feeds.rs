@@ -20,6 +20,8 @@ pub(super) struct FeedRow {
     pub(super) next_sequence: u64,
     /// The start of its next bundle.
     pub(super) last_end: Timestamp,
+    /// The lowest number that can still be listed.
+    pub(super) oldest_number: u64,
     /// The database's time, moved by the clock's offset.
     pub(super) now: Timestamp,
 }
@@ -29,12 +31,14 @@ pub(super) struct FeedRow {
 pub(super) enum Reason {
     Seal,
     Announce,
+    Delist,
 }
 
 /// The row of `feed`, or [`StoreError::NotFound`].
 pub(super) async fn find(tx: &Transaction<'_>, feed: &Feed, clock: &Clock) -> Result<FeedRow, StoreError> {
     const SQL: &str = "-- feeds::find
-        SELECT id, number, next_sequence, last_end, floor(extract(epoch FROM clock_timestamp()))::bigint + $2
+        SELECT id, number, next_sequence, last_end, oldest_number,
+               floor(extract(epoch FROM clock_timestamp()))::bigint + $2
         FROM feed WHERE path = $1";
     let row = tx.maybe_row(SQL, &[&feed.to_string(), &clock.offset()]).await?;
     let row = row.ok_or(StoreError::NotFound("feed"))?;
@@ -44,7 +48,8 @@ pub(super) async fn find(tx: &Transaction<'_>, feed: &Feed, clock: &Clock) -> Re
             number: number(&row, 1)?,
             next_sequence: number(&row, 2)?,
             last_end: time(&row, 3)?,
-            now: time(&row, 4)?,
+            oldest_number: number(&row, 4)?,
+            now: time(&row, 5)?,
         })
     };
     read().map_err(at(format_args!("feed {feed}")))
@@ -93,6 +98,7 @@ pub(super) async fn take_number(tx: &Transaction<'_>, feed: &FeedRow, reason: Re
     let reason = match reason {
         Reason::Seal => "seal",
         Reason::Announce => "announce",
+        Reason::Delist => "delist",
     };
     tx.execute(NUMBER, &[&feed.id, &integer(number), &feed.now.unix(), &reason]).await?;
     tx.execute(FEED, &[&feed.id, &integer(number)]).await?;

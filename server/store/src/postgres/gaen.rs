@@ -61,6 +61,21 @@ pub(super) const TABLES: Tables = Tables {
         FROM gaen_publication
         WHERE feed = $1 AND sequence = $2 AND (revised, class, key) > ($3, $4, $5)
         ORDER BY revised, class, key LIMIT $6",
+    last_dying: "-- gaen_publication::last_dying
+        SELECT revised, class, key FROM gaen_publication WHERE feed = $1 AND sequence = $2
+        ORDER BY revised, class, key LIMIT 1 OFFSET $3",
+    // Arrays and subqueries rather than joins: each is looked up in an index, whatever the planner believes about the tables.
+    forget: "-- gaen_key::forget
+        DELETE FROM gaen_key WHERE key = ANY (ARRAY(
+            SELECT key FROM gaen_publication AS dying
+            WHERE feed = $1 AND sequence = $2 AND (revised, class, key) <= ($3, $4, $5)
+            AND (SELECT true FROM gaen_publication AS other
+                 WHERE other.key = dying.key AND (other.feed, other.sequence) <> ($1, $2) LIMIT 1) IS NULL
+            AND (SELECT true FROM gaen_waiting AS waiting
+                 WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.key = dying.key LIMIT 1) IS NULL))",
+    unpublish: "-- gaen_publication::unpublish
+        DELETE FROM gaen_publication
+        WHERE feed = $1 AND sequence = $2 AND (revised, class, key) <= ($3, $4, $5)",
     read,
 };
 

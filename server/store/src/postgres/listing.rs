@@ -20,7 +20,11 @@ pub(super) async fn listing(
 ) -> Result<Listing, StoreError> {
     const SQL: &str = "-- feed_number::find
         SELECT taken_at FROM feed_number WHERE feed = $1 AND number = $2";
-    let id = feeds::find(tx, feed, clock).await?.id;
+    let row = feeds::find(tx, feed, clock).await?;
+    if number < row.oldest_number {
+        return Err(StoreError::NotFound("number"));
+    }
+    let id = row.id;
     let taken = tx.maybe_row(SQL, &[&id, &integer(number)]).await?.ok_or(StoreError::NotFound("number"))?;
     let keys = announced(tx, id, number).await.map_err(at(format_args!("announced_key of {feed}")))?;
     let bundles = bundle_rows::listed(tx, (feed, id), number).await?;

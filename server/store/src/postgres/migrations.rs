@@ -25,7 +25,10 @@ pub(super) struct Database {
 pub(super) const KEYS: Database = Database {
     command: "server migrate",
     history: "refinery_keys_history",
-    embedded: &[("V1__keys", include_str!("../../migrations/postgres/keys/V1__keys.sql"))],
+    embedded: &[
+        ("V1__keys", include_str!("../../migrations/postgres/keys/V1__keys.sql")),
+        ("V2__life", include_str!("../../migrations/postgres/keys/V2__life.sql")),
+    ],
 };
 
 /// The verification database.

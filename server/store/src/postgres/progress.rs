@@ -1,4 +1,4 @@
-//! What became of a bundle after its seal: derived, put, listed.
+//! What became of a bundle after its seal: derived, put, listed, de-listed.
 
 use proto::Feed;
 
@@ -78,13 +78,17 @@ pub(super) async fn record_put(tx: &Transaction<'_>, given: &Given<'_>) -> Resul
     const SQL: &str = "-- bundle_bucket::record_put
         INSERT INTO bundle_bucket (feed, sequence, bucket, put_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT DO NOTHING";
+    const STANDS: &str = "-- bundle_bucket::stands
+        SELECT FROM bundle_bucket WHERE feed = $1 AND sequence = $2 AND bucket = $3 AND deleted_at IS NULL";
     let Given { feed, number: sequence, bucket, clock } = *given;
-    let row = feeds::find(tx, feed, clock).await?;
+    // Under the feed's lock no bundle dies.
+    let row = feeds::lock(tx, feed, clock).await?;
     if !bundle_rows::exists(tx, row.id, sequence).await? {
         return Err(StoreError::NotFound("bundle"));
     }
     tx.execute(SQL, &[&row.id, &integer(sequence), &bucket, &row.now.unix()]).await?;
-    Ok(())
+    let stands = tx.maybe_row(STANDS, &[&row.id, &integer(sequence), &bucket]).await?;
+    stands.map(drop).ok_or(StoreError::NotFound("bundle"))
 }
 
 /// The live bundles that stand in a bucket; their sequences, ascending.
@@ -104,16 +108,18 @@ pub(super) async fn record_listed(tx: &Transaction<'_>, given: &Given<'_>) -> Re
         SELECT feed, sequence, $3, $4, $4 FROM bundle
         WHERE feed = $1 AND listed_number <= $2 AND (delisted_number IS NULL OR delisted_number > $2)
         ORDER BY sequence
-        ON CONFLICT (feed, sequence, bucket) DO UPDATE
-        SET listed_at = coalesce(bundle_bucket.listed_at, excluded.listed_at)";
+        ON CONFLICT (feed, sequence, bucket) DO UPDATE SET listed_at = excluded.listed_at
+        WHERE bundle_bucket.listed_at IS NULL";
     const DELISTED: &str = "-- bundle_bucket::record_listed (no more)
-        UPDATE bundle_bucket SET delisted_at = $4
-        WHERE feed = $1 AND bucket = $3 AND listed_at IS NOT NULL AND delisted_at IS NULL
-        AND sequence IN (SELECT sequence FROM bundle WHERE feed = $1 AND delisted_number <= $2)";
+        INSERT INTO bundle_bucket (feed, sequence, bucket, put_at, delisted_at)
+        SELECT feed, sequence, $3, $4, $4 FROM bundle WHERE feed = $1 AND delisted_number <= $2 ORDER BY sequence
+        ON CONFLICT (feed, sequence, bucket) DO UPDATE SET delisted_at = excluded.delisted_at
+        WHERE bundle_bucket.delisted_at IS NULL";
     const PUBLISHED: &str = "-- bundle::record_listed
-        UPDATE bundle SET state = 'published' WHERE feed = $1 AND listed_number <= $2 AND state = 'sealed'";
+        UPDATE bundle SET state = 'published' WHERE feed = $1 AND listed_number <= $2 AND state = 'sealed'
+        AND (delisted_number IS NULL OR delisted_number > $2)";
     let Given { feed, number, bucket, clock } = *given;
-    let row = feeds::find(tx, feed, clock).await?;
+    let row = feeds::lock(tx, feed, clock).await?;
     if number > row.number {
         return Err(StoreError::NotFound("number"));
     }

@@ -56,6 +56,21 @@ pub(super) const TABLES: Tables = Tables {
         FROM tcn_publication
         WHERE feed = $1 AND sequence = $2 AND (revised, class, rvk) > ($3, $4, $5)
         ORDER BY revised, class, rvk LIMIT $6",
+    last_dying: "-- tcn_publication::last_dying
+        SELECT revised, class, rvk FROM tcn_publication WHERE feed = $1 AND sequence = $2
+        ORDER BY revised, class, rvk LIMIT 1 OFFSET $3",
+    // Arrays and subqueries rather than joins: each is looked up in an index, whatever the planner believes about the tables.
+    forget: "-- tcn_report::forget
+        DELETE FROM tcn_report WHERE rvk = ANY (ARRAY(
+            SELECT rvk FROM tcn_publication AS dying
+            WHERE feed = $1 AND sequence = $2 AND (revised, class, rvk) <= ($3, $4, $5)
+            AND (SELECT true FROM tcn_publication AS other
+                 WHERE other.rvk = dying.rvk AND (other.feed, other.sequence) <> ($1, $2) LIMIT 1) IS NULL
+            AND (SELECT true FROM tcn_waiting AS waiting
+                 WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.rvk = dying.rvk LIMIT 1) IS NULL))",
+    unpublish: "-- tcn_publication::unpublish
+        DELETE FROM tcn_publication
+        WHERE feed = $1 AND sequence = $2 AND (revised, class, rvk) <= ($3, $4, $5)",
     read,
 };
 

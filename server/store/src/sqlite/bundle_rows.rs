@@ -79,8 +79,33 @@ pub(super) fn listed(
         "listed",
         "listed_number <= ?2 AND (delisted_number IS NULL OR delisted_number > ?2) ORDER BY sequence"
     );
-    let mut statement = tx.prepare_cached(SQL)?;
-    let mut rows = statement.query([id, integer(number)])?;
+    list(tx, (feed, id), SQL, &[&id, &integer(number)])
+}
+
+/// The bundles that a bucket has not listed since `time`, oldest first, unless their objects are gone from it.
+pub(super) fn deletable(
+    tx: &Transaction<'_>,
+    (feed, id): (&Feed, i64),
+    bucket: &str,
+    time: Timestamp,
+) -> Result<Vec<BundleRow>, StoreError> {
+    const SQL: &str = select!(
+        "deletable",
+        "sequence IN (SELECT sequence FROM bundle_bucket
+                      WHERE feed = ?1 AND bucket = ?2 AND delisted_at <= ?3 AND deleted_at IS NULL)
+         ORDER BY sequence"
+    );
+    list(tx, (feed, id), SQL, &[&id, &bucket, &time.unix()])
+}
+
+fn list(
+    tx: &Transaction<'_>,
+    (feed, id): (&Feed, i64),
+    sql: &str,
+    params: &[&dyn ToSql],
+) -> Result<Vec<BundleRow>, StoreError> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
     let mut bundles = Vec::new();
     while let Some(row) = rows.next()? {
         bundles.push(read(tx, (feed, id), row)?);

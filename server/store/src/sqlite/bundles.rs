@@ -24,13 +24,8 @@ impl Bundles for SqliteKeyStore {
     async fn seal(&self, feed: &Feed, policy: &SealPolicy) -> Result<SealOutcome, StoreError> {
         let (feed, policy, clock) = (feed.clone(), policy.clone(), self.clock.clone());
         let outcome = self.pool.write("bundles::seal", move |tx| seal::seal(tx, &feed, &policy, &clock)).await?;
-        // The log keeps the order in which keys came. What was sealed stands, whether or not it can be emptied now: the next seal tries again,
-        // also when it finds nothing to seal.
-        match self.pool.checkpoint().await {
-            Ok(true) => {}
-            Ok(false) => tracing::info!("The write-ahead log is being read and was not emptied"),
-            Err(error) => tracing::warn!(%error, "The write-ahead log could not be emptied"),
-        }
+        // The log keeps the order in which keys came. A seal empties it also when it finds nothing to seal.
+        self.empty_log().await;
         Ok(outcome)
     }
 

@@ -21,6 +21,8 @@ pub(super) struct FeedRow {
     pub(super) next_sequence: u64,
     /// The start of its next bundle.
     pub(super) last_end: Timestamp,
+    /// The lowest number that can still be listed.
+    pub(super) oldest_number: u64,
 }
 
 /// What a number is taken for.
@@ -28,12 +30,13 @@ pub(super) struct FeedRow {
 pub(super) enum Reason {
     Seal,
     Announce,
+    Delist,
 }
 
 /// The row of `feed`, or [`StoreError::NotFound`].
 pub(super) fn find(transaction: &Transaction<'_>, feed: &Feed) -> Result<FeedRow, StoreError> {
     const SQL: &str = "-- feeds::find
-        SELECT id, number, next_sequence, last_end FROM feed WHERE path = ?1";
+        SELECT id, number, next_sequence, last_end, oldest_number FROM feed WHERE path = ?1";
     let mut statement = transaction.prepare_cached(SQL)?;
     let row = statement.query_row([feed.to_string()], |row| Ok(read(row))).optional()?;
     row.ok_or(StoreError::NotFound("feed"))?.map_err(at(format_args!("feed {feed}")))
@@ -92,6 +95,7 @@ pub(super) fn take_number(
     let reason = match reason {
         Reason::Seal => "seal",
         Reason::Announce => "announce",
+        Reason::Delist => "delist",
     };
     transaction.prepare_cached(NUMBER)?.execute(params![feed.id, integer(number), now.unix(), reason])?;
     transaction.prepare_cached(FEED)?.execute([feed.id, integer(number)])?;
@@ -117,5 +121,6 @@ fn read(row: &Row<'_>) -> Result<FeedRow, StoreError> {
         number: number(row, 1)?,
         next_sequence: number(row, 2)?,
         last_end: time(row, 3)?,
+        oldest_number: number(row, 4)?,
     })
 }

@@ -71,6 +71,20 @@ pub(super) const TABLES: Tables = Tables {
         FROM gaen_publication
         WHERE feed = ?1 AND sequence = ?2 AND (revised, class, key) > (?3, ?4, ?5)
         ORDER BY revised, class, key LIMIT ?6",
+    last_dying: "-- gaen_publication::last_dying
+        SELECT revised, class, key FROM gaen_publication WHERE feed = ?1 AND sequence = ?2
+        ORDER BY revised, class, key LIMIT 1 OFFSET ?3",
+    forget: "-- gaen_key::forget
+        DELETE FROM gaen_key WHERE key IN (
+            SELECT key FROM gaen_publication AS dying
+            WHERE feed = ?1 AND sequence = ?2 AND (revised, class, key) <= (?3, ?4, ?5)
+            AND NOT EXISTS (SELECT 1 FROM gaen_publication AS other
+                            WHERE other.key = dying.key AND (other.feed <> ?1 OR other.sequence <> ?2))
+            AND NOT EXISTS (SELECT 1 FROM feed CROSS JOIN gaen_waiting AS waiting ON waiting.feed = feed.id
+                            WHERE waiting.key = dying.key))",
+    unpublish: "-- gaen_publication::unpublish
+        DELETE FROM gaen_publication
+        WHERE feed = ?1 AND sequence = ?2 AND (revised, class, key) <= (?3, ?4, ?5)",
     read,
 };
 

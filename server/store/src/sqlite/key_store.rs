@@ -24,4 +24,14 @@ impl SqliteKeyStore {
         let pool = Pool::open(path, |connection| migrations::run(connection, KEYS))?;
         Ok(Self { pool, clock })
     }
+
+    /// Empties the write-ahead log of what no longer stands in the tables. What was done before is done, whether or not this can be done now: the
+    /// next seal tries again.
+    pub(super) async fn empty_log(&self) {
+        match self.pool.checkpoint().await {
+            Ok(true) => {}
+            Ok(false) => tracing::info!("The write-ahead log is being read and was not emptied"),
+            Err(error) => tracing::warn!(%error, "The write-ahead log could not be emptied"),
+        }
+    }
 }

@@ -15,7 +15,11 @@ use crate::error::StoreError;
 pub(super) fn listing(tx: &Transaction<'_>, feed: &Feed, number: u64) -> Result<Listing, StoreError> {
     const SQL: &str = "-- feed_number::find
         SELECT taken_at FROM feed_number WHERE feed = ?1 AND number = ?2";
-    let id = feeds::find(tx, feed)?.id;
+    let row = feeds::find(tx, feed)?;
+    if number < row.oldest_number {
+        return Err(StoreError::NotFound("number"));
+    }
+    let id = row.id;
     let mut statement = tx.prepare_cached(SQL)?;
     let taken = statement.query_row([id, integer(number)], |row| Ok(time(row, 0))).optional()?;
     let time = taken.ok_or(StoreError::NotFound("number"))??;

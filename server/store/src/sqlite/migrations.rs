@@ -13,7 +13,10 @@ use crate::error::StoreError;
 pub(super) type Embedded = (&'static str, &'static str);
 
 /// The migrations of the key database.
-pub(super) const KEYS: &[Embedded] = &[("V1__keys", include_str!("../../migrations/sqlite/keys/V1__keys.sql"))];
+pub(super) const KEYS: &[Embedded] = &[
+    ("V1__keys", include_str!("../../migrations/sqlite/keys/V1__keys.sql")),
+    ("V2__life", include_str!("../../migrations/sqlite/keys/V2__life.sql")),
+];
 
 /// The migrations of the verification database.
 pub(super) const VERIFICATION: &[Embedded] = &[

@@ -17,9 +17,11 @@ mod tcn;
 
 mod bundle_rows;
 mod bundles;
+mod life;
 mod listing;
 mod members;
 mod progress;
+mod purge;
 mod seal;
 mod waiting;
 

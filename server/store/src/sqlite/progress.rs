@@ -1,4 +1,4 @@
-//! What became of a bundle after its seal: derived, put, listed.
+//! What became of a bundle after its seal: derived, put, listed, de-listed.
 
 use proto::{Feed, Timestamp};
 use rusqlite::{Transaction, params};
@@ -62,12 +62,15 @@ pub(super) fn record_put(
     const SQL: &str = "-- bundle_bucket::record_put
         INSERT INTO bundle_bucket (feed, sequence, bucket, put_at) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT DO NOTHING";
+    const STANDS: &str = "-- bundle_bucket::stands
+        SELECT 1 FROM bundle_bucket WHERE feed = ?1 AND sequence = ?2 AND bucket = ?3 AND deleted_at IS NULL";
     let feed = feeds::find(tx, feed)?.id;
     if !bundle_rows::exists(tx, feed, sequence)? {
         return Err(StoreError::NotFound("bundle"));
     }
     tx.prepare_cached(SQL)?.execute(params![feed, integer(sequence), bucket, now.unix()])?;
-    Ok(())
+    let stands = tx.prepare_cached(STANDS)?.exists(params![feed, integer(sequence), bucket])?;
+    if stands { Ok(()) } else { Err(StoreError::NotFound("bundle")) }
 }
 
 /// The live bundles that stand in a bucket; their sequences, ascending.
@@ -97,13 +100,14 @@ pub(super) fn record_listed(
         INSERT INTO bundle_bucket (feed, sequence, bucket, put_at, listed_at)
         SELECT feed, sequence, ?3, ?4, ?4 FROM bundle
         WHERE feed = ?1 AND listed_number <= ?2 AND (delisted_number IS NULL OR delisted_number > ?2)
-        ON CONFLICT (feed, sequence, bucket) DO UPDATE SET listed_at = coalesce(listed_at, excluded.listed_at)";
+        ON CONFLICT (feed, sequence, bucket) DO UPDATE SET listed_at = excluded.listed_at WHERE listed_at IS NULL";
     const DELISTED: &str = "-- bundle_bucket::record_listed (no more)
-        UPDATE bundle_bucket SET delisted_at = ?4
-        WHERE feed = ?1 AND bucket = ?3 AND listed_at IS NOT NULL AND delisted_at IS NULL
-        AND sequence IN (SELECT sequence FROM bundle WHERE feed = ?1 AND delisted_number <= ?2)";
+        INSERT INTO bundle_bucket (feed, sequence, bucket, put_at, delisted_at)
+        SELECT feed, sequence, ?3, ?4, ?4 FROM bundle WHERE feed = ?1 AND delisted_number <= ?2
+        ON CONFLICT (feed, sequence, bucket) DO UPDATE SET delisted_at = excluded.delisted_at WHERE delisted_at IS NULL";
     const PUBLISHED: &str = "-- bundle::record_listed
-        UPDATE bundle SET state = 'published' WHERE feed = ?1 AND listed_number <= ?2 AND state = 'sealed'";
+        UPDATE bundle SET state = 'published' WHERE feed = ?1 AND listed_number <= ?2 AND state = 'sealed'
+        AND (delisted_number IS NULL OR delisted_number > ?2)";
     let row = feeds::find(tx, feed)?;
     if number > row.number {
         return Err(StoreError::NotFound("number"));

@@ -29,6 +29,13 @@ pub(super) struct Tables {
     pub(super) waiting: Rewrite,
     /// A page of a bundle: feed, sequence; after revised, class and identity; how many.
     pub(super) members: &'static str,
+    /// Of a bundle (feed, sequence), a dying publication: the one that so many (third parameter) come before, if there are that many. Its place in
+    /// bundle order: revised, class, identity.
+    pub(super) last_dying: &'static str,
+    /// Deletes the keys or reports of a bundle's publications up to such a place, unless another bundle or something that waits needs them.
+    pub(super) forget: &'static str,
+    /// Deletes these publications: the same five parameters.
+    pub(super) unpublish: &'static str,
     /// Reads a member.
     pub(super) read: fn(&Row<'_>) -> Result<Stored, StoreError>,
 }

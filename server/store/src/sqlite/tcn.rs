@@ -65,6 +65,20 @@ pub(super) const TABLES: Tables = Tables {
         FROM tcn_publication
         WHERE feed = ?1 AND sequence = ?2 AND (revised, class, rvk) > (?3, ?4, ?5)
         ORDER BY revised, class, rvk LIMIT ?6",
+    last_dying: "-- tcn_publication::last_dying
+        SELECT revised, class, rvk FROM tcn_publication WHERE feed = ?1 AND sequence = ?2
+        ORDER BY revised, class, rvk LIMIT 1 OFFSET ?3",
+    forget: "-- tcn_report::forget
+        DELETE FROM tcn_report WHERE rvk IN (
+            SELECT rvk FROM tcn_publication AS dying
+            WHERE feed = ?1 AND sequence = ?2 AND (revised, class, rvk) <= (?3, ?4, ?5)
+            AND NOT EXISTS (SELECT 1 FROM tcn_publication AS other
+                            WHERE other.rvk = dying.rvk AND (other.feed <> ?1 OR other.sequence <> ?2))
+            AND NOT EXISTS (SELECT 1 FROM feed CROSS JOIN tcn_waiting AS waiting ON waiting.feed = feed.id
+                            WHERE waiting.rvk = dying.rvk))",
+    unpublish: "-- tcn_publication::unpublish
+        DELETE FROM tcn_publication
+        WHERE feed = ?1 AND sequence = ?2 AND (revised, class, rvk) <= (?3, ?4, ?5)",
     read,
 };
 

@@ -1,9 +1,11 @@
 //! The engines under test.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use cluster::Database;
+use futures_util::TryStreamExt;
 use store::{Clock, DatabaseUrl, KeyStore, PostgresKeyStore, PostgresUrl, SqliteKeyStore, StoreError};
 
 /// A fresh database, which several programs may open at once. They share a clock, so that a test can move it.
@@ -19,6 +21,12 @@ pub(crate) trait Engine: Send + Sync {
     /// The clock of all programs.
     fn clock(&self) -> &Clock;
 
+    /// How many rows each table has, by the catalogue; but for the tables that remember migrations and those that have no columns.
+    async fn rows(&self) -> BTreeMap<String, i64>;
+
+    /// Every byte that somebody finds who has the database: its files, or all that its server gives away.
+    async fn everything(&self) -> Vec<u8>;
+
     /// Opens the database.
     async fn open(&self) -> Arc<dyn KeyStore> {
         self.try_open().await.expect("the database opens")
@@ -32,7 +40,7 @@ fn temporary() -> tempfile::TempDir {
 
 /// SQLite in a temporary directory.
 pub(crate) struct Sqlite {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     path: PathBuf,
     clock: Clock,
 }
@@ -41,7 +49,7 @@ impl Engine for Sqlite {
     async fn fresh() -> Self {
         let directory = temporary();
         let path = directory.path().join("keys.db");
-        Self { _directory: directory, path, clock: Clock::system() }
+        Self { directory, path, clock: Clock::system() }
     }
 
     async fn try_open(&self) -> Result<Arc<dyn KeyStore>, StoreError> {
@@ -50,6 +58,22 @@ impl Engine for Sqlite {
 
     fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    async fn rows(&self) -> BTreeMap<String, i64> {
+        let database = rusqlite::Connection::open(&self.path).expect("opened");
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'refinery%'";
+        let mut tables = database.prepare(tables).expect("SQL");
+        let tables = tables.query_map([], |row| row.get::<_, String>(0)).expect("listed");
+        let count = |table: &str| database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
+        tables
+            .map(|table| table.map(|table| (table.clone(), count(&table).expect("counted"))).expect("listed"))
+            .collect()
+    }
+
+    async fn everything(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.directory.path()).expect("the directory is read");
+        files.flat_map(|file| std::fs::read(file.expect("a file").path()).expect("the file is read")).collect()
     }
 }
 
@@ -73,6 +97,36 @@ impl Engine for Postgres {
     fn clock(&self) -> &Clock {
         &self.clock
     }
+
+    async fn rows(&self) -> BTreeMap<String, i64> {
+        let client = self.database.connect().await.expect("connected");
+        let mut rows = BTreeMap::new();
+        for table in tables(&client).await {
+            let count = format!("SELECT count(*) FROM {table}");
+            rows.insert(table, client.query_one(&count, &[]).await.expect("counted").get(0));
+        }
+        rows
+    }
+
+    async fn everything(&self) -> Vec<u8> {
+        let client = self.database.connect().await.expect("connected");
+        let mut everything = Vec::new();
+        for table in tables(&client).await {
+            let copy = format!("COPY {table} TO STDOUT (FORMAT binary)");
+            let mut rows = std::pin::pin!(client.copy_out(&copy).await.expect("copied"));
+            while let Some(bytes) = rows.try_next().await.expect("copied") {
+                everything.extend_from_slice(&bytes);
+            }
+        }
+        everything
+    }
+}
+
+/// The tables but for those that remember migrations, and the one that is only there to be locked.
+async fn tables(client: &tokio_postgres::Client) -> Vec<String> {
+    let tables = "SELECT tablename::text FROM pg_tables
+        WHERE schemaname = current_schema() AND tablename NOT LIKE 'refinery%' AND tablename <> 'seal_lock'";
+    client.query(tables, &[]).await.expect("listed").iter().map(|row| row.get(0)).collect()
 }
 
 fn parse(url: &str) -> PostgresUrl {

@@ -7,6 +7,7 @@ mod accepting;
 mod authorities;
 mod clients;
 mod concurrency;
+mod life;
 mod listings;
 mod members;
 mod progress;
@@ -85,6 +86,18 @@ macro_rules! every_promise {
                 announcing_the_same_keys_again_takes_no_number,
                 keys_are_announced_from_one_number_to_another,
                 the_time_of_a_listing_never_runs_backwards,
+            }
+            life {
+                a_bundle_is_listed_for_14_days_after_its_end,
+                an_object_goes_a_day_after_its_bucket_ceased_to_list_it,
+                rows_wait_for_every_bucket_that_is_named_and_for_no_other,
+                what_is_gone_from_a_bucket_is_not_put_there_again,
+                after_everything_has_died_only_feeds_and_authorities_remain,
+                nothing_is_kept_longer_than_its_time_and_what_waits_for_ever,
+                a_key_of_two_regions_lives_as_long_as_its_last_publication,
+                a_purge_removes_no_more_at_a_time_than_it_may,
+                programs_that_purge_at_once_leave_nothing_behind,
+                what_was_listed_before_a_death_can_no_longer_be_told,
             }
         }
     };

@@ -50,6 +50,12 @@ impl World {
         accept(&self.store, numbers, &[gaen()]).await.expect("accepted");
     }
 
+    /// Makes every bundle older by some days.
+    pub(crate) async fn age(&self, days: u32) {
+        let age = format!("UPDATE bundle SET start_at = start_at - {days} * 86400, end_at = end_at - {days} * 86400");
+        self.sql().await.batch_execute(&age).await.expect("changed");
+    }
+
     pub(crate) async fn seal(&self) -> SealOutcome {
         self.store.seal(&gaen(), &policy()).await.expect("sealed")
     }
