@@ -29,6 +29,17 @@ pub enum SelfReportOutcome {
     Collision,
 }
 
+/// What a self-report would find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SelfReportStanding {
+    /// Nothing: a code would be issued.
+    Free,
+    /// The code of the same request, under this uuid.
+    Repeated([u8; 16]),
+    /// The code of another request.
+    Busy,
+}
+
 /// The one live self-report of a telephone.
 #[async_trait]
 pub trait SelfReports: Send + Sync {
@@ -39,6 +50,14 @@ pub trait SelfReports: Send + Sync {
     /// remembers it: [`Codes::claim`](crate::Codes::claim) and [`Codes::expire`](crate::Codes::expire) delete its digest with what they
     /// do, [`Codes::purge`](crate::Codes::purge) what is left over.
     async fn self_report(&self, report: &NewSelfReport, now: Timestamp) -> Result<SelfReportOutcome, StoreError>;
+
+    /// What [`self_report`](Self::self_report) of this telephone with this request would find now. It may find something else a moment later.
+    async fn self_report_standing(
+        &self,
+        phone: &[Peppered],
+        request: &[Peppered],
+        now: Timestamp,
+    ) -> Result<SelfReportStanding, StoreError>;
 }
 
 impl NewSelfReport {

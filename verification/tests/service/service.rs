@@ -41,7 +41,7 @@ impl Service {
         Settings::create_secret(&settings.secret_file).expect("a secret");
         let state = open(&settings);
         let (admin, device) = System::new().block_on(async {
-            let spec = AuthoritySpec { id: "no".to_owned(), ..AuthoritySpec::default() };
+            let spec = AuthoritySpec { id: "no".to_owned(), user_reports: true, ..AuthoritySpec::default() };
             admin::create_authority(&state, spec).await.expect("created");
             admin::create_signing_key(&state, "no").await.expect("a key");
             let key = async |kind| admin::create_api_key(&state, "no", kind).await.expect("a key").as_str().to_owned();

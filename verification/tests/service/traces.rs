@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::http::post_chunks;
 use crate::service::Service;
 
 /// Everything that is logged in this process.
@@ -61,6 +62,61 @@ fn play(service: &Service, people: u8) -> Vec<Vec<u8>> {
     secrets
 }
 
+/// Sends requests to every route that are refused, each with something in it that can be found, and returns what nobody should find.
+fn be_refused(service: &Service) -> Vec<Vec<u8>> {
+    let word = |number: usize| format!("hearsay-{number:03}");
+    let (device, admin) = (service.device.clone(), service.admin.clone());
+    let report = json!({ "phone": "+4791234567", "nonce": STANDARD.encode([1; 256]) });
+    let none = json!({});
+    let routes = [
+        ("/api/user-report", &device, &report, vec!["symptomDate", "testDate", "phone", "nonce"]),
+        ("/api/verify", &device, &none, vec!["code", "accept", "nonce"]),
+        ("/api/certificate", &device, &none, vec!["token", "ekeyhmac"]),
+        ("/api/issue", &admin, &none, vec!["testType"]),
+        (
+            "/api/issue",
+            &admin,
+            &json!({ "testType": "likely" }),
+            vec!["symptomDate", "testDate", "tzOffset", "phone", "uuid"],
+        ),
+        ("/api/batch-issue", &admin, &none, vec!["codes"]),
+        ("/api/checkcodestatus", &admin, &none, vec!["uuid"]),
+        ("/api/expirecode", &admin, &none, vec!["uuid"]),
+    ];
+    let with = |rest: &Value, field: &str, value: Value| {
+        let mut body = rest.clone();
+        body[field] = value;
+        body
+    };
+    let mut words = Vec::new();
+    for (path, key, rest, fields) in routes {
+        let mut send = |key: &str, body: &dyn Fn(&str) -> Value| {
+            let word = word(words.len());
+            let answer = service.post(path, key, &body(&word));
+            assert!((400..500).contains(&answer.status), "{path} {word}: {}", answer.status);
+            assert!(!String::from_utf8_lossy(&answer.body).contains("hearsay"), "{path} {word}");
+            words.push(word.into_bytes());
+        };
+        for field in fields {
+            // As text, in a list, and as the name of something inside.
+            send(key, &|word| with(rest, field, json!(word)));
+            send(key, &|word| with(rest, field, json!([word])));
+            send(key, &|word| with(rest, field, json!({ word: 1 })));
+        }
+        send(key, &|word| with(rest, word, json!(1)));
+        send(key, &|word| json!({ "padding": [word] }));
+        send(key, &|word| json!([word]));
+        send(key, &|word| json!(word));
+        send(key, &|word| json!({ "padding": word.repeat(6_000) }));
+        send("", &|word| json!({ "phone": word }));
+        send("hearsay-key", &|word| json!({ "uuid": word }));
+        let answer = post_chunks(service.address, path, key, &[b"{\"padding\": \"hearsay-raw", b"\xff"]);
+        assert_eq!(answer.status, 400);
+    }
+    words.extend([b"hearsay-raw".to_vec(), b"hearsay-key".to_vec()]);
+    words
+}
+
 /// The database's files. One that goes while they are read has been moved into another, as at the end of a service: then all are read anew.
 fn disk(dir: &Path) -> Vec<u8> {
     let database = |name: &str| name.starts_with("codes.db");
@@ -101,7 +157,7 @@ impl Haystack {
 }
 
 #[test]
-fn neither_disk_nor_log_holds_a_code_a_token_a_commitment_or_a_certificate() {
+fn neither_disk_nor_log_holds_what_is_nobody_elses_business() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(move || writer.clone());
@@ -112,8 +168,9 @@ fn neither_disk_nor_log_holds_a_code_a_token_a_commitment_or_a_certificate() {
     let uuid = [0xa7; 16];
     let order = json!({ "testType": "likely", "uuid": "a7".repeat(16) });
     assert_eq!(service.post("/api/issue", &service.admin, &order).status, 200);
-    let secrets = play(&service, 40);
+    let mut secrets = play(&service, 40);
     assert!(secrets.len() > 500);
+    secrets.extend(be_refused(&service));
 
     // Once while the service runs, with its write-ahead log, and once when it has put everything into its place.
     for _ in 0..2 {

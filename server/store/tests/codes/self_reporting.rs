@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use store::{ClaimOutcome, CodeForm, CodeId, CodeStore, ExpireOutcome, NewSelfReport, SelfReportOutcome, StandingCode};
+use store::{
+    ClaimOutcome, CodeForm, CodeId, CodeStore, ExpireOutcome, NewSelfReport, SelfReportOutcome, SelfReportStanding,
+    StandingCode,
+};
 
 use crate::engine::Engine;
 use crate::samples::{CODE_LIFE, NOW, TERMS, authorities, bound, code, digest, form, under};
@@ -27,6 +30,11 @@ async fn take(store: &dyn CodeStore, report: &NewSelfReport, later: i64) -> Self
     store.self_report(report, NOW.plus(later)).await.expect("answered")
 }
 
+async fn look(store: &dyn CodeStore, report: &NewSelfReport, later: i64) -> SelfReportStanding {
+    let found = store.self_report_standing(&report.phone, &report.code.request, NOW.plus(later)).await;
+    found.expect("answered")
+}
+
 async fn is_issued(store: &dyn CodeStore, report: &NewSelfReport, later: i64) -> bool {
     matches!(take(store, report, later).await, SelfReportOutcome::Issued)
 }
@@ -47,7 +55,9 @@ pub(crate) async fn a_telephone_has_one_live_code(engine: &impl Engine) {
     assert!(is_issued(&*store, &report(50, 1), 0).await);
     for later in [0, CODE_LIFE, LONG_LIFE - 1] {
         assert!(is_busy(&*store, &report(50, 2), later).await, "after {later} s");
+        assert_eq!(look(&*store, &report(50, 2), later).await, SelfReportStanding::Busy);
     }
+    assert_eq!(look(&*store, &report(50, 2), LONG_LIFE).await, SelfReportStanding::Free);
     assert!(store.status("a", [2; 16]).await.expect("looked up").is_none(), "nothing is stored for it");
     assert!(is_issued(&*store, &report(51, 3), 0).await, "another telephone is not in its way");
     assert_eq!(store.claim(&bound(1, 7, NOW)).await.expect("claimed"), ClaimOutcome::Claimed(TERMS));
@@ -62,6 +72,7 @@ pub(crate) async fn the_same_self_report_finds_the_code_that_stands(engine: &imp
     again.phone.insert(0, under("second", 60));
     for (later, forms) in [(0, 2), (CODE_LIFE, 1), (LONG_LIFE - 1, 1)] {
         let found = standing(take(&*store, &again, later).await);
+        assert_eq!(look(&*store, &again, later).await, SelfReportStanding::Repeated([1; 16]));
         assert_eq!((found.id, found.uuid, found.forms.len()), (CodeId([1; 16]), [1; 16], forms), "after {later} s");
     }
     assert!(is_issued(&*store, &again, LONG_LIFE).await, "nothing stands any more");

@@ -19,7 +19,7 @@ pub(super) async fn run(pool: &Pool, code: &NewCode, now: Timestamp) -> Result<I
     // The same request is answered with the code that stands; anything else finds the uuid taken.
     Ok(match earlier(pool, code, now).await? {
         None => IssueOutcome::Collision,
-        Some(before) => before.standing_for(code).map_or(IssueOutcome::UuidTaken, IssueOutcome::Repeated),
+        Some(before) => before.standing_for(&code.request).map_or(IssueOutcome::UuidTaken, IssueOutcome::Repeated),
     })
 }
 
@@ -160,11 +160,11 @@ impl Earlier {
         }))
     }
 
-    /// The code that still stands, if the request that it answered is that of `code`.
-    pub(super) fn standing_for(self, code: &NewCode) -> Option<StandingCode> {
-        let Self { standing, request } = self;
-        let same = |one: &Peppered| one.pepper == standing.pepper && Some(one.digest) == request;
-        (code.request.iter().any(same) && !standing.forms.is_empty()).then_some(standing)
+    /// The code that still stands, if it answered this request.
+    pub(super) fn standing_for(self, request: &[Peppered]) -> Option<StandingCode> {
+        let Self { standing, request: answered } = self;
+        let same = |one: &Peppered| one.pepper == standing.pepper && Some(one.digest) == answered;
+        (request.iter().any(same) && !standing.forms.is_empty()).then_some(standing)
     }
 }
 

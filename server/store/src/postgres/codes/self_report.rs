@@ -5,9 +5,10 @@ use proto::Timestamp;
 
 use super::row::current;
 use super::{PostgresCodeStore, issue};
+use crate::codes::Peppered;
 use crate::error::StoreError;
 use crate::postgres::transaction::{Mode, Params, Transaction};
-use crate::self_reports::{NewSelfReport, SelfReportOutcome, SelfReports};
+use crate::self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, SelfReports};
 
 #[async_trait]
 impl SelfReports for PostgresCodeStore {
@@ -18,7 +19,28 @@ impl SelfReports for PostgresCodeStore {
         });
         run.await
     }
+
+    async fn self_report_standing(
+        &self,
+        phone: &[Peppered],
+        request: &[Peppered],
+        now: Timestamp,
+    ) -> Result<SelfReportStanding, StoreError> {
+        let rows = self.pool.query("self_reports::live", LIVE, &[&digests(phone), &now.unix()]).await?;
+        let Some(before) = issue::Earlier::read(&rows)? else { return Ok(SelfReportStanding::Free) };
+        let standing = before.standing_for(request);
+        Ok(standing.map_or(SelfReportStanding::Busy, |standing| SelfReportStanding::Repeated(standing.uuid)))
+    }
 }
+
+/// The code that a telephone waits for, in the columns that a repeated request is read from.
+const LIVE: &str = "-- self_reports::live
+        SELECT code.id, code.uuid, code.pepper, code.request_digest, code_digest.form, code_digest.expires_at,
+               code_digest.sealed
+        FROM self_report JOIN code ON code.id = self_report.code
+        LEFT JOIN code_digest
+            ON code_digest.code = code.id AND code_digest.sealed IS NOT NULL AND code_digest.expires_at > $2
+        WHERE self_report.phone_digest = ANY ($1::bytea[]) AND self_report.forget_at > $2 ORDER BY code_digest.form DESC";
 
 /// Looks whether the telephone is busy, and stores the code if it is not. The lock lets nobody else look in between.
 async fn take(
@@ -27,8 +49,9 @@ async fn take(
     now: Timestamp,
 ) -> Result<SelfReportOutcome, StoreError> {
     lock(transaction, report).await?;
-    if let Some(before) = live(transaction, report, now).await? {
-        let standing = before.standing_for(&report.code);
+    let live = transaction.rows(LIVE, &[&digests(&report.phone), &now.unix()]).await?;
+    if let Some(before) = issue::Earlier::read(&live)? {
+        let standing = before.standing_for(&report.code.request);
         return Ok(standing.map_or(SelfReportOutcome::Busy, SelfReportOutcome::Repeated));
     }
     if !issue::insert_in(transaction, &report.code).await? {
@@ -49,34 +72,18 @@ async fn lock(transaction: &Transaction<'_>, report: &NewSelfReport) -> Result<(
     transaction.rows(SQL, &[&keys]).await.map(drop)
 }
 
-/// The code that the telephone waits for, in the columns that a repeated request is read from.
-async fn live(
-    transaction: &Transaction<'_>,
-    report: &NewSelfReport,
-    now: Timestamp,
-) -> Result<Option<issue::Earlier>, StoreError> {
-    const SQL: &str = "-- self_reports::live
-        SELECT code.id, code.uuid, code.pepper, code.request_digest, code_digest.form, code_digest.expires_at,
-               code_digest.sealed
-        FROM self_report JOIN code ON code.id = self_report.code
-        LEFT JOIN code_digest
-            ON code_digest.code = code.id AND code_digest.sealed IS NOT NULL AND code_digest.expires_at > $2
-        WHERE self_report.phone_digest = ANY ($1::bytea[]) AND self_report.forget_at > $2 ORDER BY code_digest.form DESC";
-    issue::Earlier::read(&transaction.rows(SQL, &[&digests(report), &now.unix()]).await?)
-}
-
 /// Puts the telephone in the place of what the purge has not come to yet.
 async fn insert(transaction: &Transaction<'_>, report: &NewSelfReport) -> Result<(), StoreError> {
     const FORGET: &str = "-- self_reports::forget
         DELETE FROM self_report WHERE phone_digest = ANY ($1::bytea[])";
     const SQL: &str = "-- self_reports::insert
         INSERT INTO self_report (phone_digest, code, forget_at) VALUES ($1, $2, $3)";
-    transaction.execute(FORGET, &[&digests(report)]).await?;
+    transaction.execute(FORGET, &[&digests(&report.phone)]).await?;
     let phone = current(&report.phone)?;
     let values: Params<'_> = &[&phone.digest.as_slice(), &report.code.id.0.as_slice(), &report.forget_at().unix()];
     transaction.execute(SQL, values).await.map(drop)
 }
 
-fn digests(report: &NewSelfReport) -> Vec<&[u8]> {
-    report.phone.iter().map(|phone| phone.digest.as_slice()).collect()
+fn digests(phone: &[Peppered]) -> Vec<&[u8]> {
+    phone.iter().map(|one| one.digest.as_slice()).collect()
 }

@@ -11,7 +11,7 @@ use crate::error::StoreError;
 /// the uuid taken.
 pub(super) fn run(transaction: &Transaction<'_>, code: &NewCode, now: Timestamp) -> Result<IssueOutcome, StoreError> {
     if let Some(before) = earlier(transaction, code)? {
-        let standing = before.standing_for(transaction, code, now)?;
+        let standing = before.standing_for(transaction, &code.request, now)?;
         return Ok(standing.map_or(IssueOutcome::UuidTaken, IssueOutcome::Repeated));
     }
     Ok(if store(transaction, code)? { IssueOutcome::Issued } else { IssueOutcome::Collision })
@@ -54,15 +54,15 @@ impl Earlier {
         Ok(Self { id: CodeId(row.get(0)?), uuid: row.get(1)?, pepper: row.get(2)?, request: row.get(3)? })
     }
 
-    /// The code that still stands, if the request that it answered is that of `code`.
+    /// The code that still stands, if it answered this request.
     pub(super) fn standing_for(
         self,
         transaction: &Transaction<'_>,
-        code: &NewCode,
+        request: &[Peppered],
         now: Timestamp,
     ) -> Result<Option<StandingCode>, StoreError> {
         let same = |one: &Peppered| one.pepper == self.pepper && Some(one.digest) == self.request;
-        if !code.request.iter().any(same) {
+        if !request.iter().any(same) {
             return Ok(None);
         }
         let forms = standing_forms(transaction, self.id, now)?;

@@ -5,9 +5,9 @@ use proto::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{SqliteCodeStore, issue, row};
-use crate::codes::CodeId;
+use crate::codes::{CodeId, Peppered};
 use crate::error::StoreError;
-use crate::self_reports::{NewSelfReport, SelfReportOutcome, SelfReports};
+use crate::self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, SelfReports};
 
 #[async_trait]
 impl SelfReports for SqliteCodeStore {
@@ -15,12 +15,23 @@ impl SelfReports for SqliteCodeStore {
         let report = report.clone();
         self.pool.write("self_reports::take", move |transaction| run(transaction, &report, now)).await
     }
+
+    async fn self_report_standing(
+        &self,
+        phone: &[Peppered],
+        request: &[Peppered],
+        now: Timestamp,
+    ) -> Result<SelfReportStanding, StoreError> {
+        let (phone, request) = (phone.to_owned(), request.to_owned());
+        let look = move |transaction: &Transaction<'_>| standing(transaction, &phone, &request, now);
+        self.pool.read("self_reports::standing", look).await
+    }
 }
 
 /// Looks whether the telephone is busy, and stores the code if it is not. The transaction began IMMEDIATE, so nobody else does in between.
 fn run(transaction: &Transaction<'_>, report: &NewSelfReport, now: Timestamp) -> Result<SelfReportOutcome, StoreError> {
-    if let Some(before) = live(transaction, report, now)? {
-        let standing = before.standing_for(transaction, &report.code, now)?;
+    if let Some(before) = live(transaction, &report.phone, now)? {
+        let standing = before.standing_for(transaction, &report.code.request, now)?;
         return Ok(standing.map_or(SelfReportOutcome::Busy, SelfReportOutcome::Repeated));
     }
     if !issue::store(transaction, &report.code)? {
@@ -31,10 +42,21 @@ fn run(transaction: &Transaction<'_>, report: &NewSelfReport, now: Timestamp) ->
     Ok(SelfReportOutcome::Issued)
 }
 
+fn standing(
+    transaction: &Transaction<'_>,
+    phone: &[Peppered],
+    request: &[Peppered],
+    now: Timestamp,
+) -> Result<SelfReportStanding, StoreError> {
+    let Some(before) = live(transaction, phone, now)? else { return Ok(SelfReportStanding::Free) };
+    let standing = before.standing_for(transaction, request, now)?;
+    Ok(standing.map_or(SelfReportStanding::Busy, |standing| SelfReportStanding::Repeated(standing.uuid)))
+}
+
 /// The code that the telephone waits for.
 fn live(
     transaction: &Transaction<'_>,
-    report: &NewSelfReport,
+    phone: &[Peppered],
     now: Timestamp,
 ) -> Result<Option<issue::Earlier>, StoreError> {
     const SQL: &str = "-- self_reports::live
@@ -42,7 +64,7 @@ fn live(
         FROM self_report JOIN code ON code.id = self_report.code
         WHERE self_report.phone_digest = ?1 AND self_report.forget_at > ?2";
     let mut statement = transaction.prepare_cached(SQL)?;
-    for phone in &report.phone {
+    for phone in phone {
         let found = statement.query_row(params![phone.digest, now.unix()], issue::Earlier::read).optional()?;
         if found.is_some() {
             return Ok(found);
