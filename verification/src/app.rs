@@ -10,11 +10,11 @@ use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::{unknown_path, wrong_method};
 
+use crate::chores;
 use crate::handlers::{
     batch_issue, certificate, check_code_status, expire_code, health, issue, jwks, openapi, user_report, verify,
 };
 use crate::problem::Problem;
-use crate::purging;
 use crate::state::State;
 
 /// Serves on a listener that is already bound, so that the caller knows the port, and deletes what has expired. The server runs once it is
@@ -29,7 +29,7 @@ pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
         cfg.app_data(data.clone());
         routes(cfg);
     })?;
-    runtime.spawn(purging::keep_clean(state));
+    runtime.spawn(chores::run(state));
     Ok(server)
 }
 

@@ -3,13 +3,16 @@
 use proto::ReportType;
 use proto::api::base64;
 use proto::api::verification::VerifyRequest;
-use store::{Claim, ClaimOutcome, Issuer, Peppered, Terms};
+use rand::CryptoRng;
+use service::Caller;
+use store::{Claim, ClaimOutcome, Issuer, Terms};
 use zeroize::Zeroizing;
 
-use crate::code::{Code, Typed};
+use crate::budget::draw_stripe;
+use crate::code::Typed;
+use crate::guessing::{Search, look_up};
 use crate::policy::{MEMORY, TOKEN_LIFE, UNBOUND_REPEATS};
 use crate::problem::Problem;
-use crate::secrets::Secrets;
 use crate::state::State;
 use crate::token::Token;
 
@@ -36,11 +39,17 @@ impl Wish {
 }
 
 /// Claims the code. A repeat is answered with the same token, as the retry rules have it; the store decides who came first.
-pub(crate) async fn claim(state: &State, issuer: &Issuer, wish: &Wish) -> Result<(Terms, Token), Problem> {
+pub(crate) async fn claim(
+    state: &State,
+    issuer: &Issuer,
+    wish: &Wish,
+    caller: &Caller,
+    rng: &mut impl CryptoRng,
+) -> Result<(Terms, Token), Problem> {
     let (now, secrets) = (state.now(), state.secrets());
     let nonce = wish.nonce.as_ref().map(|nonce| nonce.as_slice());
-    let digests: Vec<_> = wish.code.codes().flat_map(|code| digests(&secrets, &issuer.id, code, nonce)).collect();
-    let found = state.store().find(&issuer.id, &digests).await?.ok_or(Problem::CODE_INVALID)?;
+    let search = Search { authority: &issuer.id, nonce, caller, secrets: &secrets, stripe: draw_stripe(rng), now };
+    let found = look_up(state, &search, &wish.code).await?;
     // The secret of the row, current or not, so that a phone that asks again after a rotation gets the same token.
     let secret = secrets.get(&found.digest.pepper).ok_or(Problem::INTERNAL)?;
     let token = Token::derive(secret, found.id, nonce);
@@ -59,14 +68,6 @@ pub(crate) async fn claim(state: &State, issuer: &Issuer, wish: &Wish) -> Result
         ClaimOutcome::Expired => Err(Problem::CODE_EXPIRED),
         ClaimOutcome::Unsupported => Err(Problem::NOT_ACCEPTED),
     }
-}
-
-/// By what a code is found. The code of a self-report is found by the nonce of its own phone alone: with another it is as unknown as any.
-fn digests(secrets: &Secrets, authority: &str, code: &Code, nonce: Option<&[u8]>) -> Vec<Peppered> {
-    let mut digests =
-        nonce.map(|nonce| secrets.bound_code_digests(authority, code.as_str(), nonce)).unwrap_or_default();
-    digests.extend(secrets.code_digests(authority, code.as_str()));
-    digests
 }
 
 /// Who accepts a type accepts the more certain ones too: confirmed, then likely, then negative. A user-report stands outside of this order.

@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand};
 use codes::{Issue, Look};
 use keys::KeysCommand;
 use secret::SecretCommand;
-use verification::{DatabaseSettings, Settings};
+use verification::{Budgets, DatabaseSettings, EdgeSettings, Settings};
 
 /// The verification service of Pratique: gives people codes on a health authority's behalf and turns them into certificates.
 ///
@@ -96,4 +96,11 @@ pub(crate) struct Serve {
     /// How many codes one request to /api/batch-issue may ask for.
     #[arg(long, value_name = "CODES", env = "VERIFICATION_BATCH_LIMIT", default_value_t = 10)]
     pub(crate) batch_limit: usize,
+    #[command(flatten)]
+    pub(crate) budgets: Budgets,
+    #[command(flatten)]
+    pub(crate) edge: EdgeSettings,
+    /// Also serve GET /metrics, in the format of Prometheus, at this address; port 0 takes any free one. Keep it away from phones.
+    #[arg(long, value_name = "ADDR", env = "VERIFICATION_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
 }

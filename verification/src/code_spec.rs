@@ -47,6 +47,13 @@ impl CodeSpec {
     }
 }
 
+/// What is issued in place of digits while these are being guessed: as long as it takes, and for as long as the authority's codes live, which
+/// is less than a Crockford code may.
+pub(crate) fn beyond_guessing(style: &CodeStyle) -> CodeStyle {
+    let custom = custom(Spelling::Crockford);
+    CodeStyle { spelling: custom.spelling, length: custom.length, ..*style }
+}
+
 /// What a form has unless an authority says otherwise.
 fn custom(spelling: Spelling) -> CodeStyle {
     let (length, life) = match spelling {
@@ -104,6 +111,17 @@ mod tests {
         assert_eq!(longer.apply(Some(before)), Ok(CodeStyle { life: 10_800, ..before }));
         let digits = CodeSpec { form: Some(Spelling::Digits), ..CodeSpec::default() };
         assert_eq!(digits.apply(Some(before)), Ok(CodeStyle { long_life: 36_000, ..CUSTOM }));
+    }
+
+    #[test]
+    fn what_takes_the_place_of_digits_is_within_bounds() {
+        for minutes in [5, 15, 60] {
+            let style = CodeSpec { minutes: Some(minutes), ..CodeSpec::default() }.apply(None).expect("within bounds");
+            let instead = beyond_guessing(&style);
+            assert_eq!((instead.spelling, instead.length), (Spelling::Crockford, 10));
+            assert_eq!((instead.life, instead.long_life), (style.life, style.long_life));
+            assert_eq!(check(&instead), Ok(()));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use service::{Edge, Network, Relay};
 use store::DatabaseUrl;
 
 use crate::error::VerificationError;
@@ -32,6 +33,36 @@ pub struct Settings {
     /// The directory with the authorities' certificate signing keys, mode 600 each; `verification keys generate` writes there.
     #[arg(long, value_name = "DIR", env = "VERIFICATION_SIGNING_KEY_DIR")]
     pub signing_key_dir: PathBuf,
+}
+
+/// What stands between the network and the service.
+#[derive(Debug, Clone, Args)]
+pub struct EdgeSettings {
+    /// How many reverse proxies of yours every request passes before it gets here. The N-th address from the right in X-Forwarded-For is then
+    /// whose guesses are counted; with 0 it is the address of the connection, and the header is not looked at.
+    #[arg(long, value_name = "N", env = "VERIFICATION_TRUSTED_PROXIES", default_value_t = 0)]
+    pub trusted_proxies: usize,
+    /// Where the last of them calls from: an address or ADDRESS/BITS, several by commas or by repeating the flag. From elsewhere
+    /// X-Forwarded-For is not believed. Loopback and private networks unless you say otherwise.
+    #[arg(
+        long = "proxy-network",
+        value_name = "CIDR",
+        env = "VERIFICATION_PROXY_NETWORKS",
+        value_delimiter = ',',
+        default_values = ["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
+        hide_default_value = true
+    )]
+    pub proxy_networks: Vec<Network>,
+    /// A relay that speaks for many phones (Oblivious HTTP), by a name of your choice and its address or ADDRESS/BITS; several by commas or by
+    /// repeating the flag. It has a budget of wrong codes of its own.
+    #[arg(long = "relay", value_name = "NAME=CIDR", env = "VERIFICATION_RELAYS", value_delimiter = ',')]
+    pub relays: Vec<Relay>,
+}
+
+impl From<EdgeSettings> for Edge {
+    fn from(settings: EdgeSettings) -> Self {
+        Self { proxies: settings.trusted_proxies, proxy_networks: settings.proxy_networks, relays: settings.relays }
+    }
 }
 
 impl Settings {

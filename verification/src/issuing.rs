@@ -3,9 +3,13 @@
 use proto::Timestamp;
 use proto::api::verification::IssueRequest;
 use rand::CryptoRng;
-use store::{CodeForm, CodeId, IssueOutcome, Issuer, NewCode, NewForm, NewSelfReport, SelfReportOutcome, StandingCode};
+use store::{
+    CodeForm, CodeId, IssueOutcome, Issuer, NewCode, NewForm, NewSelfReport, SelfReportOutcome, Spelling, StandingCode,
+};
 
+use crate::alarm;
 use crate::code::{self, Code};
+use crate::code_spec;
 use crate::issued::{Issued, Text};
 use crate::order::Order;
 use crate::policy::{DRAWS, MEMORY};
@@ -54,7 +58,7 @@ async fn store(
     now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Result<Issued, Problem> {
-    let secrets = state.secrets();
+    let (secrets, issuer) = (state.secrets(), &unguessed(state, issuer).await?);
     for _ in 0..DRAWS {
         let (issued, row) = draw(&secrets, issuer, order, now, rng);
         match put(state, &secrets, order, row, now).await? {
@@ -66,6 +70,15 @@ async fn store(
     }
     tracing::error!(draws = DRAWS, "every drawn code was taken: far too many codes are out");
     Err(Problem::INTERNAL)
+}
+
+/// The authority with the style of codes that it has now: its own, unless its digits are being guessed.
+pub(crate) async fn unguessed(state: &State, issuer: &Issuer) -> Result<Issuer, Problem> {
+    let mut issuer = issuer.clone();
+    if issuer.codes.spelling == Spelling::Digits && alarm::is_up(state, &issuer.id).await? {
+        issuer.codes = code_spec::beyond_guessing(&issuer.codes);
+    }
+    Ok(issuer)
 }
 
 /// Stores what was drawn, unless something stands in the way; for a phone that asks for itself, its number may.

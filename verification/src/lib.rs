@@ -15,8 +15,12 @@ mod handlers;
 mod problem;
 mod request;
 
+mod alarm;
+mod budget;
 mod certifying;
+mod chores;
 mod claiming;
+mod guessing;
 mod issued;
 mod issuing;
 mod looking;
@@ -46,8 +50,9 @@ mod uuid;
 
 pub use api_key::ApiKey;
 pub use app::{listen, routes};
+pub use budget::{Budgets, SharedBudgets};
 pub use calling_code::CallingCode;
-pub use config::{DatabaseSettings, Settings};
+pub use config::{DatabaseSettings, EdgeSettings, Settings};
 pub use error::VerificationError;
 pub use phone::PhoneNumber;
 pub use purging::{Purged, purge};

@@ -2,7 +2,7 @@
 
 mod cli;
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use anyhow::Context;
 use clap::Parser;
@@ -36,19 +36,31 @@ async fn main() -> anyhow::Result<()> {
 
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     let state = open_service(&flags.settings).await?.with_batch_limit(flags.batch_limit);
+    let state = state.with_budgets(flags.budgets).with_edge(flags.edge.into());
     if let Err(error) = admin::check_signing_keys(&state).await {
         tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");
     }
-    let listener = TcpListener::bind(flags.listen).with_context(|| {
-        format!("cannot listen on {}; choose another address with --listen, port 0 takes any free one", flags.listen)
-    })?;
-    let address = listener.local_addr()?;
+    let (listener, url) = bind(flags.listen, "--listen")?;
+    let mut said = (json!({ "listening": url }), format!("Listening on {url}"));
+    if let Some(address) = flags.metrics_listen {
+        let (listener, url) = bind(address, "--metrics-listen")?;
+        actix_web::rt::spawn(service::listen_metrics(listener, state.metrics().clone())?);
+        said = (json!({ "listening": said.0["listening"], "metrics": url }), format!("{}, metrics on {url}", said.1));
+    }
     let server = verification::listen(listener, state)?;
     service::stop_on_signal(server.handle())?;
-    let url = format!("http://{address}");
-    say(json, json!({ "listening": url }), &format!("Listening on {url}"))?;
+    say(json, said.0, &said.1)?;
     server.await?;
     Ok(())
+}
+
+/// A listener, and the URL that reaches it.
+fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<(TcpListener, String)> {
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!("cannot listen on {address}; choose another address with {flag}, port 0 takes any free one")
+    })?;
+    let url = format!("http://{}", listener.local_addr()?);
+    Ok((listener, url))
 }
 
 async fn purge(database: &DatabaseSettings, json: bool) -> anyhow::Result<()> {

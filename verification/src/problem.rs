@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use proto::Malformed;
 use proto::api::verification::Refusal;
@@ -21,6 +22,8 @@ pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
     text: Cow<'static, str>,
+    /// In how many seconds to ask again.
+    retry_after: Option<i64>,
 }
 
 /// The codes of the Exposure Notifications API, and after them those of ours for what it does not name.
@@ -99,7 +102,14 @@ impl Problem {
     /// A day that does not count.
     pub(crate) fn invalid_date(field: &'static str) -> Self {
         let text = format!("{field}: must be an ISO 8601 date, not in the future and at most 28 days ago");
-        Self { status: StatusCode::BAD_REQUEST, code: "invalid_date", text: text.into() }
+        Self { status: StatusCode::BAD_REQUEST, code: "invalid_date", text: text.into(), retry_after: None }
+    }
+
+    /// Wrong codes that came too often, until the hour ends in so many seconds. Which budget is spent is not for callers to know.
+    pub(crate) fn too_many_attempts(seconds: i64) -> Self {
+        let text = "code: not looked up, since too many wrong ones were tried; Retry-After says in how many seconds to try again";
+        let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", text);
+        Self { retry_after: Some(seconds), ..refused }
     }
 
     /// What is said about it.
@@ -117,7 +127,7 @@ impl Problem {
     }
 
     const fn new(status: StatusCode, code: &'static str, text: &'static str) -> Self {
-        Self { status, code, text: Cow::Borrowed(text) }
+        Self { status, code, text: Cow::Borrowed(text), retry_after: None }
     }
 }
 
@@ -127,7 +137,11 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        service::padded(self.status, self.refusal())
+        let mut reply = service::padded(self.status, self.refusal());
+        if let Some(seconds) = self.retry_after {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        reply
     }
 }
 
@@ -142,13 +156,13 @@ impl Responder for Problem {
 impl From<Malformed> for Problem {
     fn from(malformed: Malformed) -> Self {
         let text = malformed.to_string().into();
-        Self { status: StatusCode::BAD_REQUEST, code: UNPARSABLE, text }
+        Self { status: StatusCode::BAD_REQUEST, code: UNPARSABLE, text, retry_after: None }
     }
 }
 
 impl From<Unheard> for Problem {
     fn from(why: Unheard) -> Self {
-        Self { status: why.status(), code: why.code(UNPARSABLE), text: why.to_string().into() }
+        Self { status: why.status(), code: why.code(UNPARSABLE), text: why.to_string().into(), retry_after: None }
     }
 }
 

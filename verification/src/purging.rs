@@ -1,13 +1,8 @@
 //! Deleting what has expired, in steps that are short enough for phones to wait for.
 
-use std::time::Duration;
-
 use crate::error::VerificationError;
 use crate::registry::Registry;
-use crate::state::State;
 
-/// How often a running service does so.
-const PERIOD: Duration = Duration::from_secs(60);
 /// How many rows of a kind are deleted in one transaction.
 const ROWS: u32 = 500;
 
@@ -20,7 +15,8 @@ pub struct Purged {
     pub batches: u64,
 }
 
-/// Deletes everything that has expired: sealed codes, commitments of tokens, codes to be forgotten. May be repeated and interrupted at will.
+/// Deletes everything that has expired: sealed codes, commitments of tokens, codes to be forgotten, who failed and how
+/// often. May be repeated and interrupted at will.
 ///
 /// # Errors
 /// [`VerificationError::Store`] if the database fails; what was deleted until then stays deleted.
@@ -31,7 +27,8 @@ pub async fn purge(registry: &impl AsRef<Registry>) -> Result<Purged, Verificati
 async fn purge_by(registry: &Registry, rows_at_once: u32) -> Result<Purged, VerificationError> {
     let mut purged = Purged { rows: 0, batches: 0 };
     loop {
-        let rows = registry.store().purge(registry.now(), rows_at_once).await?;
+        let (store, now) = (registry.store(), registry.now());
+        let rows = store.purge(now, rows_at_once).await? + store.forget_guesses(now, rows_at_once).await?;
         purged = Purged { rows: purged.rows + rows, batches: purged.batches + 1 };
         if rows == 0 {
             return Ok(purged);
@@ -39,17 +36,10 @@ async fn purge_by(registry: &Registry, rows_at_once: u32) -> Result<Purged, Veri
     }
 }
 
-/// Deletes what has expired until nobody else holds the state.
-pub(crate) async fn keep_clean(state: State) {
-    let mut clock = tokio::time::interval(PERIOD);
-    loop {
-        clock.tick().await;
-        if !state.is_shared() {
-            return;
-        }
-        if let Err(error) = purge(&state).await {
-            tracing::error!(%error, "what has expired could not be deleted; trying again in a minute");
-        }
+/// The same where nobody waits for it.
+pub(crate) async fn purge_or_complain(registry: &impl AsRef<Registry>) {
+    if let Err(error) = purge(registry).await {
+        tracing::error!(%error, "what has expired could not be deleted; trying again in a minute");
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) struct Secret {
     seal: Key,
     token: Key,
     phone: Key,
+    prefix: Key,
 }
 
 impl Secret {
@@ -74,6 +75,7 @@ impl Secret {
             seal: key("seal"),
             token: key("token"),
             phone: key("phone"),
+            prefix: key("prefix"),
         }
     }
 
@@ -108,6 +110,11 @@ impl Secret {
             PhonePurpose::BlockBudget => (2, number.block()),
         };
         self.peppered(&self.phone, &[&[tag], authority.as_bytes(), &[0], text.as_bytes()])
+    }
+
+    /// By what a network that failed is known for a day. There are few enough networks to try them all, so without the key nobody can.
+    pub(crate) fn prefix_digest(&self, prefix: &[u8]) -> [u8; 32] {
+        mac(&self.prefix, &[prefix])
     }
 
     /// Encrypts a code for its row alone: moved to another, it does not open.
@@ -201,7 +208,7 @@ mod tests {
     #[test]
     fn each_purpose_has_its_own_key() {
         let secret = Secret::derive(&[7; 32]);
-        let keys = [&secret.lookup, &secret.request, &secret.seal, &secret.token, &secret.phone];
+        let keys = [&secret.lookup, &secret.request, &secret.seal, &secret.token, &secret.phone, &secret.prefix];
         for (i, key) in keys.iter().enumerate() {
             assert!(keys.iter().skip(i + 1).all(|other| other != key));
             assert!(key.as_slice() != [7; 32]);

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use proto::Timestamp;
+use service::{Edge, Metrics};
 use store::{Clock, CodeStore};
 
+use crate::alarm::GuessMetrics;
+use crate::budget::Budgets;
 use crate::config::Settings;
 use crate::delivery::Couriers;
 use crate::error::VerificationError;
@@ -19,6 +22,8 @@ use crate::signing::{self, Keychain, Keyring, Signer};
 pub struct State {
     inner: Arc<Inner>,
     batch_limit: usize,
+    budgets: Budgets,
+    edge: Arc<Edge>,
 }
 
 struct Inner {
@@ -26,6 +31,8 @@ struct Inner {
     secrets: SecretWatch,
     keychain: Keychain,
     couriers: Couriers,
+    metrics: Metrics,
+    guess_metrics: GuessMetrics,
 }
 
 impl State {
@@ -51,14 +58,48 @@ impl State {
         let secrets = SecretWatch::open(&settings.secret_file)?;
         let registry = Registry::open(&settings.database, clock).await?;
         let keychain = Keychain::new(keyrings, &settings.signing_key_dir);
-        let inner = Inner { registry, secrets, keychain, couriers: Couriers };
-        Ok(Self { inner: Arc::new(inner), batch_limit: BATCH_LIMIT })
+        let metrics = Metrics::default();
+        let guess_metrics = GuessMetrics::register(&metrics);
+        let inner = Arc::new(Inner { registry, secrets, keychain, couriers: Couriers, metrics, guess_metrics });
+        Ok(Self { inner, batch_limit: BATCH_LIMIT, budgets: Budgets::default(), edge: Arc::default() })
     }
 
     /// The same with another number of codes that one request may issue; 10 unless it is set.
     #[must_use]
     pub fn with_batch_limit(self, batch_limit: usize) -> Self {
         Self { batch_limit, ..self }
+    }
+
+    /// The same with other prices of wrong codes; those of [`Budgets::default`] unless they are set.
+    #[must_use]
+    pub fn with_budgets(self, budgets: Budgets) -> Self {
+        Self { budgets, ..self }
+    }
+
+    /// The same behind proxies and relays; there are none unless they are set.
+    #[must_use]
+    pub fn with_edge(self, edge: Edge) -> Self {
+        Self { edge: Arc::new(edge), ..self }
+    }
+
+    /// What operators may see.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// What they see of guessing.
+    pub(crate) fn guess_metrics(&self) -> &GuessMetrics {
+        &self.inner.guess_metrics
+    }
+
+    /// What wrong codes cost.
+    pub(crate) fn budgets(&self) -> &Budgets {
+        &self.budgets
+    }
+
+    /// What stands between the network and the service.
+    pub(crate) fn edge(&self) -> &Edge {
+        &self.edge
     }
 
     /// The verification database.

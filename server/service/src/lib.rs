@@ -1,4 +1,5 @@
-//! What every HTTP service of ours does alike: log, listen, read bodies within bounds, answer in one size, stop in good order.
+//! What every HTTP service of ours does alike: log, listen, read bodies within bounds, make out who calls, answer in one size, show
+//! numbers to operators, stop in good order.
 //!
 //! What a service says is its own: routes, codes of its API and the shape of its replies are in the crates that use this one.
 
@@ -10,15 +11,22 @@ mod stop;
 mod body;
 mod reply;
 
+mod caller;
+mod network;
+
 mod health;
+mod metrics;
 mod routes;
 
 mod unheard;
 
 pub use body::{read, require_json};
+pub use caller::{Caller, Edge, Prefix, forwarded_for};
 pub use health::health;
 pub use listen::listen;
 pub use log::log_to_stderr;
+pub use metrics::{Gauges, Metrics, SteppedCounter, listen_metrics};
+pub use network::{Network, Relay};
 pub use reply::padded;
 pub use routes::{unknown_path, wrong_method};
 pub use stop::stop_on_signal;

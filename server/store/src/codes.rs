@@ -122,7 +122,7 @@ pub struct FoundCode {
 /// A wish to turn a code into a token.
 #[derive(Clone)]
 pub struct Claim {
-    /// The code, from [`Codes::find`].
+    /// The code, from [`guess`](crate::Guesses::guess) or [`Codes::find_long`].
     pub code: FoundCode,
     /// The digest of the token it becomes. The same phone derives the same one again; another phone, another.
     pub token_digest: [u8; 32],
@@ -212,8 +212,9 @@ pub trait Codes: Send + Sync {
     /// digest under the stored row's secret are the same.
     async fn issue(&self, code: &NewCode, now: Timestamp) -> Result<IssueOutcome, StoreError>;
 
-    /// Finds which code one of these digests belongs to, whatever has become of it.
-    async fn find(&self, authority: &str, digests: &[Peppered]) -> Result<Option<FoundCode>, StoreError>;
+    /// Finds which code has one of these digests as its long form, whatever has become of it. Nobody finds a long code by trying, so this
+    /// costs nothing; short ones are looked up by [`guess`](crate::Guesses::guess).
+    async fn find_long(&self, authority: &str, digests: &[Peppered]) -> Result<Option<FoundCode>, StoreError>;
 
     /// Turns a code into a token, once: however many claims run at the same time, one token digest wins. Decides in this order: unknown,
     /// used by another, no longer to be repeated, expired, report type not accepted, claimed. Only the last changes anything; with it the

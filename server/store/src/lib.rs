@@ -13,9 +13,11 @@ mod keys;
 mod life;
 mod member_digest;
 
+mod claim_state;
 mod code_style;
 mod codes;
 mod deliveries;
+mod guesses;
 mod issuers;
 mod self_reports;
 
@@ -39,6 +41,7 @@ pub use codes::{
 pub use database_url::{DatabaseUrl, DatabaseUrlParser, PostgresUrl};
 pub use deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 pub use error::StoreError;
+pub use guesses::{Guess, GuessLimits, GuessOutcome, GuessScope, Guesser, Guesses, STRIPES};
 pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, RegisteredApiKey, RegisteredIssuer};
 pub use keys::{
     AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RELEASE_GRAIN, REPLAY_GUARD, RawKey, release_at,
@@ -56,6 +59,6 @@ pub trait KeyStore: Authorities + Keys + Bundles + Life {}
 impl<S: Authorities + Keys + Bundles + Life> KeyStore for S {}
 
 /// The verification database.
-pub trait CodeStore: Codes + Issuers + SelfReports + Deliveries {}
+pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries {}
 
-impl<S: Codes + Issuers + SelfReports + Deliveries> CodeStore for S {}
+impl<S: Codes + Guesses + Issuers + SelfReports + Deliveries> CodeStore for S {}

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 use verification::desk::{self, CodeStatus, IssueRequest, IssuedCode, moment};
-use verification::{DatabaseSettings, Settings};
+use verification::{Budgets, DatabaseSettings, Settings, SharedBudgets};
 
 use super::issue_many::{self, Lists};
 use super::session::{open, open_service, say};
@@ -16,6 +16,8 @@ use super::session::{open, open_service, say};
 pub(crate) struct Issue {
     #[command(flatten)]
     settings: Settings,
+    #[command(flatten)]
+    budgets: SharedBudgets,
     /// The authority that issues.
     #[arg(long)]
     authority: String,
@@ -74,7 +76,8 @@ pub(crate) struct Look {
 
 /// Issues one code, or one for each row of a file.
 pub(crate) async fn issue(flags: Issue, json: bool) -> anyhow::Result<()> {
-    let state = open_service(&flags.settings).await?;
+    let budgets = Budgets { shared: flags.budgets, ..Budgets::default() };
+    let state = open_service(&flags.settings).await?.with_budgets(budgets);
     if let Some(input) = flags.csv {
         let lists = Lists { input, output: flags.output, json };
         return issue_many::run(&state, &flags.authority, &lists).await;

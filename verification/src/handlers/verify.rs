@@ -1,8 +1,8 @@
 //! `POST /api/verify`, for apps (DEVICE): a code becomes a token.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use proto::api::verification::{VerifyReply, VerifyRequest};
 
 use crate::claiming::{self, Wish};
@@ -12,9 +12,15 @@ use crate::request::{Call, Device};
 use crate::state::State;
 
 /// Claims a code, once; a phone whose reply was lost may ask again.
-pub(crate) async fn verify(state: Data<State>, call: Call<Device, VerifyRequest>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn verify(
+    state: Data<State>,
+    request: HttpRequest,
+    call: Call<Device, VerifyRequest>,
+) -> Result<HttpResponse, Problem> {
     let wish = Wish::parse(&call.body)?;
-    let (terms, token) = claiming::claim(&state, &call.issuer, &wish).await?;
+    let caller = state.edge().caller(&request);
+    let mut rng = store::chance::source();
+    let (terms, token) = claiming::claim(&state, &call.issuer, &wish, &caller, &mut rng).await?;
     Ok(service::padded(
         StatusCode::OK,
         VerifyReply {

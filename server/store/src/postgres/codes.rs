@@ -7,6 +7,7 @@
 mod certify;
 mod claim;
 mod expire;
+mod find;
 mod issue;
 mod peppers;
 mod purge;
@@ -16,6 +17,8 @@ mod status;
 
 use async_trait::async_trait;
 use proto::Timestamp;
+
+pub(super) use find::found;
 
 use super::migrations::VERIFICATION;
 use super::pool::Pool;
@@ -69,8 +72,8 @@ impl Codes for PostgresCodeStore {
         issue::run(&self.pool, code, now).await
     }
 
-    async fn find(&self, authority: &str, digests: &[Peppered]) -> Result<Option<FoundCode>, StoreError> {
-        claim::find(&self.pool, authority, digests).await
+    async fn find_long(&self, authority: &str, digests: &[Peppered]) -> Result<Option<FoundCode>, StoreError> {
+        find::run(&self.pool, authority, digests).await
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {

@@ -31,6 +31,7 @@ mod waiting;
 
 mod codes;
 mod deliveries;
+mod guesses;
 mod issuers;
 
 #[cfg(test)]

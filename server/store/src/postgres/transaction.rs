@@ -35,6 +35,8 @@ pub(super) struct Transaction<'a> {
     inner: deadpool_postgres::Transaction<'a>,
     /// Whether a statement failed because others were in its way.
     conflict: AtomicBool,
+    /// Whether nothing of it is to stay.
+    undone: AtomicBool,
 }
 
 impl Transaction<'_> {
@@ -71,6 +73,11 @@ impl Transaction<'_> {
     pub(super) async fn stream(&self, sql: &'static str, params: Params<'_>) -> Result<RowStream, StoreError> {
         let run = async { self.inner.query_raw(&self.inner.prepare_cached(sql).await?, params.iter().copied()).await };
         run.await.map_err(|error| self.failed(error))
+    }
+
+    /// Has the transaction rolled back at its end, although its result counts.
+    pub(super) fn undo(&self) {
+        self.undone.store(true, Ordering::Relaxed);
     }
 
     /// Remembers whether trying again could help.
@@ -143,10 +150,12 @@ impl Pool {
             Mode::Frozen | Mode::Read => IsolationLevel::RepeatableRead,
         });
         let inner = begin.start().await.map_err(Failure::from_driver)?;
-        let transaction = Transaction { inner, conflict: AtomicBool::new(false) };
+        let transaction = Transaction { inner, conflict: AtomicBool::new(false), undone: AtomicBool::new(false) };
         match operation(&transaction, given).await {
             Ok(result) => {
-                transaction.inner.commit().await.map_err(Failure::from_driver)?;
+                let Transaction { inner, undone, .. } = transaction;
+                let ended = if undone.into_inner() { inner.rollback().await } else { inner.commit().await };
+                ended.map_err(Failure::from_driver)?;
                 Ok(result)
             }
             // Dropping the transaction rolls it back before the connection does anything else.

@@ -3,6 +3,7 @@
 mod certify;
 mod claim;
 mod expire;
+mod find;
 mod issue;
 mod peppers;
 mod purge;
@@ -14,12 +15,15 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use proto::Timestamp;
+use rusqlite::Transaction;
+
+pub(super) use find::run as look_up;
 
 use super::migrations::{self, VERIFICATION};
 use super::pool::Pool;
 use crate::codes::{
-    Certify, CertifyOutcome, Claim, ClaimOutcome, CodeStatus, Codes, ExpireOutcome, FoundCode, IssueOutcome, NewCode,
-    Peppered,
+    Certify, CertifyOutcome, Claim, ClaimOutcome, CodeForm, CodeStatus, Codes, ExpireOutcome, FoundCode, IssueOutcome,
+    NewCode, Peppered,
 };
 use crate::error::StoreError;
 
@@ -46,9 +50,10 @@ impl Codes for SqliteCodeStore {
         self.pool.write("codes::issue", move |transaction| issue::run(transaction, &code, now)).await
     }
 
-    async fn find(&self, authority: &str, digests: &[Peppered]) -> Result<Option<FoundCode>, StoreError> {
+    async fn find_long(&self, authority: &str, digests: &[Peppered]) -> Result<Option<FoundCode>, StoreError> {
         let (authority, digests) = (authority.to_owned(), digests.to_owned());
-        self.pool.read("codes::find", move |transaction| claim::find(transaction, &authority, &digests)).await
+        let find = move |transaction: &Transaction<'_>| find::run(transaction, &authority, CodeForm::Long, &digests);
+        self.pool.read("codes::find_long", find).await
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
@@ -80,7 +85,7 @@ impl Codes for SqliteCodeStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let one = |transaction: &rusqlite::Transaction<'_>| Ok(transaction.query_row("SELECT 1", [], |_| Ok(()))?);
+        let one = |transaction: &Transaction<'_>| Ok(transaction.query_row("SELECT 1", [], |_| Ok(()))?);
         self.pool.read("codes::ping", one).await
     }
 }

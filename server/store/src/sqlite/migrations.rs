@@ -23,6 +23,7 @@ pub(super) const VERIFICATION: &[Embedded] = &[
     ("V1__codes", include_str!("../../migrations/sqlite/verification/V1__codes.sql")),
     ("V2__repeats", include_str!("../../migrations/sqlite/verification/V2__repeats.sql")),
     ("V3__code_styles", include_str!("../../migrations/sqlite/verification/V3__code_styles.sql")),
+    ("V4__guesses", include_str!("../../migrations/sqlite/verification/V4__guesses.sql")),
     ("V5__messages", include_str!("../../migrations/sqlite/verification/V5__messages.sql")),
     ("V7__self_reports", include_str!("../../migrations/sqlite/verification/V7__self_reports.sql")),
 ];

@@ -27,6 +27,7 @@ mod waiting;
 
 mod codes;
 mod deliveries;
+mod guesses;
 mod issuers;
 
 pub use codes::SqliteCodeStore;

@@ -7,7 +7,7 @@ use store::{Claim, ClaimOutcome, CodeForm, CodeStore};
 
 use crate::engine::Engine;
 use crate::samples::{
-    CODE_LIFE, NOW, TERMS, TOKEN_LIFE, authorities, bound, certify, code, digest, form, unbound, under,
+    CODE_LIFE, NOW, TERMS, TOKEN_LIFE, authorities, bound, certify, code, digest, form, look_up, unbound, under,
 };
 
 const CLAIMED: ClaimOutcome = ClaimOutcome::Claimed(TERMS);
@@ -26,10 +26,10 @@ async fn with_code(engine: &impl Engine) -> Arc<dyn CodeStore> {
 
 pub(crate) async fn an_unknown_code_is_not_found(engine: &impl Engine) {
     let store = with_code(engine).await;
-    assert!(store.find("a", &[digest(1)]).await.expect("looked up").is_some());
-    assert!(store.find("a", &[digest(2), under("second", 1)]).await.expect("looked up").is_none());
-    assert!(store.find("a", &[]).await.expect("looked up").is_none());
-    assert!(store.find("b", &[digest(1)]).await.expect("looked up").is_none());
+    assert!(look_up(&*store, "a", &[digest(1)]).await.is_some());
+    assert!(look_up(&*store, "a", &[digest(2), under("second", 1)]).await.is_none());
+    assert!(look_up(&*store, "a", &[]).await.is_none());
+    assert!(look_up(&*store, "b", &[digest(1)]).await.is_none());
     assert_eq!(claim(&*store, bound(2, 7, NOW)).await, ClaimOutcome::Unknown);
 }
 

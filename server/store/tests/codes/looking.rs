@@ -5,7 +5,7 @@ use std::sync::Arc;
 use store::{ClaimOutcome, CodeForm, CodeStatus, CodeStore, ExpireOutcome, FoundCode, IssueOutcome, NewCode, Peppered};
 
 use crate::engine::Engine;
-use crate::samples::{CODE_LIFE, NOW, TERMS, authorities, bound, code, digest, form, sealed, under};
+use crate::samples::{CODE_LIFE, NOW, TERMS, authorities, bound, code, digest, form, look_up, sealed, under};
 
 const LONG_LIFE: i64 = 96 * CODE_LIFE;
 
@@ -130,6 +130,6 @@ pub(crate) async fn the_secrets_that_rows_need_are_known(engine: &impl Engine) {
     while store.purge(NOW.plus(CODE_LIFE + 86_400), 100).await.expect("purged") > 0 {}
     assert_eq!(store.peppers().await.expect("listed"), ["first"]);
     let of = |peppered: &Peppered| peppered.pepper.clone();
-    let found = store.find("a", &[under("second", 9), digest(1)]).await.expect("looked up").expect("found");
+    let found = look_up(&*store, "a", &[under("second", 9), digest(1)]).await.expect("found");
     assert_eq!(of(&found.digest), "first");
 }

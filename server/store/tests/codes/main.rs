@@ -7,6 +7,7 @@ mod certifying;
 mod claiming;
 mod delivering;
 mod forgetting;
+mod guessing;
 mod issuers;
 mod issuing;
 mod looking;
@@ -99,6 +100,22 @@ promises! {
         many_messages_at_once_stop_at_the_limit,
         tallies_are_forgotten_in_bounded_steps,
         what_is_delivered_stays_delivered,
+    }
+    guessing {
+        of_many_guesses_at_once_no_more_than_the_budget_are_looked_up,
+        honest_people_behind_one_address_are_all_served_and_leave_no_trace,
+        a_code_that_is_found_is_no_failure_whatever_became_of_it,
+        a_spent_network_is_refused_until_the_hour_ends,
+        a_spent_authority_suspends_networks_that_failed_and_no_others,
+        a_spent_total_suspends_networks_that_failed_whomever_they_tried,
+        of_many_first_guesses_of_a_network_at_once_one_is_served_under_attack,
+        a_network_is_remembered_for_a_day,
+        digits_and_crockford_codes_have_budgets_of_their_own,
+        a_relay_is_served_until_its_own_budget_is_spent,
+        a_long_code_is_found_without_a_budget_and_a_short_one_never_so,
+        a_clock_that_is_late_renews_no_budget,
+        what_was_counted_is_forgotten_in_bounded_steps,
+        a_day_of_guesses_finds_what_arithmetic_says,
     }
     forgetting {
         what_is_sealed_is_gone_once_the_code_is_claimed,

@@ -2,13 +2,14 @@
 
 use cluster::Database;
 use store::{
-    CertifyOutcome, ClaimOutcome, CodeStore, CountOutcome, IssueOutcome, MessageState, NewSelfReport,
-    PostgresCodeStore, SelfReportOutcome, StoreError, Tally,
+    CertifyOutcome, ClaimOutcome, CodeStore, CountOutcome, GuessOutcome, GuessScope, IssueOutcome, MessageState,
+    NewSelfReport, PostgresCodeStore, SelfReportOutcome, Spelling, StoreError, Tally,
 };
 use tokio_postgres::error::SqlState;
 
 use crate::engine::{Engine, Postgres, parse};
-use crate::samples::{CODE_LIFE, NOW, TERMS, authorities, bound, certify, code, digest, issuer};
+use crate::guessing::guess;
+use crate::samples::{CODE_LIFE, NOW, TERMS, authorities, bound, certify, code, digest, issuer, look_up};
 
 /// The database as a program whose user has the service's role opens it.
 async fn as_service(engine: &Postgres) -> PostgresCodeStore {
@@ -25,7 +26,12 @@ async fn the_service_may_do_all_that_a_person_needs() {
     let store: &dyn CodeStore = &as_service(&engine).await;
     assert!(matches!(store.issue(&code(1), NOW).await, Ok(IssueOutcome::Issued)));
     assert!(matches!(store.issue(&code(1), NOW).await, Ok(IssueOutcome::Repeated(_))));
-    assert!(store.find("a", &[digest(1)]).await.expect("looked up").is_some());
+    assert!(look_up(store, "a", &[digest(1)]).await.is_some());
+    for _ in 0..2 {
+        assert!(matches!(store.guess(&guess(1, 9), NOW).await, Ok(GuessOutcome::Wrong)));
+    }
+    assert_eq!(store.failures(Spelling::Digits, &[GuessScope::All], NOW).await.expect("counted"), [2]);
+    assert_eq!(store.forget_guesses(NOW.plus(1_000 * CODE_LIFE), 100).await.expect("purged"), 3);
     assert_eq!(store.claim(&bound(1, 7, NOW)).await.expect("claimed"), ClaimOutcome::Claimed(TERMS));
     assert_eq!(store.certify(&certify(1, 7, 1, NOW)).await.expect("certified"), CertifyOutcome::Certified(TERMS));
     assert_eq!(store.issuers().await.expect("listed").len(), 2);
@@ -75,6 +81,8 @@ async fn the_service_may_do_nothing_else() {
         "UPDATE code SET report_type = 'confirmed'",
         "UPDATE code SET authority = 'b'",
         "UPDATE code_digest SET digest = digest",
+        "UPDATE guess_prefix SET digest = digest",
+        "UPDATE guess_tally SET scope = 'all'",
         "UPDATE refinery_verification_history SET checksum = '0'",
         "TRUNCATE code CASCADE",
         "DROP TABLE code",

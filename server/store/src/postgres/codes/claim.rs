@@ -4,88 +4,37 @@ use proto::Timestamp;
 use tokio_postgres::Row;
 
 use super::row;
-use crate::codes::{Claim, ClaimOutcome, CodeId, FoundCode, Peppered, Terms};
+use crate::claim_state::{ClaimState, GRAIN, StoredToken};
+use crate::codes::{Claim, ClaimOutcome};
 use crate::error::StoreError;
 use crate::postgres::column;
 use crate::postgres::pool::Pool;
 use crate::postgres::transaction::Params;
 
-/// Times of spent codes are kept to the hour, in seconds: finer ones could be laid beside the times of uploads.
-const GRAIN: i64 = 3_600;
-
-/// Finds the code of one of `digests`.
-pub(super) async fn find(pool: &Pool, authority: &str, digests: &[Peppered]) -> Result<Option<FoundCode>, StoreError> {
-    const SQL: &str = "-- codes::find
-        SELECT code.id, wanted.place
-        FROM unnest($1::bytea[], $2::text[]) WITH ORDINALITY AS wanted (digest, pepper, place)
-        JOIN code_digest ON code_digest.digest = wanted.digest
-        JOIN code ON code.id = code_digest.code AND code.pepper = wanted.pepper
-        WHERE code.authority = $3 ORDER BY wanted.place LIMIT 1";
-    let wanted: Vec<&[u8]> = digests.iter().map(|one| one.digest.as_slice()).collect();
-    let peppers: Vec<&str> = digests.iter().map(|one| one.pepper.as_str()).collect();
-    let rows = pool.query("codes::find", SQL, &[&wanted, &peppers, &authority]).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    // Places are counted from one.
-    let place = usize::try_from(column::value::<i64>(row, 1)? - 1).ok();
-    let digest = place.and_then(|place| digests.get(place)).cloned();
-    let digest = digest.ok_or_else(|| StoreError::Corrupt("codes::find found what was not asked for".to_owned()))?;
-    Ok(Some(FoundCode { id: CodeId(column::array(row, 0)?), digest }))
-}
-
-/// Decides in the order that the contract gives; only a first claim writes.
+/// Only a first claim writes. Where neither it wrote nor anything stood in its way, somebody else changed the code after it was looked at.
 pub(super) async fn run(pool: &Pool, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
     for _ in 0..row::LOOKS {
-        let Some(state) = attempt(pool, claim).await? else { return Ok(ClaimOutcome::Unknown) };
-        if let Some(outcome) = decide(claim, &state) {
+        let Some(found) = attempt(pool, claim).await? else { return Ok(ClaimOutcome::Unknown) };
+        if found.claimed {
+            return Ok(ClaimOutcome::Claimed(found.before.terms));
+        }
+        if let Some(outcome) = found.before.decide(claim) {
             return Ok(outcome);
         }
     }
     Err(row::busy("codes::claim"))
 }
 
-/// The code before this claim.
-struct State {
-    token: Option<Token>,
-    repeat_until: Option<Timestamp>,
-    expires_at: Timestamp,
-    terms: Terms,
+/// What an attempt found.
+struct Found {
+    before: ClaimState,
     /// Whether this claim changed it.
     claimed: bool,
 }
 
-struct Token {
-    digest: [u8; 32],
-    expires_at: Timestamp,
-}
-
-impl Token {
-    /// Whether `claim` is the one that made this token, and may still be answered.
-    fn repeats(&self, claim: &Claim, repeat_until: Option<Timestamp>) -> bool {
-        let bound = claim.repeat_until.is_none();
-        self.digest == claim.token_digest
-            && claim.now < self.expires_at
-            && (bound || repeat_until.is_some_and(|until| claim.now < until))
-    }
-}
-
-/// None if somebody else changed the code after `state` was read.
-fn decide(claim: &Claim, state: &State) -> Option<ClaimOutcome> {
-    if state.claimed {
-        return Some(ClaimOutcome::Claimed(state.terms));
-    }
-    let accepted = claim.accept.contains(&state.terms.report_type);
-    match &state.token {
-        Some(token) if !token.repeats(claim, state.repeat_until) => Some(ClaimOutcome::Used),
-        None if state.expires_at <= claim.now => Some(ClaimOutcome::Expired),
-        _ if !accepted => Some(ClaimOutcome::Unsupported),
-        Some(_) => Some(ClaimOutcome::Claimed(state.terms)),
-        None => None,
-    }
-}
-
 /// Claims the code if nobody has and everything else allows it. The text is forgotten with it: the token can be derived again without; and so
 /// is the telephone that waited for it, if one did. The look locks the rows, so that nobody expires the code between it and the change.
-async fn attempt(pool: &Pool, claim: &Claim) -> Result<Option<State>, StoreError> {
+async fn attempt(pool: &Pool, claim: &Claim) -> Result<Option<Found>, StoreError> {
     const SQL: &str = "-- codes::claim
         WITH before AS (
             SELECT code.token_digest, code.token_expires_at, code.repeat_until, code_digest.expires_at,
@@ -119,16 +68,16 @@ async fn attempt(pool: &Pool, claim: &Claim) -> Result<Option<State>, StoreError
         &claim.now.unix(),
         &GRAIN,
     ];
-    pool.query("codes::claim", SQL, values).await?.first().map(state).transpose()
+    pool.query("codes::claim", SQL, values).await?.first().map(found).transpose()
 }
 
-fn state(row: &Row) -> Result<State, StoreError> {
+fn found(row: &Row) -> Result<Found, StoreError> {
     let token = column::maybe_array(row, 0)?.zip(row::maybe_time(row, 1)?);
-    Ok(State {
-        token: token.map(|(digest, expires_at)| Token { digest, expires_at }),
+    let before = ClaimState {
+        token: token.map(|(digest, expires_at)| StoredToken { digest, expires_at }),
         repeat_until: row::maybe_time(row, 2)?,
         expires_at: column::time(row, 3)?,
         terms: row::terms(row, 4)?,
-        claimed: column::value(row, 7)?,
-    })
+    };
+    Ok(Found { before, claimed: column::value(row, 7)? })
 }

@@ -1,80 +1,26 @@
 //! Turning a code into a token, once.
 
 use proto::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
 use super::{row, self_report};
-use crate::codes::{Claim, ClaimOutcome, CodeId, FoundCode, Peppered, Terms};
+use crate::claim_state::{ClaimState, GRAIN, StoredToken};
+use crate::codes::{Claim, ClaimOutcome, CodeId};
 use crate::error::StoreError;
 
-/// Times of spent codes are kept to the hour, in seconds: finer ones could be laid beside the times of uploads.
-const GRAIN: i64 = 3_600;
-
-/// Finds the code of one of `digests`.
-pub(super) fn find(
-    transaction: &Transaction<'_>,
-    authority: &str,
-    digests: &[Peppered],
-) -> Result<Option<FoundCode>, StoreError> {
-    const SQL: &str = "-- codes::find
-        SELECT code.id FROM code_digest JOIN code ON code.id = code_digest.code
-        WHERE code_digest.digest = ?1 AND code.authority = ?2 AND code.pepper = ?3";
-    let mut statement = transaction.prepare_cached(SQL)?;
-    for digest in digests {
-        let id = statement
-            .query_row(params![digest.digest, authority, digest.pepper], |row| row.get(0).map(CodeId))
-            .optional()?;
-        if let Some(id) = id {
-            return Ok(Some(FoundCode { id, digest: digest.clone() }));
-        }
-    }
-    Ok(None)
-}
-
-/// Decides in the order that the contract gives; only a first claim writes. The transaction began IMMEDIATE, so nobody claims between the
-/// look and the write.
+/// Only a first claim writes. The transaction began IMMEDIATE, so nobody claims between the look and the write.
 pub(super) fn run(transaction: &Transaction<'_>, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
     let Some(state) = state(transaction, claim)? else { return Ok(ClaimOutcome::Unknown) };
-    let repeated = match &state.token {
-        Some(token) if !token.repeats(claim, state.repeat_until) => return Ok(ClaimOutcome::Used),
-        Some(_) => true,
-        None if state.expires_at <= claim.now => return Ok(ClaimOutcome::Expired),
-        None => false,
-    };
-    if !claim.accept.contains(&state.terms.report_type) {
-        return Ok(ClaimOutcome::Unsupported);
+    if let Some(outcome) = state.decide(claim) {
+        return Ok(outcome);
     }
-    if !repeated {
-        record(transaction, claim)?;
-        forget_text(transaction, claim.code.id)?;
-        self_report::free(transaction, claim.code.id)?;
-    }
+    record(transaction, claim)?;
+    forget_text(transaction, claim.code.id)?;
+    self_report::free(transaction, claim.code.id)?;
     Ok(ClaimOutcome::Claimed(state.terms))
 }
 
-struct State {
-    token: Option<Token>,
-    repeat_until: Option<Timestamp>,
-    expires_at: Timestamp,
-    terms: Terms,
-}
-
-struct Token {
-    digest: [u8; 32],
-    expires_at: Timestamp,
-}
-
-impl Token {
-    /// Whether `claim` is the one that made this token, and may still be answered.
-    fn repeats(&self, claim: &Claim, repeat_until: Option<Timestamp>) -> bool {
-        let bound = claim.repeat_until.is_none();
-        self.digest == claim.token_digest
-            && claim.now < self.expires_at
-            && (bound || repeat_until.is_some_and(|until| claim.now < until))
-    }
-}
-
-fn state(transaction: &Transaction<'_>, claim: &Claim) -> Result<Option<State>, StoreError> {
+fn state(transaction: &Transaction<'_>, claim: &Claim) -> Result<Option<ClaimState>, StoreError> {
     const SQL: &str = "-- codes::claim, state
         SELECT code.token_digest, code.token_expires_at, code.repeat_until, code_digest.expires_at,
                code.report_type, code.symptom_interval, code.test_interval
@@ -86,8 +32,9 @@ fn state(transaction: &Transaction<'_>, claim: &Claim) -> Result<Option<State>, 
     let digest: Option<[u8; 32]> = row.get(0)?;
     let token_expires_at: Option<i64> = row.get(1)?;
     let repeat_until: Option<i64> = row.get(2)?;
-    let token = digest.zip(token_expires_at).map(|(digest, at)| Token { digest, expires_at: Timestamp::from_unix(at) });
-    Ok(Some(State {
+    let token =
+        digest.zip(token_expires_at).map(|(digest, at)| StoredToken { digest, expires_at: Timestamp::from_unix(at) });
+    Ok(Some(ClaimState {
         token,
         repeat_until: repeat_until.map(Timestamp::from_unix),
         expires_at: Timestamp::from_unix(row.get(3)?),
