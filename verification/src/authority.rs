@@ -23,6 +23,8 @@ pub struct AuthoritySpec {
     pub codes: CodeSpec,
     /// Whether phones may ask for codes themselves, for what their owners say.
     pub user_reports: bool,
+    /// How many codes it may issue in a UTC day, and how many self-reports phones may ask for; none: as many as they like.
+    pub daily_quota: Option<u32>,
 }
 
 /// What is to change about an authority; nothing about the rest.
@@ -38,6 +40,8 @@ pub struct AuthorityChange {
     pub codes: CodeSpec,
     /// Whether phones may ask for codes themselves, for what their owners say.
     pub user_reports: Option<bool>,
+    /// How many codes it may issue in a UTC day; none within: as many as it likes. What is lower than what was issued refuses until midnight.
+    pub daily_quota: Option<Option<u32>>,
 }
 
 impl TryFrom<AuthoritySpec> for Issuer {
@@ -60,6 +64,7 @@ impl TryFrom<AuthoritySpec> for Issuer {
             date_required: spec.date_required,
             codes: spec.codes.apply(None)?,
             user_reports: spec.user_reports,
+            daily_quota: spec.daily_quota,
         })
     }
 }
@@ -77,6 +82,7 @@ impl AuthorityChange {
             date_required: self.date_required.unwrap_or(before.date_required),
             codes: self.codes.apply(Some(before.codes))?,
             user_reports: self.user_reports.unwrap_or(before.user_reports),
+            daily_quota: self.daily_quota.unwrap_or(before.daily_quota),
         })
     }
 }

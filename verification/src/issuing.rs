@@ -65,6 +65,7 @@ async fn store(
             IssueOutcome::Issued => return Ok(issued),
             IssueOutcome::Repeated(standing) => return reopen(&secrets, &standing),
             IssueOutcome::UuidTaken => return Err(Problem::UUID_EXISTS),
+            IssueOutcome::QuotaExceeded => return Err(Problem::quota_exceeded(now)),
             IssueOutcome::Collision => {}
         }
     }
@@ -97,6 +98,7 @@ async fn put(
         SelfReportOutcome::Issued => Ok(IssueOutcome::Issued),
         SelfReportOutcome::Repeated(standing) => Ok(IssueOutcome::Repeated(standing)),
         SelfReportOutcome::Collision => Ok(IssueOutcome::Collision),
+        SelfReportOutcome::QuotaExceeded => Ok(IssueOutcome::QuotaExceeded),
         SelfReportOutcome::Busy => Err(Problem::TRY_LATER),
     }
 }
@@ -132,6 +134,7 @@ fn draw(
         terms: order.terms,
         forms: vec![form(CodeForm::Short, &short), form(CodeForm::Long, &long)],
         forget_at: short.expires_at.max(long.expires_at).plus(MEMORY),
+        quota: issuer.daily_quota,
     };
     (Issued { uuid: order.uuid, short, long: Some(long), sent: None }, row)
 }

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
-use proto::Malformed;
 use proto::api::verification::Refusal;
+use proto::{Malformed, Timestamp};
 use service::Unheard;
-use store::StoreError;
+use store::{Day, StoreError};
 
 use crate::error::VerificationError;
 
@@ -99,6 +99,14 @@ impl Problem {
         Self::unparsable("codes", &format!("must be at most {limit}"))
     }
 
+    /// The authority has issued as many codes as it may in a day, which ends at midnight UTC.
+    pub(crate) fn quota_exceeded(now: Timestamp) -> Self {
+        let tomorrow = Day::containing(now).plus(1).start();
+        let text = "the authority's daily quota is used up; it is renewed at midnight UTC";
+        let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "quota_exceeded", text);
+        Self { retry_after: Some(tomorrow.unix() - now.unix()), ..refusal }
+    }
+
     /// A day that does not count.
     pub(crate) fn invalid_date(field: &'static str) -> Self {
         let text = format!("{field}: must be an ISO 8601 date, not in the future and at most 28 days ago");
@@ -122,6 +130,14 @@ impl Problem {
         }
     }
 
+    /// Adds to a reply when to ask again, if that is known.
+    pub(crate) fn retry(&self, mut reply: HttpResponse) -> HttpResponse {
+        if let Some(seconds) = self.retry_after {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        reply
+    }
+
     const fn bad_request(code: &'static str, text: &'static str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, text)
     }
@@ -137,11 +153,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut reply = service::padded(self.status, self.refusal());
-        if let Some(seconds) = self.retry_after {
-            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        reply
+        self.retry(service::padded(self.status, self.refusal()))
     }
 }
 

@@ -110,7 +110,10 @@ impl Desk {
         let (id, issuer, audience) = ("no".to_owned(), "no".to_owned(), "pratique".to_owned());
         let codes = CodeStyle { spelling: Spelling::Digits, length: 8, life: 900, long_life: DAY };
         store
-            .create_issuer(&Issuer { id, issuer, audience, date_required: false, codes, user_reports: false }, now)
+            .create_issuer(
+                &Issuer { id, issuer, audience, date_required: false, codes, user_reports: false, daily_quota: None },
+                now,
+            )
             .await
             .expect("created");
         let key = CertificateKey::from_pem(PUBLIC_KEY).expect("a key");
@@ -160,6 +163,7 @@ impl Desk {
             terms: Terms { report_type: ReportType::Confirmed, symptom: Some(Interval::new(2_999_952)), test: None },
             forms: vec![form],
             forget_at: self.now.plus(900 + DAY),
+            quota: None,
         };
         let outcome = self.store.issue(&code, self.now).await.expect("answered");
         assert!(matches!(outcome, IssueOutcome::Issued));

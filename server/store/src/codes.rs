@@ -58,6 +58,8 @@ pub struct NewCode {
     pub forms: Vec<NewForm>,
     /// When everything about it may be deleted, unless it is claimed.
     pub forget_at: Timestamp,
+    /// How many codes of its kind, the authority's own or self-reports, may be issued on the day; none: as many as you like.
+    pub quota: Option<u32>,
 }
 
 /// One form of a code to be issued.
@@ -84,6 +86,18 @@ pub enum IssueOutcome {
     UuidTaken,
     /// One of the forms is another code's already. Nothing is stored: draw again.
     Collision,
+    /// As many as may be have been issued on this day. Nothing is stored. A repeat costs nothing and is answered even then.
+    QuotaExceeded,
+}
+
+/// What became of the rows of a new code.
+pub(crate) enum Stored {
+    /// They are written.
+    Written,
+    /// One of its forms, or its uuid, is another's.
+    Taken,
+    /// The quota is used up.
+    TooMany,
 }
 
 /// An issued code that still waits for its person.
@@ -205,11 +219,12 @@ pub enum ExpireOutcome {
     Unknown,
 }
 
-/// The life of codes. Each method is one transaction, and each may be repeated after a lost answer.
+/// The life of codes. Each method is one transaction, and each may be repeated after a lost answer. What [`Counters`](crate::Counters) tell is
+/// counted in it, once.
 #[async_trait]
 pub trait Codes: Send + Sync {
     /// Stores a new code, or answers a repeated request with the code that stands. A request is a repeat if uuid, authority and the
-    /// digest under the stored row's secret are the same.
+    /// digest under the stored row's secret are the same. However many requests run at the same time, no more than the quota are issued.
     async fn issue(&self, code: &NewCode, now: Timestamp) -> Result<IssueOutcome, StoreError>;
 
     /// Finds which code has one of these digests as its long form, whatever has become of it. Nobody finds a long code by trying, so this

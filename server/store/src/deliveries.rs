@@ -47,8 +47,15 @@ pub trait Deliveries: Send + Sync {
     /// Whether the code that an authority issued under this uuid is known to have been delivered.
     async fn is_delivered(&self, authority: &str, uuid: [u8; 16]) -> Result<bool, StoreError>;
 
-    /// Remembers what became of a code's message. What was delivered stays so; a code that is gone is none to remember.
-    async fn record_delivery(&self, authority: &str, uuid: [u8; 16], state: MessageState) -> Result<(), StoreError>;
+    /// Remembers what became of a code's message. What was delivered stays so; a code that is gone is none to remember. When it is first known to
+    /// be delivered, [`Counters`](crate::Counters) count it, self-reports not.
+    async fn record_delivery(
+        &self,
+        authority: &str,
+        uuid: [u8; 16],
+        state: MessageState,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 }
 
 impl MessageState {

@@ -22,6 +22,8 @@ pub struct Issuer {
     pub codes: CodeStyle,
     /// Whether phones may ask for codes themselves, for what their owners say.
     pub user_reports: bool,
+    /// How many codes it may issue in a UTC day, and how many people may ask for one themselves; none: as many as they like.
+    pub daily_quota: Option<u32>,
 }
 
 /// An authority as it stands in the database.

@@ -16,6 +16,7 @@ mod member_digest;
 mod claim_state;
 mod code_style;
 mod codes;
+mod counters;
 mod deliveries;
 mod guesses;
 mod issuers;
@@ -38,6 +39,7 @@ pub use codes::{
     Certify, CertifyOutcome, Claim, ClaimOutcome, CodeForm, CodeId, CodeStatus, Codes, ExpireOutcome, FoundCode,
     IssueOutcome, NewCode, NewForm, Peppered, StandingCode, StandingForm, Terms,
 };
+pub use counters::{CounterKind, Counters, Day, DayCounts, PerKind, Statistic};
 pub use database_url::{DatabaseUrl, DatabaseUrlParser, PostgresUrl};
 pub use deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 pub use error::StoreError;
@@ -59,6 +61,6 @@ pub trait KeyStore: Authorities + Keys + Bundles + Life {}
 impl<S: Authorities + Keys + Bundles + Life> KeyStore for S {}
 
 /// The verification database.
-pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries {}
+pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters {}
 
-impl<S: Codes + Guesses + Issuers + SelfReports + Deliveries> CodeStore for S {}
+impl<S: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters> CodeStore for S {}

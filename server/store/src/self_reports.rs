@@ -27,6 +27,8 @@ pub enum SelfReportOutcome {
     Busy,
     /// One of the code's forms, or its uuid, is another code's already. Nothing is stored: draw again.
     Collision,
+    /// As many self-reports as may be have been taken on this day. Nothing is stored.
+    QuotaExceeded,
 }
 
 /// What a self-report would find.

@@ -61,6 +61,9 @@ pub(crate) struct CreateAuthority {
     /// user-report). Not unless it is said.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = Set)]
     user_reports: bool,
+    /// How many codes it may issue in a UTC day, or none for as many as it likes; as many self-reports again.
+    #[arg(long, value_name = "CODES", default_value = "none")]
+    daily_quota: Quota,
     #[command(flatten)]
     codes: CodeFlags,
 }
@@ -86,8 +89,27 @@ pub(crate) struct UpdateAuthority {
     /// user-report).
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     user_reports: Option<bool>,
+    /// How many codes it may issue in a UTC day, or none for as many as it likes; as many self-reports again. A number that is lower than
+    /// what was issued today refuses until midnight UTC.
+    #[arg(long, value_name = "CODES")]
+    daily_quota: Option<Quota>,
     #[command(flatten)]
     codes: CodeFlags,
+}
+
+/// A number of codes, or `none`.
+#[derive(Debug, Clone, Copy)]
+struct Quota(Option<u32>);
+
+impl std::str::FromStr for Quota {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self(None)),
+            text => text.parse().map(|codes| Self(Some(codes))).map_err(|_| "must be a number of codes, or none"),
+        }
+    }
 }
 
 /// How the authority wants its codes.
@@ -127,7 +149,7 @@ pub(crate) async fn run(command: AuthorityCommand, json: bool) -> anyhow::Result
 }
 
 async fn create(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
-    let CreateAuthority { database, id, issuer, audience, require_date, user_reports, codes } = flags;
+    let CreateAuthority { database, id, issuer, audience, require_date, user_reports, daily_quota, codes } = flags;
     let spec = AuthoritySpec {
         id,
         issuer,
@@ -135,6 +157,7 @@ async fn create(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
         date_required: require_date,
         codes: codes.into(),
         user_reports,
+        daily_quota: daily_quota.0,
     };
     let created = admin::create_authority(&open(&database).await?, spec).await;
     let authority =
@@ -144,8 +167,9 @@ async fn create(flags: CreateAuthority, json: bool) -> anyhow::Result<()> {
 }
 
 async fn update(flags: UpdateAuthority, json: bool) -> anyhow::Result<()> {
-    let UpdateAuthority { database, id, issuer, audience, require_date, user_reports, codes } = flags;
-    let change = AuthorityChange { issuer, audience, date_required: require_date, codes: codes.into(), user_reports };
+    let UpdateAuthority { database, id, issuer, audience, require_date, user_reports, daily_quota, codes } = flags;
+    let (codes, daily_quota) = (codes.into(), daily_quota.map(|quota| quota.0));
+    let change = AuthorityChange { issuer, audience, date_required: require_date, codes, user_reports, daily_quota };
     let updated = admin::update_authority(&open(&database).await?, &id, change).await;
     let authority = updated.with_context(|| no_authority(&id))?;
     say(json, to_json(&authority), &to_text(&authority))
@@ -157,7 +181,10 @@ async fn list(database: &DatabaseSettings, json: bool) -> anyhow::Result<()> {
         "There is no authority yet; see verification authority create --help.".to_owned()
     } else {
         let rows: Vec<_> = authorities.iter().map(row).collect();
-        table(["ID", "ISSUER", "AUDIENCE", "DATE", "CODES", "LINKS", "SELF-REPORTS", "CREATED", "DISABLED"], &rows)
+        table(
+            ["ID", "ISSUER", "AUDIENCE", "DATE", "CODES", "LINKS", "SELF-REPORTS", "QUOTA", "CREATED", "DISABLED"],
+            &rows,
+        )
     };
     let values = authorities.iter().map(|registered| {
         let mut value = to_json(&registered.issuer);
@@ -184,8 +211,8 @@ async fn enable(flags: NameAuthority, json: bool) -> anyhow::Result<()> {
 }
 
 /// A line of the list.
-fn row(registered: &RegisteredIssuer) -> [String; 9] {
-    let Issuer { id, issuer, audience, date_required, codes, user_reports } = &registered.issuer;
+fn row(registered: &RegisteredIssuer) -> [String; 10] {
+    let Issuer { id, issuer, audience, date_required, codes, user_reports, daily_quota } = &registered.issuer;
     let date = if *date_required { "required" } else { "optional" };
     [
         id.clone(),
@@ -195,6 +222,7 @@ fn row(registered: &RegisteredIssuer) -> [String; 9] {
         format!("{} {}, {} min", codes.length, codes.spelling, codes.life / 60),
         format!("{} h", codes.long_life / 3_600),
         if *user_reports { "taken" } else { "refused" }.to_owned(),
+        daily_quota.map_or_else(|| "-".to_owned(), |codes| format!("{codes} a day")),
         moment(registered.created_at),
         moment_or_dash(registered.disabled_at),
     ]
@@ -211,11 +239,12 @@ fn to_json(authority: &Issuer) -> Value {
         "code_minutes": authority.codes.life / 60,
         "long_code_hours": authority.codes.long_life / 3_600,
         "user_reports": authority.user_reports,
+        "daily_quota": authority.daily_quota,
     })
 }
 
 fn to_text(authority: &Issuer) -> String {
-    let Issuer { id, issuer, audience, date_required, codes, user_reports } = authority;
+    let Issuer { id, issuer, audience, date_required, codes, user_reports, daily_quota } = authority;
     let date = if *date_required { ", wants a date" } else { "" };
     let written = match codes.spelling {
         Spelling::Digits => "digits",
@@ -224,5 +253,6 @@ fn to_text(authority: &Issuer) -> String {
     let (length, minutes, hours) = (codes.length, codes.life / 60, codes.long_life / 3_600);
     let codes = format!("codes of {length} {written} for {minutes} min, of links for {hours} h");
     let reports = if *user_reports { ", takes self-reports" } else { "" };
-    format!("{id}  issuer {issuer}, audience {audience}{date}, {codes}{reports}")
+    let quota = daily_quota.map(|codes| format!(", {codes} a day at most")).unwrap_or_default();
+    format!("{id}  issuer {issuer}, audience {audience}{date}, {codes}{quota}{reports}")
 }

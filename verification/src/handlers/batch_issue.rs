@@ -20,21 +20,21 @@ pub(crate) async fn batch_issue(
         return Err(Problem::too_many_codes(state.batch_limit()));
     }
     let mut rng = store::chance::source();
-    let (mut status, mut reply) = (StatusCode::OK, BatchIssueReply::default());
+    let (mut first, mut reply) = (None, BatchIssueReply::default());
     for request in call.body.codes {
         let item = match issuing::issue(&state, &call.issuer, request, &mut rng).await {
             Ok(issued) => BatchIssueItem::Issued(issued.into()),
             Err(problem) => {
-                if reply.error.is_none() {
-                    status = problem.status_code();
-                    blame(&mut reply, &problem);
-                }
-                BatchIssueItem::Refused(problem.refusal())
+                let refusal = problem.refusal();
+                first.get_or_insert(problem);
+                BatchIssueItem::Refused(refusal)
             }
         };
         reply.codes.push(item);
     }
-    Ok(service::padded(status, reply))
+    let Some(problem) = first else { return Ok(service::padded(StatusCode::OK, reply)) };
+    blame(&mut reply, &problem);
+    Ok(problem.retry(service::padded(problem.status_code(), reply)))
 }
 
 fn blame(reply: &mut BatchIssueReply, problem: &Problem) {

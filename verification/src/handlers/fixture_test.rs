@@ -44,6 +44,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: Vec<String>,
     pub(crate) body: Value,
+    /// Seconds.
+    pub(crate) retry_after: Option<i64>,
 }
 
 impl Desk {
@@ -93,13 +95,14 @@ impl Desk {
         let status = response.status();
         let value = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         assert_eq!((value("content-type"), value("cache-control")), ("application/json", "no-store"), "{path}");
+        let retry_after = value("retry-after").parse().ok();
         let mut headers: Vec<_> = response.headers().keys().map(|name| name.to_string()).collect();
         headers.sort();
         let bytes = test::read_body(response).await;
         assert_eq!(bytes.len(), 4_096, "every reply has one size, whatever it says");
         let body = serde_json::from_slice(&bytes).expect("JSON");
         assert_documented(&method, path, status, &body);
-        Answer { status, headers, body }
+        Answer { status, headers, body, retry_after }
     }
 
     /// Asks for what is public.

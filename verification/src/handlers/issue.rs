@@ -20,6 +20,7 @@ pub(crate) async fn issue(state: Data<State>, call: Call<Admin, IssueRequest>) -
 mod tests {
     use serde_json::{Value, json};
 
+    use crate::admin::{self, AuthorityChange};
     use crate::dates;
     use crate::handlers::fixture_test::{Desk, authority};
 
@@ -126,9 +127,41 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn an_authority_issues_no_more_a_day_than_its_quota() {
+        let desk = Desk::open().await;
+        let quota = |codes| AuthorityChange { daily_quota: Some(codes), ..AuthorityChange::default() };
+        admin::update_authority(&desk.state, "no", quota(Some(2))).await.expect("changed");
+        let now = desk.state.now().unix();
+        let noon = 86_400 - now.rem_euclid(86_400) + 43_200;
+        desk.clock.set_offset(noon);
+        let uuid = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        let named = json!({ "testType": "likely", "uuid": uuid });
+        let first = desk.issue(&named).await;
+        assert_eq!(desk.issue(&json!({ "testType": "likely" })).await.status, 200);
+        let refused = desk.issue(&json!({ "testType": "likely" })).await;
+        assert_eq!(refused.refusal(), (429, "quota_exceeded"));
+        assert!(refused.text("error").contains("daily quota"), "it says which limit this is");
+        let wait = refused.retry_after.expect("a time to wait");
+        assert!((43_190..=43_200).contains(&wait), "{wait} s from noon to midnight");
+        // In a batch each is refused by itself, and a repeat costs nothing.
+        let batch = json!({ "codes": [{ "testType": "likely" }, named, { "testType": "negative" }] });
+        let batch = desk.post("/api/batch-issue", &desk.admin, &batch).await;
+        assert_eq!((batch.refusal(), batch.retry_after.is_some()), ((429, "quota_exceeded"), true));
+        assert_eq!(batch.body["codes"][1]["code"], first.body["code"]);
+        assert_eq!(batch.body["codes"][2]["errorCode"], "quota_exceeded");
+        // Tomorrow is another day, and an authority without a quota knows no limit.
+        desk.clock.set_offset(noon + 43_200);
+        assert_eq!(desk.issue(&json!({ "testType": "likely" })).await.status, 200);
+        admin::update_authority(&desk.state, "no", quota(Some(0))).await.expect("changed");
+        assert_eq!(desk.issue(&json!({ "testType": "likely" })).await.status, 429);
+        admin::update_authority(&desk.state, "no", quota(None)).await.expect("changed");
+        assert_eq!(desk.issue(&json!({ "testType": "likely" })).await.status, 200);
+    }
+
+    #[actix_web::test]
     async fn only_the_authority_issues() {
         let desk = Desk::open().await;
-        let stats = crate::admin::create_api_key(&desk.state, "no", store::ApiKeyKind::Stats).await.expect("a key");
+        let stats = admin::create_api_key(&desk.state, "no", store::ApiKeyKind::Stats).await.expect("a key");
         let request = json!({ "testType": "likely" });
         let cut = &desk.admin[..desk.admin.len() - 1];
         for key in [desk.device.as_str(), stats.as_str(), cut, "", "no.admin.", &"x".repeat(5_000)] {

@@ -134,7 +134,7 @@ fn an_authority_is_disabled_and_enabled_by_command() {
     assert_eq!(json_of(dir, &["authority", "enable", "--id", "no"])["disabled"], false);
     assert_eq!(issue(&served, &admin).status, 200);
     let table = table_of(dir, &["authority", "list"]);
-    assert_eq!(table[0].join(" "), "ID ISSUER AUDIENCE DATE CODES LINKS SELF-REPORTS CREATED DISABLED");
+    assert_eq!(table[0].join(" "), "ID ISSUER AUDIENCE DATE CODES LINKS SELF-REPORTS QUOTA CREATED DISABLED");
     assert_eq!(table[1][..11].join(" "), "no no pratique optional 8 digits, 15 min 24 h refused");
     assert_eq!(last(table).as_deref(), Some("-"));
     for command in ["disable", "enable"] {

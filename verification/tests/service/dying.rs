@@ -102,6 +102,9 @@ impl Scene {
             assert!(path == "/api/certificate" || again == held, "{path}");
         }
         assert!(self.question("SELECT count(*) = 1 AND sum(cardinality(commitments)) = 1 FROM code")());
+        // Each step was counted once, however often it was asked for.
+        let counted = "SELECT array_agg(format('%s %s', kind, count) ORDER BY kind) = ARRAY['certified 1', 'claimed 1', 'issued 1'] FROM counter";
+        assert!(self.question(counted)());
     }
 
     /// The API key and the body of a request.

@@ -151,6 +151,7 @@ fn commands_say_what_they_did() {
         "code_minutes": 15,
         "long_code_hours": 24,
         "user_reports": false,
+        "daily_quota": null,
     });
     assert_eq!(created, expected);
     let listed = json_of(dir, &["authority", "list"]);

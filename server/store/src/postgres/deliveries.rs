@@ -5,7 +5,8 @@ use proto::Timestamp;
 
 use super::codes::PostgresCodeStore;
 use super::column;
-use super::transaction::{Mode, Transaction};
+use super::transaction::{Mode, Params, Transaction};
+use crate::counters::Day;
 use crate::deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 use crate::error::StoreError;
 
@@ -25,12 +26,25 @@ impl Deliveries for PostgresCodeStore {
         Ok(!self.pool.query("deliveries::delivered", SQL, &[&authority, &uuid.as_slice()]).await?.is_empty())
     }
 
-    async fn record_delivery(&self, authority: &str, uuid: [u8; 16], state: MessageState) -> Result<(), StoreError> {
+    async fn record_delivery(
+        &self,
+        authority: &str,
+        uuid: [u8; 16],
+        state: MessageState,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         const SQL: &str = "-- deliveries::record
-            UPDATE code SET delivery = $3
-            WHERE authority = $1 AND uuid = $2 AND delivery IS DISTINCT FROM 'delivered'";
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&authority, &uuid.as_slice(), &state.as_str()];
-        self.pool.query("deliveries::record", SQL, &values).await.map(drop)
+            WITH recorded AS (
+                UPDATE code SET delivery = $3
+                WHERE authority = $1 AND uuid = $2 AND delivery IS DISTINCT FROM 'delivered'
+                RETURNING id, report_type, delivery)
+            INSERT INTO counter (authority, day, kind, stripe, count)
+            SELECT $1, $4::integer, 'delivered', get_byte(id, 0) % 8, 1
+            FROM recorded WHERE delivery = 'delivered' AND report_type <> 'user-report'
+            ON CONFLICT (authority, day, kind, stripe) DO UPDATE SET count = counter.count + 1";
+        let (state, day) = (state.as_str(), Day::containing(now).number());
+        let values: Params<'_> = &[&authority, &uuid.as_slice(), &state, &day];
+        self.pool.query("deliveries::record", SQL, values).await.map(drop)
     }
 }
 

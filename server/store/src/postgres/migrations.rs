@@ -39,6 +39,7 @@ pub(super) const VERIFICATION: Database = Database {
         ("V1__codes", include_str!("../../migrations/postgres/verification/V1__codes.sql")),
         ("V2__guesses", include_str!("../../migrations/postgres/verification/V2__guesses.sql")),
         ("V3__messages", include_str!("../../migrations/postgres/verification/V3__messages.sql")),
+        ("V4__counters", include_str!("../../migrations/postgres/verification/V4__counters.sql")),
         ("V5__self_reports", include_str!("../../migrations/postgres/verification/V5__self_reports.sql")),
     ],
 };

@@ -30,9 +30,11 @@ mod seal;
 mod waiting;
 
 mod codes;
+mod counters;
 mod deliveries;
 mod guesses;
 mod issuers;
+mod statistic;
 
 #[cfg(test)]
 mod conflicts;

@@ -13,8 +13,11 @@ use crate::error::StoreError;
 /// How often a transaction is tried: PostgreSQL ends one of two that wait for each other, and the other goes on.
 pub(super) const ATTEMPTS: u32 = 5;
 
-/// What a statement is given for `$1`, `$2` and so on.
-pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+/// What a statement is given for one of `$1`, `$2` and so on.
+pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
+
+/// What it is given for all of them.
+pub(super) type Params<'a> = &'a [Param<'a>];
 
 /// The statements of a transaction, on their way.
 pub(super) type Operation<'a, T> = BoxFuture<'a, Result<T, StoreError>>;

@@ -5,7 +5,8 @@ use proto::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::codes::SqliteCodeStore;
-use super::column;
+use super::{column, counter};
+use crate::counters::{CounterKind, Day};
 use crate::deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 use crate::error::StoreError;
 
@@ -21,9 +22,17 @@ impl Deliveries for SqliteCodeStore {
         self.pool.read("deliveries::delivered", move |transaction| is_delivered(transaction, &authority, uuid)).await
     }
 
-    async fn record_delivery(&self, authority: &str, uuid: [u8; 16], state: MessageState) -> Result<(), StoreError> {
+    async fn record_delivery(
+        &self,
+        authority: &str,
+        uuid: [u8; 16],
+        state: MessageState,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let authority = authority.to_owned();
-        self.pool.write("deliveries::record", move |transaction| record(transaction, &authority, uuid, state)).await
+        self.pool
+            .write("deliveries::record", move |transaction| record(transaction, &authority, uuid, state, now))
+            .await
     }
 }
 
@@ -79,9 +88,15 @@ fn record(
     authority: &str,
     uuid: [u8; 16],
     state: MessageState,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     const SQL: &str = "-- deliveries::record
-        UPDATE code SET delivery = ?3 WHERE authority = ?1 AND uuid = ?2 AND delivery IS NOT 'delivered'";
-    transaction.prepare_cached(SQL)?.execute(params![authority, uuid, state.as_str()])?;
+        UPDATE code SET delivery = ?3 WHERE authority = ?1 AND uuid = ?2 AND delivery IS NOT 'delivered'
+        RETURNING delivery = 'delivered' AND report_type <> 'user-report'";
+    let mut statement = transaction.prepare_cached(SQL)?;
+    let counts = statement.query_row(params![authority, uuid, state.as_str()], |row| row.get(0)).optional()?;
+    if counts == Some(true) {
+        counter::add(transaction, authority, CounterKind::Delivered, Day::containing(now))?;
+    }
     Ok(())
 }

@@ -25,6 +25,7 @@ pub(super) const VERIFICATION: &[Embedded] = &[
     ("V3__code_styles", include_str!("../../migrations/sqlite/verification/V3__code_styles.sql")),
     ("V4__guesses", include_str!("../../migrations/sqlite/verification/V4__guesses.sql")),
     ("V5__messages", include_str!("../../migrations/sqlite/verification/V5__messages.sql")),
+    ("V6__counters", include_str!("../../migrations/sqlite/verification/V6__counters.sql")),
     ("V7__self_reports", include_str!("../../migrations/sqlite/verification/V7__self_reports.sql")),
 ];
 

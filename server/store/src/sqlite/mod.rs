@@ -26,9 +26,12 @@ mod seal;
 mod waiting;
 
 mod codes;
+mod counter;
+mod counters;
 mod deliveries;
 mod guesses;
 mod issuers;
+mod statistic;
 
 pub use codes::SqliteCodeStore;
 pub use key_store::SqliteKeyStore;

@@ -1,7 +1,7 @@
 //! How many messages are sent, and what is known of them.
 
 use proto::Timestamp;
-use store::{CountOutcome, MessageState, Tally};
+use store::{CountOutcome, CounterKind, Day, MessageState, Tally};
 
 use crate::engine::Engine;
 use crate::samples::{CODE_LIFE, NOW, authorities, code};
@@ -101,7 +101,7 @@ pub(crate) async fn what_is_delivered_stays_delivered(engine: &impl Engine) {
     store.issue(&code(1), NOW).await.expect("issued");
     store.issue(&code(2), NOW).await.expect("issued");
     let is_delivered = async |authority, byte| store.is_delivered(authority, [byte; 16]).await.expect("looked up");
-    let record = async |byte, state| store.record_delivery("a", [byte; 16], state).await.expect("recorded");
+    let record = async |byte, state| store.record_delivery("a", [byte; 16], state, NOW).await.expect("recorded");
     assert!(!is_delivered("a", 1).await);
     record(1, MessageState::Unknown).await;
     assert!(!is_delivered("a", 1).await);
@@ -110,5 +110,9 @@ pub(crate) async fn what_is_delivered_stays_delivered(engine: &impl Engine) {
     assert!(is_delivered("a", 1).await);
     assert!(!is_delivered("b", 1).await && !is_delivered("a", 2).await && !is_delivered("a", 3).await);
     record(3, MessageState::Delivered).await;
+    record(1, MessageState::Delivered).await;
+    let today = Day::containing(NOW);
+    let counted = store.counts("a", today, today).await.expect("read");
+    assert_eq!(counted[0].counts[CounterKind::Delivered], 1, "once, and no code that is not there");
     assert_eq!(store.purge(NOW.plus(2 * 86_400 + CODE_LIFE), 100).await.expect("purged"), 4, "it goes with its code");
 }

@@ -72,6 +72,7 @@ pub(crate) async fn an_authority_is_changed_as_a_whole(engine: &impl Engine) {
         date_required: true,
         codes,
         user_reports: true,
+        daily_quota: Some(u32::MAX),
         ..issuer("a")
     };
     store.update_issuer(&changed).await.expect("changed");

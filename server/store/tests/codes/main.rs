@@ -5,6 +5,7 @@ mod samples;
 
 mod certifying;
 mod claiming;
+mod counting;
 mod delivering;
 mod forgetting;
 mod guessing;
@@ -132,5 +133,17 @@ promises! {
         what_a_telephone_waited_for_leaves_no_trace,
         many_self_reports_of_one_telephone_at_once_issue_one_code,
         the_same_self_report_many_times_at_once_issues_one_code,
+    }
+    counting {
+        each_event_is_counted_once_however_often_it_is_asked_for,
+        events_at_once_are_counted_one_by_one,
+        an_end_is_counted_once_whoever_finds_it,
+        a_code_that_staff_end_early_has_ended_then,
+        an_end_that_is_found_late_leaves_the_days_before_as_they_are,
+        self_reports_are_counted_apart,
+        no_more_than_the_quota_are_issued_however_many_ask,
+        a_repeat_costs_nothing_and_is_answered_when_the_quota_is_used_up,
+        what_is_shown_is_written_once,
+        counts_are_deleted_once_they_are_frozen_and_figures_when_they_are_old,
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn issuer(id: &str) -> Issuer {
         date_required: false,
         codes: STYLE,
         user_reports: false,
+        daily_quota: None,
     }
 }
 
@@ -60,6 +61,7 @@ pub(crate) fn code(byte: u8) -> NewCode {
         terms: TERMS,
         forms: vec![form(CodeForm::Short, byte, CODE_LIFE)],
         forget_at: NOW.plus(CODE_LIFE + 86_400),
+        quota: None,
     }
 }
 

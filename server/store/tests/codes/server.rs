@@ -2,8 +2,9 @@
 
 use cluster::Database;
 use store::{
-    CertifyOutcome, ClaimOutcome, CodeStore, CountOutcome, GuessOutcome, GuessScope, IssueOutcome, MessageState,
-    NewSelfReport, PostgresCodeStore, SelfReportOutcome, Spelling, StoreError, Tally,
+    CertifyOutcome, ClaimOutcome, CodeStore, CountOutcome, CounterKind, Day, GuessOutcome, GuessScope, IssueOutcome,
+    MessageState, NewCode, NewSelfReport, PerKind, PostgresCodeStore, SelfReportOutcome, Spelling, Statistic,
+    StoreError, Tally,
 };
 use tokio_postgres::error::SqlState;
 
@@ -41,10 +42,31 @@ async fn the_service_may_do_all_that_a_person_needs() {
     let message = [Tally { digests: vec![[1; 32]], limit: 1, ends_at: NOW.plus(CODE_LIFE) }];
     assert_eq!(store.count_message(&message, NOW).await.expect("counted"), CountOutcome::Counted);
     assert!(matches!(store.count_message(&message, NOW).await.expect("counted"), CountOutcome::Full { .. }));
-    store.record_delivery("a", [2; 16], MessageState::Delivered).await.expect("recorded");
+    store.record_delivery("a", [2; 16], MessageState::Delivered, NOW).await.expect("recorded");
     assert!(store.is_delivered("a", [2; 16]).await.expect("looked up"));
     assert_eq!(store.purge(NOW.plus(CODE_LIFE), 100).await.expect("purged"), 2);
     assert_eq!(store.purge(NOW.plus(1_000 * CODE_LIFE), 100).await.expect("purged"), 3);
+}
+
+#[tokio::test]
+async fn the_service_may_count_and_freeze_what_it_counted() {
+    let engine = Postgres::fresh().await;
+    authorities(&*engine.open().await).await;
+    let store: &dyn CodeStore = &as_service(&engine).await;
+    for quota in [None, Some(2), Some(1_000)] {
+        for byte in [1, 2, 1] {
+            store.issue(&NewCode { quota, ..code(byte) }, NOW).await.expect("answered");
+        }
+    }
+    let today = Day::containing(NOW);
+    let counted = store.counts("a", today, today).await.expect("read");
+    assert_eq!(counted[0].counts[CounterKind::Issued], 2);
+    let shown = Statistic { day: today, figures: PerKind::default() };
+    assert!(store.freeze("a", &[shown]).await.expect("frozen"));
+    assert!(!store.freeze("a", &[shown]).await.expect("answered"));
+    assert_eq!(store.statistics("a", today).await.expect("read"), [shown]);
+    while store.forget_counts(today.plus(1), 100).await.expect("deleted") > 0 {}
+    assert!(store.statistics("a", today).await.expect("read").is_empty());
 }
 
 #[tokio::test]
@@ -83,6 +105,9 @@ async fn the_service_may_do_nothing_else() {
         "UPDATE code_digest SET digest = digest",
         "UPDATE guess_prefix SET digest = digest",
         "UPDATE guess_tally SET scope = 'all'",
+        "UPDATE counter SET day = 0",
+        "UPDATE statistic SET issued = 0",
+        "UPDATE authority SET daily_quota = NULL",
         "UPDATE refinery_verification_history SET checksum = '0'",
         "TRUNCATE code CASCADE",
         "DROP TABLE code",

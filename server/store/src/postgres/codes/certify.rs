@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 
 use super::row;
 use crate::codes::{Certify, CertifyOutcome, Terms};
+use crate::counters::Day;
 use crate::error::StoreError;
 use crate::postgres::column;
 use crate::postgres::pool::Pool;
@@ -42,14 +43,20 @@ fn decide(certify: &Certify, state: &State) -> Option<CertifyOutcome> {
 }
 
 /// Binds the token if it lives and has room. Whoever has a certificate has the token: from then on a claim without a nonce is somebody
-/// else's, so that none may be repeated.
+/// else's, so that none may be repeated. A token counts once, whatever else it is bound to; self-reports are no business of the authority's
+/// figures.
 async fn attempt(pool: &Pool, certify: &Certify) -> Result<Option<State>, StoreError> {
     const SQL: &str = "-- codes::certify
         WITH bound AS (
             UPDATE code SET commitments = array_append(commitments, $4), repeat_until = NULL
             WHERE id = $1 AND authority = $2 AND token_digest = $3 AND token_expires_at > $5
               AND $4 <> ALL (commitments) AND cardinality(commitments) < $6
-            RETURNING id
+            RETURNING id, report_type, cardinality(commitments) = 1 AS first
+        ), counted AS (
+            INSERT INTO counter (authority, day, kind, stripe, count)
+            SELECT $2, $7::integer, 'certified', get_byte(id, 0) % 8, 1
+            FROM bound WHERE first AND report_type <> 'user-report'
+            ON CONFLICT (authority, day, kind, stripe) DO UPDATE SET count = counter.count + 1
         )
         SELECT token_expires_at, commitments, report_type, symptom_interval, test_interval, EXISTS (SELECT 1 FROM bound)
         FROM code WHERE id = $1 AND authority = $2 AND token_digest = $3";
@@ -60,6 +67,7 @@ async fn attempt(pool: &Pool, certify: &Certify) -> Result<Option<State>, StoreE
         &certify.commitment_digest.as_slice(),
         &certify.now.unix(),
         &i32::try_from(certify.limit).unwrap_or(i32::MAX),
+        &Day::containing(certify.now).number(),
     ];
     pool.query("codes::certify", SQL, values).await?.first().map(state).transpose()
 }

@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use super::row;
 use crate::claim_state::{ClaimState, GRAIN, StoredToken};
 use crate::codes::{Claim, ClaimOutcome};
+use crate::counters::Day;
 use crate::error::StoreError;
 use crate::postgres::column;
 use crate::postgres::pool::Pool;
@@ -46,7 +47,13 @@ async fn attempt(pool: &Pool, claim: &Claim) -> Result<Option<Found>, StoreError
             UPDATE code SET token_digest = $3, token_expires_at = $4, repeat_until = $5, forget_at = $6, request_digest = NULL
             WHERE id = $2 AND token_digest IS NULL AND report_type = ANY ($7)
               AND EXISTS (SELECT 1 FROM before WHERE before.expires_at > $8)
-            RETURNING id
+            RETURNING id, authority, report_type
+        ), counted AS (
+            INSERT INTO counter (authority, day, kind, stripe, count)
+            SELECT authority, $10::integer,
+                   CASE report_type WHEN 'user-report' THEN 'user-report-claimed' ELSE 'claimed' END,
+                   get_byte(id, 0) % 8, 1 FROM claimed
+            ON CONFLICT (authority, day, kind, stripe) DO UPDATE SET count = counter.count + 1
         ), forgotten AS (
             UPDATE code_digest SET sealed = NULL, expires_at = (code_digest.expires_at + $9::bigint - 1) / $9 * $9
             FROM claimed WHERE code_digest.code = claimed.id
@@ -67,6 +74,7 @@ async fn attempt(pool: &Pool, claim: &Claim) -> Result<Option<Found>, StoreError
         &accept,
         &claim.now.unix(),
         &GRAIN,
+        &Day::containing(claim.now).number(),
     ];
     pool.query("codes::claim", SQL, values).await?.first().map(found).transpose()
 }

@@ -4,11 +4,14 @@ use proto::Timestamp;
 
 use super::status;
 use crate::codes::ExpireOutcome;
+use crate::counters::Day;
 use crate::error::StoreError;
 use crate::postgres::pool::Pool;
+use crate::postgres::transaction::Params;
 
 /// Expires an unclaimed code, and says what it is then. The code's row decides between this and a claim: both lock it before they change a
-/// form, and who comes second sees what the first has done.
+/// form, and who comes second sees what the first has done. Its end is to be counted as long as the last form to expire has its text, which
+/// whoever counts deletes; self-reports are not counted.
 pub(super) async fn run(
     pool: &Pool,
     authority: &str,
@@ -17,13 +20,23 @@ pub(super) async fn run(
 ) -> Result<ExpireOutcome, StoreError> {
     const SQL: &str = "-- codes::expire
         WITH unclaimed AS (
-            SELECT id FROM code WHERE authority = $1 AND uuid = $2 AND token_digest IS NULL FOR NO KEY UPDATE
+            SELECT id, report_type FROM code
+            WHERE authority = $1 AND uuid = $2 AND token_digest IS NULL FOR NO KEY UPDATE
+        ), form AS (
+            SELECT code_digest.digest, code_digest.form, code_digest.expires_at, code_digest.sealed IS NOT NULL AS lives
+            FROM unclaimed JOIN code_digest ON code_digest.code = unclaimed.id FOR NO KEY UPDATE OF code_digest
         ), freed AS (
             DELETE FROM self_report USING unclaimed WHERE self_report.code = unclaimed.id
+        ), counted AS (
+            INSERT INTO counter (authority, day, kind, stripe, count)
+            SELECT $1, $4::integer, 'expired', get_byte(id, 0) % 8, 1 FROM unclaimed
+            WHERE report_type <> 'user-report' AND (SELECT lives FROM form ORDER BY expires_at DESC, form DESC LIMIT 1)
+            ON CONFLICT (authority, day, kind, stripe) DO UPDATE SET count = counter.count + 1
         )
-        UPDATE code_digest SET expires_at = least(expires_at, $3), sealed = NULL
-        FROM unclaimed WHERE code_digest.code = unclaimed.id RETURNING 1";
-    let expired = !pool.query("codes::expire", SQL, &[&authority, &uuid.as_slice(), &now.unix()]).await?.is_empty();
+        UPDATE code_digest SET expires_at = least(code_digest.expires_at, $3), sealed = NULL
+        FROM form WHERE code_digest.digest = form.digest RETURNING 1";
+    let values: Params<'_> = &[&authority, &uuid.as_slice(), &now.unix(), &Day::containing(now).number()];
+    let expired = !pool.query("codes::expire", SQL, values).await?.is_empty();
     Ok(match status::run(pool, authority, uuid).await? {
         None => ExpireOutcome::Unknown,
         Some(after) if expired => ExpireOutcome::Expired(after),

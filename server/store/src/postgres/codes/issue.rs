@@ -2,52 +2,119 @@
 
 use proto::{Interval, Timestamp};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use super::row::{self, current};
-use crate::codes::{CodeId, IssueOutcome, NewCode, Peppered, StandingCode, StandingForm};
+use crate::codes::{CodeId, IssueOutcome, NewCode, Peppered, StandingCode, StandingForm, Stored};
+use crate::counters::{CounterKind, Day};
 use crate::error::StoreError;
 use crate::postgres::column;
 use crate::postgres::pool::Pool;
-use crate::postgres::transaction::Transaction;
+use crate::postgres::transaction::{Mode, Param, Transaction};
 
-/// Stores `code` unless its uuid or one of its forms is taken; only if it is not stored, the reason is looked for.
+/// Stores `code` unless its uuid or one of its forms is taken or the quota is used up; only if it is not stored, the reason is looked for.
 pub(super) async fn run(pool: &Pool, code: &NewCode, now: Timestamp) -> Result<IssueOutcome, StoreError> {
-    if insert(pool, code).await? {
+    if insert(pool, code, now).await? {
         return Ok(IssueOutcome::Issued);
     }
     // The same request is answered with the code that stands; anything else finds the uuid taken.
-    Ok(match earlier(pool, code, now).await? {
-        None => IssueOutcome::Collision,
-        Some(before) => before.standing_for(&code.request).map_or(IssueOutcome::UuidTaken, IssueOutcome::Repeated),
-    })
+    if let Some(before) = earlier(pool, code, now).await? {
+        return Ok(before.standing_for(&code.request).map_or(IssueOutcome::UuidTaken, IssueOutcome::Repeated));
+    }
+    // Without a quota, nothing else can have been in the way.
+    let taken = code.quota.is_none()
+        || !pool.query("codes::taken", TAKEN, &Values::of(code, now, 0)?.identity()).await?.is_empty();
+    Ok(if taken { IssueOutcome::Collision } else { IssueOutcome::QuotaExceeded })
 }
 
-/// Stores code and forms. A text is taken if any code, live or spent, has it under any live secret: a spent one could still be claimed again
-/// by its person. Two programs that know different secrets could write the same text in the same instant; a phone that finds the other's code
-/// used then needs a new one, once in many centuries.
+/// Stores code and forms and counts the code, if the day has room for so many more. A text is taken if any code, live or spent, has it under
+/// any live secret: a spent one could still be claimed again by its person. Two programs that know different secrets could write the same text
+/// in the same instant; a phone that finds the other's code used then needs a new one, once in many centuries.
 const INSERT: &str = "-- codes::issue
         WITH issued AS (
             INSERT INTO code (id, authority, uuid, pepper, request_digest, report_type, symptom_interval, test_interval, forget_at)
             SELECT $1::bytea, $2::text, $3::bytea, $4::text, $5::bytea, $6::text, $7::bigint, $8::bigint, $9::bigint
             WHERE NOT EXISTS (SELECT 1 FROM code_digest WHERE digest = ANY ($10::bytea[]))
+              AND ($17::bigint IS NULL OR $17 >= $18::bigint + (
+                SELECT coalesce(sum(count), 0) FROM counter WHERE authority = $2 AND day = $15 AND kind = $16))
             ON CONFLICT (authority, uuid) DO NOTHING
-            RETURNING id)
+            RETURNING id
+        ), counted AS (
+            INSERT INTO counter (authority, day, kind, stripe, count)
+            SELECT $2, $15::integer, $16::text, get_byte(id, 0) % 8, 1 FROM issued
+            ON CONFLICT (authority, day, kind, stripe) DO UPDATE SET count = counter.count + 1
+        )
         INSERT INTO code_digest (digest, code, form, expires_at, sealed)
         SELECT form.digest, issued.id, form.form, form.expires_at, form.sealed
         FROM issued, unnest($11::bytea[], $12::text[], $13::bigint[], $14::bytea[]) AS form (digest, form, expires_at, sealed)
         RETURNING 1";
 
-/// Whether code and forms were written.
-async fn insert(pool: &Pool, code: &NewCode) -> Result<bool, StoreError> {
-    let values = Values::of(code)?;
-    Ok(!pool.query("codes::issue", INSERT, &values.params()).await?.is_empty())
+/// Whether the uuid or one of the forms is another code's.
+const TAKEN: &str = "-- codes::taken
+        SELECT 1 FROM code_digest WHERE digest = ANY ($1::bytea[])
+        UNION ALL SELECT 1 FROM code WHERE authority = $2 AND uuid = $3";
+
+/// Takes a lock that others share, and answers how much room is needed: as many as there may be connections may have looked at the same count.
+const TOGETHER: &str = "-- codes::issue, together
+        SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0)), current_setting('max_connections')::bigint";
+
+/// Takes the same lock for itself, once nobody else has it; one place is room enough.
+const ALONE: &str = "-- codes::issue, alone
+        SELECT pg_advisory_xact_lock(hashtextextended($1, 0)), 1::bigint";
+
+/// Whether code and forms were written. Most of a quota is used up by many at once, the rest one by one; the lock is taken before the statement
+/// that looks at the count.
+async fn insert(pool: &Pool, code: &NewCode, now: Timestamp) -> Result<bool, StoreError> {
+    if code.quota.is_none() {
+        let values = Values::of(code, now, 0)?;
+        return Ok(!pool.query("codes::issue", INSERT, &values.params()).await?.is_empty());
+    }
+    for lock in [TOGETHER, ALONE] {
+        let given = (code, now, lock);
+        let inserted = pool.transact("codes::issue", Mode::Write, &given, |transaction, &(code, now, lock)| {
+            Box::pin(insert_under(transaction, code, now, lock))
+        });
+        if inserted.await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-/// The same as part of a larger transaction.
-pub(super) async fn insert_in(transaction: &Transaction<'_>, code: &NewCode) -> Result<bool, StoreError> {
-    let values = Values::of(code)?;
+async fn insert_under(
+    transaction: &Transaction<'_>,
+    code: &NewCode,
+    now: Timestamp,
+    lock: &'static str,
+) -> Result<bool, StoreError> {
+    let name = format!("pratique quota {} {}", kind(code).as_str(), code.authority);
+    let room = column::value(&transaction.row(lock, &[&name]).await?, 1)?;
+    let values = Values::of(code, now, room)?;
     Ok(!transaction.rows(INSERT, &values.params()).await?.is_empty())
+}
+
+/// Stores a code as part of a larger transaction.
+pub(super) async fn store_in(
+    transaction: &Transaction<'_>,
+    code: &NewCode,
+    now: Timestamp,
+) -> Result<Stored, StoreError> {
+    let written = if code.quota.is_none() {
+        let values = Values::of(code, now, 0)?;
+        !transaction.rows(INSERT, &values.params()).await?.is_empty()
+    } else {
+        insert_under(transaction, code, now, ALONE).await?
+    };
+    if written {
+        return Ok(Stored::Written);
+    }
+    let taken =
+        code.quota.is_none() || !transaction.rows(TAKEN, &Values::of(code, now, 0)?.identity()).await?.is_empty();
+    Ok(if taken { Stored::Taken } else { Stored::TooMany })
+}
+
+/// What the code is counted as.
+fn kind(code: &NewCode) -> CounterKind {
+    CounterKind::issued(code.terms.report_type)
 }
 
 /// What [`INSERT`] is given.
@@ -62,10 +129,14 @@ struct Values<'a> {
     test: Option<i64>,
     forget_at: i64,
     forms: Forms<'a>,
+    day: i32,
+    kind: &'static str,
+    quota: Option<i64>,
+    room: i64,
 }
 
 impl<'a> Values<'a> {
-    fn of(code: &'a NewCode) -> Result<Self, StoreError> {
+    fn of(code: &'a NewCode, now: Timestamp, room: i64) -> Result<Self, StoreError> {
         let request = current(&code.request)?;
         let number = |interval: Interval| i64::from(interval.number());
         Ok(Self {
@@ -79,10 +150,19 @@ impl<'a> Values<'a> {
             test: code.terms.test.map(number),
             forget_at: code.forget_at.unix(),
             forms: Forms::of(code)?,
+            day: Day::containing(now).number(),
+            kind: kind(code).as_str(),
+            quota: code.quota.map(i64::from),
+            room,
         })
     }
 
-    fn params(&self) -> [&(dyn ToSql + Sync); 14] {
+    /// What [`TAKEN`] is given.
+    fn identity(&self) -> [Param<'_>; 3] {
+        [&self.forms.taken, &self.code.authority, &self.uuid]
+    }
+
+    fn params(&self) -> [Param<'_>; 18] {
         [
             &self.id,
             &self.code.authority,
@@ -98,6 +178,10 @@ impl<'a> Values<'a> {
             &self.forms.names,
             &self.forms.expiries,
             &self.forms.sealed,
+            &self.day,
+            &self.kind,
+            &self.quota,
+            &self.room,
         ]
     }
 }

@@ -9,6 +9,9 @@ use crate::postgres::transaction::{Mode, Transaction};
 
 /// One statement for each kind of remains, each with the time and the limit; it answers how many it removed. A deleted code takes its digests
 /// along. Rows that somebody is changing are left for the next time: nobody with a code in hand waits for this.
+///
+/// The second counts the unclaimed codes whose last form it finds, on the day on which that expired; an hour after that day is over, on today: a day
+/// that is shown does not change any more. Until then a code stays.
 const STEPS: [&str; 6] = [
     "-- codes::purge, self-reports
         WITH done AS (
@@ -17,10 +20,25 @@ const STEPS: [&str; 6] = [
             RETURNING 1)
         SELECT count(*) FROM done",
     "-- codes::purge, sealed
-        WITH done AS (
-            UPDATE code_digest SET sealed = NULL WHERE digest IN
-            (SELECT digest FROM code_digest WHERE sealed IS NOT NULL AND expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
-            RETURNING 1)
+        WITH old AS (
+            SELECT digest, code, form, expires_at FROM code_digest
+            WHERE sealed IS NOT NULL AND expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+        ), done AS (
+            UPDATE code_digest SET sealed = NULL FROM old WHERE code_digest.digest = old.digest
+            RETURNING old.code, old.form, old.expires_at
+        ), counted AS (
+            INSERT INTO counter (authority, day, kind, stripe, count)
+            SELECT code.authority,
+                   (CASE WHEN (done.expires_at / 86400 + 1) * 86400 + 3600 > $1 THEN done.expires_at / 86400
+                    ELSE $1 / 86400 END)::integer,
+                   'expired', get_byte(code.id, 0) % 8, count(*)
+            FROM done JOIN code ON code.id = done.code
+            WHERE code.token_digest IS NULL AND code.report_type <> 'user-report'
+              AND NOT EXISTS (SELECT 1 FROM code_digest AS other WHERE other.code = done.code
+                              AND (other.expires_at, other.form) > (done.expires_at, done.form))
+            GROUP BY 1, 2, 4 ORDER BY 1, 2, 4
+            ON CONFLICT (authority, day, kind, stripe) DO UPDATE SET count = counter.count + excluded.count
+        )
         SELECT count(*) FROM done",
     "-- codes::purge, repeats
         WITH done AS (
@@ -38,7 +56,9 @@ const STEPS: [&str; 6] = [
     "-- codes::purge, codes
         WITH done AS (
             DELETE FROM code WHERE id IN
-            (SELECT id FROM code WHERE forget_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+            (SELECT id FROM code WHERE forget_at <= $1
+                AND NOT EXISTS (SELECT 1 FROM code_digest WHERE code_digest.code = code.id AND sealed IS NOT NULL)
+             LIMIT $2 FOR UPDATE SKIP LOCKED)
             RETURNING 1)
         SELECT count(*) FROM done",
     "-- codes::purge, tallies

@@ -5,7 +5,7 @@ use proto::Timestamp;
 
 use super::row::current;
 use super::{PostgresCodeStore, issue};
-use crate::codes::Peppered;
+use crate::codes::{Peppered, Stored};
 use crate::error::StoreError;
 use crate::postgres::transaction::{Mode, Params, Transaction};
 use crate::self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, SelfReports};
@@ -54,8 +54,10 @@ async fn take(
         let standing = before.standing_for(&report.code.request);
         return Ok(standing.map_or(SelfReportOutcome::Busy, SelfReportOutcome::Repeated));
     }
-    if !issue::insert_in(transaction, &report.code).await? {
-        return Ok(SelfReportOutcome::Collision);
+    match issue::store_in(transaction, &report.code, now).await? {
+        Stored::Written => {}
+        Stored::Taken => return Ok(SelfReportOutcome::Collision),
+        Stored::TooMany => return Ok(SelfReportOutcome::QuotaExceeded),
     }
     insert(transaction, report).await?;
     Ok(SelfReportOutcome::Issued)

@@ -60,9 +60,8 @@ pub(super) async fn revoke(pool: &Pool, authority: &str, digest: [u8; 32], now: 
 pub(super) async fn find(pool: &Pool, digest: [u8; 32], now: Timestamp) -> Result<Option<ApiKeyGrant>, StoreError> {
     const SQL: &str = "-- issuers::api_key
         SELECT authority.id, authority.issuer, authority.audience, authority.date_required, authority.code_form,
-               authority.code_length, authority.code_life, authority.long_code_life,
-               authority.user_reports, api_key.kind,
-               coalesce(authority.disabled_at <= $2, false)
+               authority.code_length, authority.code_life, authority.long_code_life, authority.user_reports,
+               authority.daily_quota, api_key.kind, coalesce(authority.disabled_at <= $2, false)
         FROM api_key JOIN authority ON authority.id = api_key.authority
         WHERE api_key.digest = $1 AND (api_key.revoked_at IS NULL OR api_key.revoked_at > $2)";
     let rows = pool.query("issuers::api_key", SQL, &[&digest.as_slice(), &now.unix()]).await?;

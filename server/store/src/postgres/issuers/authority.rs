@@ -8,31 +8,20 @@ use crate::error::StoreError;
 use crate::issuers::{Issuer, RegisteredIssuer};
 use crate::postgres::column;
 use crate::postgres::pool::Pool;
-use crate::postgres::transaction::Params;
+use crate::postgres::transaction::Param;
 
 /// How many columns [`read`] takes.
-pub(super) const COLUMNS: usize = 9;
+pub(super) const COLUMNS: usize = 10;
 
 /// Inserts an authority, unless it is there already.
 pub(super) async fn create(pool: &Pool, issuer: &Issuer, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "-- issuers::create
-        INSERT INTO authority (id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports,
-            created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING 1";
-    let codes = &issuer.codes;
-    let values: Params<'_> = &[
-        &issuer.id,
-        &issuer.issuer,
-        &issuer.audience,
-        &issuer.date_required,
-        &codes.spelling.as_str(),
-        &i16::from(codes.length),
-        &codes.life,
-        &codes.long_life,
-        &issuer.user_reports,
-        &now.unix(),
-    ];
-    if !pool.query("issuers::create", SQL, values).await?.is_empty() {
+        INSERT INTO authority (id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life,
+                               user_reports, daily_quota, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING 1";
+    let (columns, created_at) = (Columns::of(issuer), now.unix());
+    let values: Vec<Param<'_>> = columns.values().into_iter().chain([&created_at as Param<'_>]).collect();
+    if !pool.query("issuers::create", SQL, &values).await?.is_empty() {
         return Ok(());
     }
     let same = list(pool).await?.iter().any(|registered| registered.issuer == *issuer);
@@ -44,22 +33,10 @@ pub(super) async fn create(pool: &Pool, issuer: &Issuer, now: Timestamp) -> Resu
 pub(super) async fn update(pool: &Pool, issuer: &Issuer) -> Result<(), StoreError> {
     const SQL: &str = "-- issuers::update
         UPDATE authority SET issuer = $2, audience = $3, date_required = $4, code_form = $5, code_length = $6,
-            code_life = $7, long_code_life = $8, user_reports = $9
+            code_life = $7, long_code_life = $8, user_reports = $9, daily_quota = $10
         WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM authority AS other WHERE other.issuer = $2 AND other.id <> $1)
         RETURNING 1";
-    let codes = &issuer.codes;
-    let values: Params<'_> = &[
-        &issuer.id,
-        &issuer.issuer,
-        &issuer.audience,
-        &issuer.date_required,
-        &codes.spelling.as_str(),
-        &i16::from(codes.length),
-        &codes.life,
-        &codes.long_life,
-        &issuer.user_reports,
-    ];
-    if !pool.query("issuers::update", SQL, values).await?.is_empty() {
+    if !pool.query("issuers::update", SQL, &Columns::of(issuer).values()).await?.is_empty() {
         return Ok(());
     }
     let known = exists(pool, &issuer.id).await?;
@@ -69,7 +46,7 @@ pub(super) async fn update(pool: &Pool, issuer: &Issuer) -> Result<(), StoreErro
 /// Reads one that is not disabled.
 pub(super) async fn get(pool: &Pool, id: &str, now: Timestamp) -> Result<Option<Issuer>, StoreError> {
     const SQL: &str = "-- issuers::get
-        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports
+        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports, daily_quota
         FROM authority WHERE id = $1 AND (disabled_at IS NULL OR disabled_at > $2)";
     pool.query("issuers::get", SQL, &[&id, &now.unix()]).await?.first().map(read).transpose()
 }
@@ -77,8 +54,8 @@ pub(super) async fn get(pool: &Pool, id: &str, now: Timestamp) -> Result<Option<
 /// Reads all of them, by id: slugs are ASCII, and the order is the same whatever language the server speaks.
 pub(super) async fn list(pool: &Pool) -> Result<Vec<RegisteredIssuer>, StoreError> {
     const SQL: &str = "-- issuers::list
-        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports,
-            created_at, disabled_at
+        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports, daily_quota,
+               created_at, disabled_at
         FROM authority ORDER BY id COLLATE \"C\"";
     let registered = |row: &Row| {
         Ok(RegisteredIssuer {
@@ -105,6 +82,38 @@ pub(super) async fn exists(pool: &Pool, id: &str) -> Result<bool, StoreError> {
     Ok(!pool.query("issuers::exists", SQL, &[&id]).await?.is_empty())
 }
 
+/// What was said of an authority, as its columns have it.
+struct Columns<'a> {
+    issuer: &'a Issuer,
+    spelling: &'static str,
+    length: i16,
+    daily_quota: Option<i64>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(issuer: &'a Issuer) -> Self {
+        let (spelling, length) = (issuer.codes.spelling.as_str(), issuer.codes.length.into());
+        Self { issuer, spelling, length, daily_quota: issuer.daily_quota.map(i64::from) }
+    }
+
+    /// In the order of [`read`].
+    fn values(&self) -> [Param<'_>; COLUMNS] {
+        let Issuer { id, issuer, audience, date_required, codes, user_reports, .. } = self.issuer;
+        [
+            id,
+            issuer,
+            audience,
+            date_required,
+            &self.spelling,
+            &self.length,
+            &codes.life,
+            &codes.long_life,
+            user_reports,
+            &self.daily_quota,
+        ]
+    }
+}
+
 /// Reads the columns of an authority, which come first.
 pub(super) fn read(row: &Row) -> Result<Issuer, StoreError> {
     let codes = CodeStyle {
@@ -113,12 +122,8 @@ pub(super) fn read(row: &Row) -> Result<Issuer, StoreError> {
         life: column::number(row, 6)?,
         long_life: column::number(row, 7)?,
     };
-    Ok(Issuer {
-        id: column::value(row, 0)?,
-        issuer: column::value(row, 1)?,
-        audience: column::value(row, 2)?,
-        date_required: column::value(row, 3)?,
-        codes,
-        user_reports: column::value(row, 8)?,
-    })
+    let (id, issuer, audience) = (column::value(row, 0)?, column::value(row, 1)?, column::value(row, 2)?);
+    let daily_quota = column::maybe_number(row, 9)?;
+    let (date_required, user_reports) = (column::value(row, 3)?, column::value(row, 8)?);
+    Ok(Issuer { id, issuer, audience, date_required, codes, user_reports, daily_quota })
 }

@@ -1,11 +1,13 @@
 //! Binding a token to a commitment.
 
-use proto::Timestamp;
+use proto::{ReportType, Timestamp};
 use rusqlite::{Transaction, params};
 
 use super::row;
 use crate::codes::{Certify, CertifyOutcome, Terms};
+use crate::counters::{CounterKind, Day};
 use crate::error::StoreError;
+use crate::sqlite::counter;
 
 /// Decides in this order: unknown, expired, the same commitment again, too many others. Only a new commitment writes.
 pub(super) fn run(transaction: &Transaction<'_>, certify: &Certify) -> Result<CertifyOutcome, StoreError> {
@@ -22,6 +24,10 @@ pub(super) fn run(transaction: &Transaction<'_>, certify: &Certify) -> Result<Ce
     }
     bind(transaction, certify, expires_at)?;
     end_repeats(transaction, certify)?;
+    // A token counts once, whatever else it is bound to; self-reports are no business of the authority's figures.
+    if bound.is_empty() && terms.report_type != ReportType::UserReport {
+        counter::add(transaction, &certify.authority, CounterKind::Certified, Day::containing(certify.now))?;
+    }
     Ok(CertifyOutcome::Certified(terms))
 }
 

@@ -6,7 +6,9 @@ use rusqlite::{Transaction, params};
 use super::{row, self_report};
 use crate::claim_state::{ClaimState, GRAIN, StoredToken};
 use crate::codes::{Claim, ClaimOutcome, CodeId};
+use crate::counters::{CounterKind, Day};
 use crate::error::StoreError;
+use crate::sqlite::counter;
 
 /// Only a first claim writes. The transaction began IMMEDIATE, so nobody claims between the look and the write.
 pub(super) fn run(transaction: &Transaction<'_>, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
@@ -14,9 +16,11 @@ pub(super) fn run(transaction: &Transaction<'_>, claim: &Claim) -> Result<ClaimO
     if let Some(outcome) = state.decide(claim) {
         return Ok(outcome);
     }
-    record(transaction, claim)?;
+    let authority = record(transaction, claim)?;
     forget_text(transaction, claim.code.id)?;
     self_report::free(transaction, claim.code.id)?;
+    let kind = CounterKind::claimed(state.terms.report_type);
+    counter::add(transaction, &authority, kind, Day::containing(claim.now))?;
     Ok(ClaimOutcome::Claimed(state.terms))
 }
 
@@ -42,18 +46,19 @@ fn state(transaction: &Transaction<'_>, claim: &Claim) -> Result<Option<ClaimSta
     }))
 }
 
-fn record(transaction: &Transaction<'_>, claim: &Claim) -> Result<(), StoreError> {
+/// Answers whose code it is.
+fn record(transaction: &Transaction<'_>, claim: &Claim) -> Result<String, StoreError> {
     const SQL: &str = "-- codes::claim
         UPDATE code SET token_digest = ?2, token_expires_at = ?3, repeat_until = ?4, forget_at = ?5, request_digest = NULL
-        WHERE id = ?1 AND token_digest IS NULL";
-    let written = transaction.prepare_cached(SQL)?.execute(params![
+        WHERE id = ?1 AND token_digest IS NULL RETURNING authority";
+    let values = params![
         claim.code.id.0,
         claim.token_digest,
         claim.token_expires_at.ceil(GRAIN).unix(),
         claim.repeat_until.map(Timestamp::unix),
         claim.forget_at.ceil(GRAIN).unix(),
-    ])?;
-    row::exactly_one(written, "codes::claim")
+    ];
+    Ok(transaction.prepare_cached(SQL)?.query_row(values, |row| row.get(0))?)
 }
 
 /// The token can be derived again without the code's text, so nothing needs it from now on.

@@ -5,7 +5,9 @@ use rusqlite::{Transaction, params};
 
 use super::{self_report, status};
 use crate::codes::{CodeId, ExpireOutcome};
+use crate::counters::{CounterKind, Day};
 use crate::error::StoreError;
+use crate::sqlite::counter;
 
 /// Expires an unclaimed code. The transaction began IMMEDIATE, so nobody claims it between the look and the write.
 pub(super) fn run(
@@ -18,10 +20,22 @@ pub(super) fn run(
     if before.claimed {
         return Ok(ExpireOutcome::Claimed);
     }
+    if lives(transaction, id)? {
+        counter::add(transaction, authority, CounterKind::Expired, Day::containing(now))?;
+    }
     end(transaction, id, now)?;
     self_report::free(transaction, id)?;
     let after = status::run(transaction, authority, uuid)?;
     after.map(ExpireOutcome::Expired).ok_or_else(|| StoreError::Corrupt("a code is gone once it expired".to_owned()))
+}
+
+/// Whether its end is still to be counted: the last form to expire has its text, which whoever counts deletes. Self-reports are not counted.
+fn lives(transaction: &Transaction<'_>, id: CodeId) -> Result<bool, StoreError> {
+    const SQL: &str = "-- codes::expire, lives
+        SELECT code_digest.sealed IS NOT NULL AND code.report_type <> 'user-report'
+        FROM code_digest JOIN code ON code.id = code_digest.code WHERE code.id = ?1
+        ORDER BY code_digest.expires_at DESC, code_digest.form DESC LIMIT 1";
+    Ok(transaction.prepare_cached(SQL)?.query_row([id.0], |row| row.get(0))?)
 }
 
 fn end(transaction: &Transaction<'_>, id: CodeId, now: Timestamp) -> Result<(), StoreError> {

@@ -4,31 +4,44 @@ use proto::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::row;
-use crate::codes::{CodeId, IssueOutcome, NewCode, NewForm, Peppered, StandingCode, StandingForm};
+use crate::codes::{CodeId, IssueOutcome, NewCode, NewForm, Peppered, StandingCode, StandingForm, Stored};
+use crate::counters::{CounterKind, Day};
 use crate::error::StoreError;
+use crate::sqlite::counter;
 
-/// Stores `code` unless its uuid or one of its forms is taken. The same request is answered with the code that stands; anything else finds
-/// the uuid taken.
+/// Stores `code` unless its uuid or one of its forms is taken or the quota is used up. The same request is answered with the code that stands;
+/// anything else finds the uuid taken.
 pub(super) fn run(transaction: &Transaction<'_>, code: &NewCode, now: Timestamp) -> Result<IssueOutcome, StoreError> {
     if let Some(before) = earlier(transaction, code)? {
         let standing = before.standing_for(transaction, &code.request, now)?;
         return Ok(standing.map_or(IssueOutcome::UuidTaken, IssueOutcome::Repeated));
     }
-    Ok(if store(transaction, code)? { IssueOutcome::Issued } else { IssueOutcome::Collision })
+    Ok(match store(transaction, code, now)? {
+        Stored::Written => IssueOutcome::Issued,
+        Stored::Taken => IssueOutcome::Collision,
+        Stored::TooMany => IssueOutcome::QuotaExceeded,
+    })
 }
 
-/// Stores `code` and its forms unless one of these is taken; whether it did.
-pub(super) fn store(transaction: &Transaction<'_>, code: &NewCode) -> Result<bool, StoreError> {
+/// Stores `code` and its forms, and counts it, unless one of these is taken or the quota is used up.
+pub(super) fn store(transaction: &Transaction<'_>, code: &NewCode, now: Timestamp) -> Result<Stored, StoreError> {
     for form in &code.forms {
         if taken(transaction, form)? {
-            return Ok(false);
+            return Ok(Stored::Taken);
         }
+    }
+    let (kind, day) = (CounterKind::issued(code.terms.report_type), Day::containing(now));
+    if let Some(quota) = code.quota
+        && counter::read(transaction, &code.authority, kind, day)? >= u64::from(quota)
+    {
+        return Ok(Stored::TooMany);
     }
     insert(transaction, code)?;
     for form in &code.forms {
         insert_form(transaction, code.id, form)?;
     }
-    Ok(true)
+    counter::add(transaction, &code.authority, kind, day)?;
+    Ok(Stored::Written)
 }
 
 /// What an earlier request left.

@@ -5,7 +5,7 @@ use proto::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{SqliteCodeStore, issue, row};
-use crate::codes::{CodeId, Peppered};
+use crate::codes::{CodeId, Peppered, Stored};
 use crate::error::StoreError;
 use crate::self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, SelfReports};
 
@@ -34,8 +34,10 @@ fn run(transaction: &Transaction<'_>, report: &NewSelfReport, now: Timestamp) ->
         let standing = before.standing_for(transaction, &report.code.request, now)?;
         return Ok(standing.map_or(SelfReportOutcome::Busy, SelfReportOutcome::Repeated));
     }
-    if !issue::store(transaction, &report.code)? {
-        return Ok(SelfReportOutcome::Collision);
+    match issue::store(transaction, &report.code, now)? {
+        Stored::Written => {}
+        Stored::Taken => return Ok(SelfReportOutcome::Collision),
+        Stored::TooMany => return Ok(SelfReportOutcome::QuotaExceeded),
     }
     forget(transaction, report)?;
     insert(transaction, report)?;

@@ -70,9 +70,8 @@ pub(super) fn find(
 ) -> Result<Option<ApiKeyGrant>, StoreError> {
     const SQL: &str = "-- issuers::api_key
         SELECT authority.id, authority.issuer, authority.audience, authority.date_required, authority.code_form,
-               authority.code_length, authority.code_life, authority.long_code_life,
-               authority.user_reports, api_key.kind,
-               authority.disabled_at IS NOT NULL AND authority.disabled_at <= ?2
+               authority.code_length, authority.code_life, authority.long_code_life, authority.user_reports,
+               authority.daily_quota, api_key.kind, authority.disabled_at IS NOT NULL AND authority.disabled_at <= ?2
         FROM api_key JOIN authority ON authority.id = api_key.authority
         WHERE api_key.digest = ?1 AND (api_key.revoked_at IS NULL OR api_key.revoked_at > ?2)";
     let mut statement = transaction.prepare_cached(SQL)?;

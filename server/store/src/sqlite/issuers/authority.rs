@@ -1,34 +1,24 @@
 //! The table `authority`.
 
 use proto::Timestamp;
-use rusqlite::{Row, Transaction, params};
+use rusqlite::types::Value;
+use rusqlite::{Row, Transaction, params, params_from_iter};
 
 use crate::code_style::CodeStyle;
 use crate::error::StoreError;
 use crate::issuers::{Issuer, RegisteredIssuer};
 
 /// How many columns [`read`] takes.
-pub(super) const COLUMNS: usize = 9;
+pub(super) const COLUMNS: usize = 10;
 
 /// Inserts an authority, unless it is there already.
 pub(super) fn create(transaction: &Transaction<'_>, issuer: &Issuer, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "-- issuers::create
-        INSERT INTO authority (id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports,
-            created_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
-    let codes = &issuer.codes;
-    let written = transaction.prepare_cached(SQL)?.execute(params![
-        issuer.id,
-        issuer.issuer,
-        issuer.audience,
-        issuer.date_required,
-        codes.spelling.as_str(),
-        codes.length,
-        codes.life,
-        codes.long_life,
-        issuer.user_reports,
-        now.unix(),
-    ])?;
+        INSERT INTO authority (id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life,
+                               user_reports, daily_quota, created_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
+    let values = values(issuer).into_iter().chain([now.unix().into()]);
+    let written = transaction.prepare_cached(SQL)?.execute(params_from_iter(values))?;
     if written == 1 {
         return Ok(());
     }
@@ -41,30 +31,19 @@ pub(super) fn update(transaction: &Transaction<'_>, issuer: &Issuer) -> Result<(
     // An issuer that another authority has leaves the row as it is.
     const SQL: &str = "-- issuers::update
         UPDATE OR IGNORE authority SET issuer = ?2, audience = ?3, date_required = ?4, code_form = ?5, code_length = ?6,
-            code_life = ?7, long_code_life = ?8, user_reports = ?9
+            code_life = ?7, long_code_life = ?8, user_reports = ?9, daily_quota = ?10
         WHERE id = ?1";
     if !exists(transaction, &issuer.id)? {
         return Err(StoreError::NotFound("authority"));
     }
-    let codes = &issuer.codes;
-    let written = transaction.prepare_cached(SQL)?.execute(params![
-        issuer.id,
-        issuer.issuer,
-        issuer.audience,
-        issuer.date_required,
-        codes.spelling.as_str(),
-        codes.length,
-        codes.life,
-        codes.long_life,
-        issuer.user_reports,
-    ])?;
+    let written = transaction.prepare_cached(SQL)?.execute(params_from_iter(values(issuer)))?;
     if written == 1 { Ok(()) } else { Err(StoreError::Exists("an authority with this issuer")) }
 }
 
 /// Reads one that takes part.
 pub(super) fn get(transaction: &Transaction<'_>, id: &str, now: Timestamp) -> Result<Option<Issuer>, StoreError> {
     const SQL: &str = "-- issuers::get
-        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports
+        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports, daily_quota
         FROM authority WHERE id = ?1 AND (disabled_at IS NULL OR disabled_at > ?2)";
     let mut statement = transaction.prepare_cached(SQL)?;
     let mut rows = statement.query(params![id, now.unix()])?;
@@ -74,8 +53,8 @@ pub(super) fn get(transaction: &Transaction<'_>, id: &str, now: Timestamp) -> Re
 /// Reads all of them, by id.
 pub(super) fn list(transaction: &Transaction<'_>) -> Result<Vec<RegisteredIssuer>, StoreError> {
     const SQL: &str = "-- issuers::list
-        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports,
-            created_at, disabled_at
+        SELECT id, issuer, audience, date_required, code_form, code_length, code_life, long_code_life, user_reports, daily_quota,
+               created_at, disabled_at
         FROM authority ORDER BY id";
     let mut statement = transaction.prepare_cached(SQL)?;
     let mut rows = statement.query([])?;
@@ -110,17 +89,29 @@ pub(super) fn exists(transaction: &Transaction<'_>, authority: &str) -> Result<b
     Ok(transaction.prepare_cached(SQL)?.exists([authority])?)
 }
 
+/// What was said of an authority, in the order of its columns.
+fn values(issuer: &Issuer) -> [Value; COLUMNS] {
+    let codes = &issuer.codes;
+    [
+        issuer.id.clone().into(),
+        issuer.issuer.clone().into(),
+        issuer.audience.clone().into(),
+        issuer.date_required.into(),
+        codes.spelling.as_str().to_owned().into(),
+        codes.length.into(),
+        codes.life.into(),
+        codes.long_life.into(),
+        issuer.user_reports.into(),
+        issuer.daily_quota.into(),
+    ]
+}
+
 /// Reads the columns of an authority, which come first.
 pub(super) fn read(row: &Row<'_>) -> Result<Issuer, StoreError> {
     let spelling: String = row.get(4)?;
     let spelling = spelling.parse().map_err(|_| StoreError::Corrupt("authority.code_form is none".to_owned()))?;
     let codes = CodeStyle { spelling, length: row.get(5)?, life: row.get(6)?, long_life: row.get(7)? };
-    Ok(Issuer {
-        id: row.get(0)?,
-        issuer: row.get(1)?,
-        audience: row.get(2)?,
-        date_required: row.get(3)?,
-        codes,
-        user_reports: row.get(8)?,
-    })
+    let (id, issuer, audience) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let (date_required, user_reports, daily_quota) = (row.get(3)?, row.get(8)?, row.get(9)?);
+    Ok(Issuer { id, issuer, audience, date_required, codes, user_reports, daily_quota })
 }
