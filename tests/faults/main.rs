@@ -1,4 +1,6 @@
 //! Faults: programs that are killed, disks that fill, networks that break. What was acknowledged survives all of it.
 
+mod scene;
+
 mod crash;
 mod killed_service;

@@ -18,6 +18,8 @@ macro_rules! on_both_engines {
     };
 }
 
+mod apps;
+
 mod stories;
 
 mod lost_replies;
@@ -28,6 +30,7 @@ mod holding;
 mod regions;
 mod rotation;
 
+mod life;
 mod many_bundles;
 
 mod tampering;

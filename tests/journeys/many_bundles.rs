@@ -2,8 +2,9 @@
 
 use proto::{Kind, ReportType, Timestamp};
 use tests::engine::Engine;
-use tests::outside_reader::CheckedFeed;
 use tests::system::{NOON, System};
+
+use crate::apps::{ByLastLine, BySince, index_of};
 
 on_both_engines! {
     every_client_gets_thirty_bundles_once_while_the_clock_steps,
@@ -11,46 +12,6 @@ on_both_engines! {
 
 /// How the clock moves before each export, in seconds.
 const STEPS: [i64; 10] = [3_600, 0, -1_800, 1, 7_200, -7_200, 0, 0, 600, -1];
-
-/// What an app knows that keeps `start >= since; since = max(end)`, as those of the covidgreen family do.
-#[derive(Default)]
-struct BySince {
-    since: i64,
-    taken: Vec<String>,
-}
-
-/// What an app knows that keeps the last line of the index that it handled, as those of Google do.
-#[derive(Default)]
-struct ByLastLine {
-    last: Option<String>,
-    taken: Vec<String>,
-}
-
-impl BySince {
-    fn poll(&mut self, index: &[String]) {
-        for path in index {
-            let name = path.rsplit('/').next().unwrap_or_default();
-            let mut parts = name.split('-').map(|part| part.parse::<i64>().unwrap_or_default());
-            let (start, end) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-            if start >= self.since {
-                self.taken.push(path.clone());
-                self.since = self.since.max(end);
-            }
-        }
-    }
-}
-
-impl ByLastLine {
-    fn poll(&mut self, index: &[String]) {
-        let handled = self.last.as_ref().and_then(|last| index.iter().position(|path| path == last));
-        self.taken.extend_from_slice(&index[handled.map_or(0, |position| position + 1)..]);
-        self.last = index.last().cloned();
-    }
-}
-
-fn index_of(checked: &CheckedFeed) -> Vec<String> {
-    checked.manifest.bundles.iter().map(|bundle| bundle.path.clone()).collect()
-}
 
 async fn every_client_gets_thirty_bundles_once_while_the_clock_steps(engine: Engine) -> anyhow::Result<()> {
     let (system, authority) = System::with_authority_on(engine).await?;

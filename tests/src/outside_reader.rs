@@ -51,7 +51,7 @@ impl OutsideReader {
             checked.zips.push(zip);
         }
         ensure_chain(&checked)?;
-        self.ensure_nothing_else(feed, &index)?;
+        self.ensure_nothing_else(feed, &checked.manifest)?;
         Ok(checked)
     }
 
@@ -71,12 +71,16 @@ impl OutsideReader {
         Ok(bundle)
     }
 
-    /// No bundle lies about that is not listed, and no half-written file.
-    fn ensure_nothing_else(&self, feed: &Feed, index: &[String]) -> anyhow::Result<()> {
+    /// No bundle lies about that is not listed, and no half-written file. One that was de-listed stays for a day: it is older than all that are
+    /// listed, and the first of those is not the feed's first.
+    fn ensure_nothing_else(&self, feed: &Feed, manifest: &Manifest) -> anyhow::Result<()> {
+        let oldest = manifest.bundles.first().filter(|first| first.sequence > 1);
         for entry in fs::read_dir(self.tree.join(feed.to_string()))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             let path = format!("{feed}/{name}");
-            let known = name == "index.txt" || name == "manifest" || index.contains(&path);
+            let listed = manifest.bundles.iter().any(|bundle| bundle.path == path);
+            let delisted = oldest.is_some_and(|oldest| path < oldest.path);
+            let known = name == "index.txt" || name == "manifest" || listed || delisted;
             ensure!(known, "{path} is published but not listed");
         }
         Ok(())

@@ -8,7 +8,7 @@ use proto::bundle::GaenEntry;
 use proto::certificate::Claims;
 use proto::gaen::TemporaryExposureKey;
 use proto::{Interval, Malformed, ReportType, Timestamp};
-use store::{AcceptedKey, RawKey, release_at};
+use store::{AcceptedKey, KEPT_FOR, LISTED_FOR, REPLAY_GUARD, RawKey, release_at};
 
 use super::onset::Onset;
 use super::verdict::{Refusal, Refused, Verdict};
@@ -17,6 +17,10 @@ use super::verdict::{Refusal, Refused, Verdict};
 const LIST: &str = "temporaryExposureKeys";
 /// A key is accepted while its validity ended at most this many seconds ago: 15 days.
 const MAX_AGE: i64 = 15 * 86_400;
+// A key is known for as long as it is accepted, so that none is published a second time: it is sealed no earlier than two hours after its validity,
+// and from then on its bundle lives for 15 days. Between the two there must be time for clocks that differ by ten minutes, and for the ten minutes
+// of the interval in which its time ends.
+const _: () = assert!(MAX_AGE + 600 + 600 < REPLAY_GUARD + LISTED_FOR + KEPT_FOR);
 /// The highest transmission risk level of the export format.
 const MAX_RISK: u8 = 8;
 /// A phone may replace the key of the day when it reports, but not all the time.
