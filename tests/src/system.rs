@@ -94,6 +94,7 @@ impl System {
             },
             secret_file: directory.path().join(SECRET_FILE),
             signing_key_dir: directory.path().join(CERTIFICATE_KEYS),
+            delivery_dir: None,
         };
         let for_verification = verification::State::open(&settings, clock.clone()).await?;
         let settings = server::Settings { database_url: databases.keys.of_role("pratique_server") };

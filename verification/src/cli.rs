@@ -78,7 +78,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Secret(SecretCommand),
     /// Issue a code for a person, or one for each row of a file.
-    Issue(Issue),
+    Issue(Box<Issue>),
     /// Say what has become of a code.
     Status(Look),
     /// End a code's life, unless it was claimed.

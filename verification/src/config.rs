@@ -33,6 +33,10 @@ pub struct Settings {
     /// The directory with the authorities' certificate signing keys, mode 600 each; `verification keys generate` writes there.
     #[arg(long, value_name = "DIR", env = "VERIFICATION_SIGNING_KEY_DIR")]
     pub signing_key_dir: PathBuf,
+    /// The directory with the authorities' settings for text messages, a file AUTHORITY.toml of mode 600 each. A change counts at once.
+    /// Without it, or for authorities without a file, codes are not sent to phones.
+    #[arg(long, value_name = "DIR", env = "VERIFICATION_DELIVERY_DIR")]
+    pub delivery_dir: Option<PathBuf>,
 }
 
 /// What stands between the network and the service.

@@ -25,6 +25,10 @@ pub struct IssuedCode {
     pub long_code: Option<String>,
     /// When neither can be claimed any more.
     pub long_expires_at: Timestamp,
+    /// What is known of the text message that was asked for: `delivered` or `unknown`; none if none was.
+    pub sms_status: Option<&'static str>,
+    /// The text message, if it was to be written and not sent.
+    pub generated_sms: Option<String>,
 }
 
 /// Issues a code. The same request under the same uuid gets the same code while it is unclaimed.
@@ -40,6 +44,8 @@ pub async fn issue(state: &State, authority: &str, request: IssueRequest) -> Res
         expires_at: issued.short.expires_at,
         long_code: issued.long.as_ref().map(|long| long.code.as_str().to_owned()),
         long_expires_at: issued.long_expires_at(),
+        sms_status: issued.sms_status(),
+        generated_sms: issued.generated_sms(),
     })
 }
 

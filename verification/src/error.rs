@@ -29,6 +29,14 @@ pub enum VerificationError {
         /// What it should hold.
         reason: &'static str,
     },
+    /// The settings of an authority's text messages are not as they must be.
+    #[error("{}: {reason}", path.display())]
+    Settings {
+        /// Which file.
+        path: PathBuf,
+        /// Which field, and what it must be. The text of the file is not repeated: it holds secrets.
+        reason: Malformed,
+    },
     /// An authority has no key that signs now.
     #[error("authority {0} has no signing key; run verification keys generate --authority {0}")]
     NoSigningKey(String),

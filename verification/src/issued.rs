@@ -33,17 +33,22 @@ impl Issued {
     pub(crate) fn long_expires_at(&self) -> Timestamp {
         self.long.as_ref().unwrap_or(&self.short).expires_at
     }
+
+    /// What is known of the message that was sent; none if none was.
+    pub(crate) fn sms_status(&self) -> Option<&'static str> {
+        if let Some(Sent::Known(delivery)) = &self.sent { Some(delivery.as_str()) } else { None }
+    }
+
+    /// The message that was written and not sent; none if none was.
+    pub(crate) fn generated_sms(&self) -> Option<String> {
+        if let Some(Sent::Generated(text)) = &self.sent { Some(text.to_string()) } else { None }
+    }
 }
 
 impl From<Issued> for IssueReply {
     /// The long code has no field here: it travels in the text message alone.
     fn from(issued: Issued) -> Self {
         let (expires_at, long_expires_at) = (issued.short.expires_at, issued.long_expires_at());
-        let (sms_status, generated_sms) = match issued.sent {
-            None => (None, None),
-            Some(Sent::Known(delivery)) => (Some(delivery.as_str().to_owned()), None),
-            Some(Sent::Generated(text)) => (None, Some(text.to_string())),
-        };
         Self {
             uuid: issued.uuid.to_string(),
             code: issued.short.code.as_str().to_owned(),
@@ -51,8 +56,8 @@ impl From<Issued> for IssueReply {
             expires_at_timestamp: expires_at.unix(),
             long_expires_at: dates::rfc1123(long_expires_at),
             long_expires_at_timestamp: long_expires_at.unix(),
-            sms_status,
-            generated_sms,
+            sms_status: issued.sms_status().map(str::to_owned),
+            generated_sms: issued.generated_sms(),
             ..Self::default()
         }
     }

@@ -16,7 +16,7 @@ use crate::policy::{DRAWS, MEMORY};
 use crate::problem::Problem;
 use crate::secret::PhonePurpose;
 use crate::secrets::Secrets;
-use crate::sending;
+use crate::sending::Errand;
 use crate::state::State;
 use crate::uuid::Uuid;
 
@@ -40,14 +40,18 @@ pub(crate) async fn fulfil(
     now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Result<Issued, Problem> {
-    if let Some(wish) = &order.wish {
-        sending::afford(state, issuer, wish, now).await?;
+    let Some(wish) = &order.wish else { return store(state, issuer, order, now, rng).await };
+    let errand = Errand::begin(state, issuer, wish, order.uuid, now).await?;
+    match store(state, issuer, order, now, rng).await {
+        Ok(mut issued) => {
+            issued.sent = Some(errand.run(&issued).await?);
+            Ok(issued)
+        }
+        Err(problem) => {
+            errand.abandon().await;
+            Err(problem)
+        }
     }
-    let mut issued = store(state, issuer, order, now, rng).await?;
-    if let Some(wish) = &order.wish {
-        issued.sent = Some(sending::deliver(state, issuer, wish, &issued, now).await?);
-    }
-    Ok(issued)
 }
 
 /// Draws until nobody else has what was drawn, or finds the code that was issued before.

@@ -28,8 +28,9 @@ mod order;
 mod purging;
 mod report;
 mod sending;
+#[cfg(test)]
+mod sending_test;
 
-#[allow(dead_code, reason = "the senders come next")]
 mod delivery;
 mod signing;
 
@@ -39,6 +40,7 @@ mod calling_code;
 mod code;
 mod code_spec;
 mod dates;
+mod file_stamp;
 mod phone;
 mod policy;
 mod secret;
@@ -53,6 +55,7 @@ pub use app::{listen, routes};
 pub use budget::{Budgets, SharedBudgets};
 pub use calling_code::CallingCode;
 pub use config::{DatabaseSettings, EdgeSettings, Settings};
+pub use delivery::DeliverySettings;
 pub use error::VerificationError;
 pub use phone::PhoneNumber;
 pub use purging::{Purged, purge};

@@ -28,7 +28,7 @@ async fn main() -> anyhow::Result<()> {
         Command::ApiKey(command) => api_key::run(command, json).await,
         Command::Purge { database } => purge(&database, json).await,
         Command::Secret(command) => secret::run(command, json).await,
-        Command::Issue(flags) => codes::issue(flags, json).await,
+        Command::Issue(flags) => codes::issue(*flags, json).await,
         Command::Status(flags) => codes::status(flags, json).await,
         Command::Expire(flags) => codes::expire(flags, json).await,
     }

@@ -110,8 +110,8 @@ fn parse_wish(request: &IssueRequest, issuer: &Issuer, couriers: &Couriers) -> R
     if request.phone.is_empty() && !request.only_generate_sms {
         return Ok(None);
     }
-    let wish = Wish::to_issue(couriers, &issuer.id, &request.phone, &request.sms_template_label)?;
-    Ok(Some(Wish { only_generate: request.only_generate_sms, ..wish }))
+    let (label, only_generate) = (&request.sms_template_label, request.only_generate_sms);
+    Wish::to_issue(couriers, &issuer.id, &request.phone, label, only_generate).map(Some)
 }
 
 /// The request as JSON in the order of its fields: the same request gives the same bytes.

@@ -54,7 +54,7 @@ impl Problem {
     );
     pub(crate) const NO_TEXT_MESSAGES: Self = Self::bad_request(
         "sms_failure",
-        "phone, onlyGenerateSMS: this service sends no text messages; issue without them and hand the code over",
+        "phone, onlyGenerateSMS: this authority sends no text messages; issue without them and hand the code over",
     );
     pub(crate) const MESSAGE_REFUSED: Self = Self::bad_request(
         "sms_failure",
@@ -117,6 +117,14 @@ impl Problem {
     pub(crate) fn too_many_attempts(seconds: i64) -> Self {
         let text = "code: not looked up, since too many wrong ones were tried; Retry-After says in how many seconds to try again";
         let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", text);
+        Self { retry_after: Some(seconds), ..refused }
+    }
+
+    /// Text messages that were too many, until so many seconds are over. Nothing was issued.
+    pub(crate) fn too_many_messages(seconds: i64) -> Self {
+        let text = "phone: too many text messages were sent, to this number, to ones like it, or by this authority; Retry-After says in how \
+                    many seconds to try again";
+        let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "quota_exceeded", text);
         Self { retry_after: Some(seconds), ..refused }
     }
 

@@ -23,7 +23,6 @@ type Key = Zeroizing<[u8; 32]>;
 
 /// What a digest of a phone number is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "what counts messages comes next")]
 pub(crate) enum PhonePurpose {
     /// Whether a person who reports about themselves has done so already.
     Report,
@@ -115,6 +114,17 @@ impl Secret {
     /// By what a network that failed is known for a day. There are few enough networks to try them all, so without the key nobody can.
     pub(crate) fn prefix_digest(&self, prefix: &[u8]) -> [u8; 32] {
         mac(&self.prefix, &[prefix])
+    }
+
+    /// By what all messages of an authority are counted.
+    pub(crate) fn tally_digest(&self, authority: &str) -> Peppered {
+        self.peppered(&self.phone, &[&[3], authority.as_bytes()])
+    }
+
+    /// The name of the message that carries a code, for whoever sends it: without the secret it does not lead to the code's row.
+    pub(crate) fn message_id(&self, authority: &str, uuid: [u8; 16]) -> String {
+        let mac = mac(&self.phone, &[&[4], authority.as_bytes(), &[0], &uuid]);
+        mac.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Encrypts a code for its row alone: moved to another, it does not open.

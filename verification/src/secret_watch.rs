@@ -4,36 +4,31 @@
 //! with what they read when they started, they would not know these codes. So each request looks whether the file is still the one that was
 //! read, which costs one system call.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use crate::error::VerificationError;
+use crate::file_stamp::FileStamp;
 use crate::secrets::Secrets;
 
 /// A secret file and what it held when it was last read.
 pub(crate) struct SecretWatch {
     path: PathBuf,
     /// Guards what was read, and which file that was.
-    seen: RwLock<(Stamp, Arc<Secrets>)>,
+    seen: RwLock<(FileStamp, Arc<Secrets>)>,
 }
-
-/// What tells one state of a file from the next; none if it could not be looked at.
-type Stamp = Option<(u64, u64, Option<SystemTime>)>;
 
 impl SecretWatch {
     /// Reads the file for the first time.
     pub(crate) fn open(path: &Path) -> Result<Self, VerificationError> {
-        // Looked at before it is read: should it change in between, it is read once more than it had to be.
-        let stamp = stamp(path);
+        let stamp = FileStamp::of(path);
         let secrets = Arc::new(Secrets::read(path)?);
         Ok(Self { path: path.to_owned(), seen: RwLock::new((stamp, secrets)) })
     }
 
     /// The live secrets. A file that cannot be read any more, or holds none, is complained about once and leaves those that were live.
     pub(crate) fn secrets(&self) -> Arc<Secrets> {
-        let stamp = stamp(&self.path);
+        let stamp = FileStamp::of(&self.path);
         let (seen, secrets) = self.seen.read().unwrap_or_else(PoisonError::into_inner).clone();
         if stamp == seen {
             return secrets;
@@ -50,15 +45,6 @@ impl SecretWatch {
     }
 }
 
-fn stamp(path: &Path) -> Stamp {
-    let metadata = fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
-    #[cfg(not(unix))]
-    let inode = 0;
-    Some((inode, metadata.len(), metadata.modified().ok()))
-}
-
 impl std::fmt::Debug for SecretWatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SecretWatch").field("path", &self.path).finish_non_exhaustive()
@@ -67,6 +53,8 @@ impl std::fmt::Debug for SecretWatch {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -107,6 +107,11 @@ impl Secrets {
         self.live().map(|secret| secret.phone_digest(purpose, authority, number)).collect()
     }
 
+    /// By what an authority's messages are counted, the same way.
+    pub(crate) fn tally_digests(&self, authority: &str) -> Vec<Peppered> {
+        self.live().map(|secret| secret.tally_digest(authority)).collect()
+    }
+
     fn live(&self) -> impl Iterator<Item = &Secret> {
         [&self.current].into_iter().chain(&self.older)
     }

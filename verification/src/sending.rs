@@ -1,35 +1,104 @@
-//! Sending a code to its person's phone: afford, write, send, remember.
+//! Sending a code to its person's phone: count, write, send, remember.
 
 use proto::Timestamp;
-use store::Issuer;
+use store::{CountOutcome, Issuer, MessageState, Tally};
 
 use crate::delivery::{Delivery, Sent, TextMessage, Wish};
 use crate::issued::Issued;
 use crate::problem::Problem;
+use crate::secret::PhonePurpose;
+use crate::secrets::Secrets;
 use crate::state::State;
+use crate::uuid::Uuid;
 
-/// Counts a message before anything is issued, and refuses it if too many were sent to the number, to its block, or by the authority.
-pub(crate) async fn afford(_state: &State, _issuer: &Issuer, _wish: &Wish, _now: Timestamp) -> Result<(), Problem> {
-    Ok(())
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+
+/// A message on its way, from the moment it was counted.
+pub(crate) struct Errand<'a> {
+    state: &'a State,
+    authority: &'a str,
+    wish: &'a Wish,
+    now: Timestamp,
+    /// What it was counted in; empty if it was not, since there is nothing to send.
+    counted: Vec<Tally>,
 }
 
-/// Sends an issued code as it was wished for. A message that is refused expires its code.
-pub(crate) async fn deliver(
-    state: &State,
-    issuer: &Issuer,
-    wish: &Wish,
-    issued: &Issued,
-    now: Timestamp,
-) -> Result<Sent, Problem> {
-    let body = wish.courier.compose(&wish.label, wish.purpose, &wish.to, issued, now);
-    if wish.only_generate {
-        return Ok(Sent::Generated(body));
+impl<'a> Errand<'a> {
+    /// Counts a message before its code is issued, and refuses it if too many were sent to the number, to its block, or by the authority.
+    /// What is known to be delivered under this uuid is not counted.
+    pub(crate) async fn begin(
+        state: &'a State,
+        issuer: &'a Issuer,
+        wish: &'a Wish,
+        uuid: Uuid,
+        now: Timestamp,
+    ) -> Result<Self, Problem> {
+        let mut errand = Self { state, authority: &issuer.id, wish, now, counted: Vec::new() };
+        if wish.only_generate || state.store().is_delivered(&issuer.id, uuid.0).await? {
+            return Ok(errand);
+        }
+        let tallies = tallies(&state.secrets(), &issuer.id, wish, now);
+        match state.store().count_message(&tallies, now).await? {
+            CountOutcome::Counted => errand.counted = tallies.into(),
+            CountOutcome::Full { until } => return Err(Problem::too_many_messages(until.unix() - now.unix())),
+        }
+        Ok(errand)
     }
-    let message = TextMessage { id: "", to: &wish.to, body: &body };
-    let delivery = wish.courier.send(&message).await;
-    if delivery == Delivery::Refused {
-        state.store().expire(&issuer.id, issued.uuid.0, now).await?;
-        return Err(Problem::MESSAGE_REFUSED);
+
+    /// Sends an issued code as it was wished for, unless it is known to be delivered. A message that is refused expires its code.
+    pub(crate) async fn run(self, issued: &Issued) -> Result<Sent, Problem> {
+        let Self { state, authority, wish, now, .. } = self;
+        let (uuid, body) = (issued.uuid.0, wish.compose(issued, now));
+        if wish.only_generate {
+            return Ok(Sent::Generated(body));
+        }
+        if state.store().is_delivered(authority, uuid).await? {
+            self.abandon().await;
+            return Ok(Sent::Known(Delivery::Delivered));
+        }
+        let id = state.secrets().current().message_id(authority, uuid);
+        let message = TextMessage { id: &id, to: &wish.to, body: &body, sent_at: now };
+        let delivery = wish.courier.send(&message).await;
+        match delivery {
+            Delivery::Delivered => remember(state, authority, uuid, MessageState::Delivered, now).await,
+            Delivery::Unknown => remember(state, authority, uuid, MessageState::Unknown, now).await,
+            Delivery::Refused => {
+                state.store().expire(authority, uuid, state.now()).await?;
+                return Err(Problem::MESSAGE_REFUSED);
+            }
+        }
+        Ok(Sent::Known(delivery))
     }
-    Ok(Sent::Known(delivery))
+
+    /// Nothing is sent after all.
+    pub(crate) async fn abandon(self) {
+        if let Err(error) = self.state.store().uncount_message(&self.counted, self.now).await {
+            tracing::error!(%error, "a text message that was not sent stays counted");
+        }
+    }
+}
+
+/// What cannot be remembered is sent again when somebody asks again; that is no reason to tell them now that it failed.
+async fn remember(state: &State, authority: &str, uuid: [u8; 16], what: MessageState, now: Timestamp) {
+    if let Err(error) = state.store().record_delivery(authority, uuid, what, now).await {
+        tracing::error!(%error, "what became of a text message could not be stored; the same request sends it again");
+    }
+}
+
+/// The number, its block, the authority, always in this order. They end with a day or an hour of the clock, so that a row does not tell when
+/// somebody was written to.
+fn tallies(secrets: &Secrets, authority: &str, wish: &Wish, now: Timestamp) -> [Tally; 3] {
+    let limits = wish.courier.limits();
+    let phone = |purpose| secrets.phone_digests(purpose, authority, &wish.to);
+    let tally = |digests: Vec<store::Peppered>, limit, period| Tally {
+        digests: digests.into_iter().map(|peppered| peppered.digest).collect(),
+        limit,
+        ends_at: Timestamp::from_unix((now.unix().div_euclid(period) + 1) * period),
+    };
+    [
+        tally(phone(PhonePurpose::Budget), limits.per_number_a_day, DAY),
+        tally(phone(PhonePurpose::BlockBudget), limits.per_block_an_hour, HOUR),
+        tally(secrets.tally_digests(authority), limits.a_day, DAY),
+    ]
 }

@@ -58,9 +58,10 @@ impl State {
         let secrets = SecretWatch::open(&settings.secret_file)?;
         let registry = Registry::open(&settings.database, clock).await?;
         let keychain = Keychain::new(keyrings, &settings.signing_key_dir);
+        let couriers = Couriers::new(settings.delivery_dir.clone());
         let metrics = Metrics::default();
         let guess_metrics = GuessMetrics::register(&metrics);
-        let inner = Arc::new(Inner { registry, secrets, keychain, couriers: Couriers, metrics, guess_metrics });
+        let inner = Arc::new(Inner { registry, secrets, keychain, couriers, metrics, guess_metrics });
         Ok(Self { inner, batch_limit: BATCH_LIMIT, budgets: Budgets::default(), edge: Arc::default() })
     }
 

@@ -134,6 +134,7 @@ async fn open_verification(layout: &Layout, clock: Clock) -> Result<verification
         database: verification::DatabaseSettings { database_url: DatabaseUrl::Sqlite(layout.verification_database()) },
         secret_file: layout.secret_file(),
         signing_key_dir: layout.certificate_keys(),
+        delivery_dir: None,
     };
     if !settings.secret_file.exists() {
         verification::Settings::create_secret(&settings.secret_file)?;

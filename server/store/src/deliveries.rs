@@ -44,6 +44,9 @@ pub trait Deliveries: Send + Sync {
     /// limit. The tallies are to be named in the same order of kinds each time.
     async fn count_message(&self, tallies: &[Tally], now: Timestamp) -> Result<CountOutcome, StoreError>;
 
+    /// Takes back what was counted for a message that was not sent after all.
+    async fn uncount_message(&self, tallies: &[Tally], now: Timestamp) -> Result<(), StoreError>;
+
     /// Whether the code that an authority issued under this uuid is known to have been delivered.
     async fn is_delivered(&self, authority: &str, uuid: [u8; 16]) -> Result<bool, StoreError>;
 

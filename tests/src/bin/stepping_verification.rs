@@ -25,6 +25,7 @@ async fn main() -> anyhow::Result<()> {
         database: DatabaseSettings { database_url: next("a database")?.parse()? },
         secret_file: next("a secret file")?.into(),
         signing_key_dir: next("a directory of keys")?.into(),
+        delivery_dir: None,
     };
     let state = Data::new(State::open(&settings, Clock::system()).await?);
     let app = move || {

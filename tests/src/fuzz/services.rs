@@ -75,6 +75,7 @@ fn verification() -> InProcess {
         },
         secret_file: directory.path().join("secret"),
         signing_key_dir: directory.path().join("keys"),
+        delivery_dir: None,
     };
     verification::Settings::create_secret(&settings.secret_file).expect("a new file");
     let state = runtime.block_on(verification::State::open(&settings, clock())).expect("a new database opens");

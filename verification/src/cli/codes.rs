@@ -52,8 +52,17 @@ pub(crate) struct Issue {
         conflicts_with = "csv"
     )]
     external_issuer_id: String,
+    /// Send the code to this phone as a text message. Needs --delivery-dir with settings of the authority.
+    #[arg(long, value_name = "NUMBER", default_value = "", hide_default_value = true, conflicts_with = "csv")]
+    phone: String,
+    /// Which of the authority's texts to send; the one labelled default if this is not said.
+    #[arg(long, value_name = "LABEL", default_value = "", hide_default_value = true, requires = "phone")]
+    sms_template_label: String,
+    /// Write the text message for --phone and send nothing.
+    #[arg(long = "only-generate-sms", requires = "phone")]
+    only_generate_sms: bool,
     /// Issue a code for each row of this file instead. Its first row names the columns: testType, and any of symptomDate, testDate,
-    /// tzOffset, uuid and externalIssuerID. With a uuid in each row a run that was cut short can be repeated.
+    /// tzOffset, uuid, externalIssuerID, phone, smsTemplateLabel and onlyGenerateSMS. With a uuid in each row a run that was cut short can be repeated.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Write the codes into this new file, which only you may read, and not to stdout.
@@ -89,6 +98,9 @@ pub(crate) async fn issue(flags: Issue, json: bool) -> anyhow::Result<()> {
         tz_offset: flags.tz_offset,
         uuid: flags.uuid,
         external_issuer_id: flags.external_issuer_id,
+        phone: flags.phone,
+        sms_template_label: flags.sms_template_label,
+        only_generate_sms: flags.only_generate_sms,
         ..IssueRequest::default()
     };
     let issued = desk::issue(&state, &flags.authority, request).await.context("no code was issued")?;
@@ -118,13 +130,24 @@ pub(super) fn to_json(issued: &IssuedCode) -> Value {
         "expires_at": issued.expires_at.unix(),
         "long_code": issued.long_code,
         "long_expires_at": issued.long_expires_at.unix(),
+        "sms_status": issued.sms_status,
+        "generated_sms": issued.generated_sms,
     })
 }
 
 fn to_text(issued: &IssuedCode) -> String {
     let short = format!("{}  until {}", in_groups(&issued.code), moment(issued.expires_at));
     let long = issued.long_code.as_ref().map(|long| format!("\n{long}  until {}", moment(issued.long_expires_at)));
-    format!("{short}{}\nuuid {}", long.unwrap_or_default(), issued.uuid)
+    let message = match (issued.sms_status, &issued.generated_sms) {
+        (Some("unknown"), _) => {
+            "\nNobody knows whether the text message was sent. The same command with this --uuid sends it again."
+                .to_owned()
+        }
+        (Some(_), _) => "\nThe text message was sent.".to_owned(),
+        (None, Some(text)) => format!("\n\n{text}\n"),
+        (None, None) => String::new(),
+    };
+    format!("{short}{}\nuuid {}{message}", long.unwrap_or_default(), issued.uuid)
 }
 
 /// Groups of four, as people read codes aloud; hyphens do not count when a code is typed.

@@ -13,9 +13,29 @@ use verification::{State, VerificationError};
 use super::codes;
 
 /// The columns that a list of people may have.
-const COLUMNS: [&str; 6] = ["testType", "symptomDate", "testDate", "tzOffset", "uuid", "externalIssuerID"];
+const COLUMNS: [&str; 9] = [
+    "testType",
+    "symptomDate",
+    "testDate",
+    "tzOffset",
+    "uuid",
+    "externalIssuerID",
+    "phone",
+    "smsTemplateLabel",
+    "onlyGenerateSMS",
+];
 /// Those that a list of codes has; a row has either a code or an error.
-const RESULTS: [&str; 7] = ["uuid", "code", "expires_at", "long_code", "long_expires_at", "error_code", "error"];
+const RESULTS: [&str; 9] = [
+    "uuid",
+    "code",
+    "expires_at",
+    "long_code",
+    "long_expires_at",
+    "sms_status",
+    "generated_sms",
+    "error_code",
+    "error",
+];
 
 /// The code of a failure that is ours.
 const INTERNAL: &str = "internal_error";
@@ -98,7 +118,10 @@ impl Results {
                 let (expires_at, long_expires_at) = (issued.expires_at.unix(), issued.long_expires_at.unix());
                 let (expires_at, long_expires_at) = (expires_at.to_string(), long_expires_at.to_string());
                 let long = issued.long_code.as_deref().unwrap_or_default();
-                out.write_record([&issued.uuid, &issued.code, &expires_at, long, &long_expires_at, "", ""])?;
+                let (status, text) = (issued.sms_status.unwrap_or_default(), issued.generated_sms.as_deref());
+                let (text, none) = (text.unwrap_or_default(), "");
+                let code = [&issued.uuid, &issued.code, &expires_at, long, &long_expires_at];
+                out.write_record(code.into_iter().chain([status, text, none, none]))?;
             }
         }
         self.flush()
@@ -107,7 +130,7 @@ impl Results {
     fn refused(&mut self, uuid: &str, code: &str, text: &str) -> anyhow::Result<()> {
         match self {
             Self::Json(out) => writeln!(out, "{}", json!({ "uuid": uuid, "error_code": code, "error": text }))?,
-            Self::Csv(out) => out.write_record([uuid, "", "", "", "", code, text])?,
+            Self::Csv(out) => out.write_record([uuid, "", "", "", "", "", "", code, text])?,
         }
         self.flush()
     }

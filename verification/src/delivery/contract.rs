@@ -1,6 +1,8 @@
 //! What every way of sending a text message promises.
 
 use async_trait::async_trait;
+use proto::Timestamp;
+use zeroize::Zeroizing;
 
 use crate::phone::PhoneNumber;
 
@@ -12,6 +14,8 @@ pub(crate) struct TextMessage<'a> {
     pub(crate) to: &'a PhoneNumber,
     /// All of it.
     pub(crate) body: &'a str,
+    /// When it is sent.
+    pub(crate) sent_at: Timestamp,
 }
 
 /// What became of a message.
@@ -23,6 +27,14 @@ pub(crate) enum Delivery {
     Refused,
     /// Nobody knows: no answer in time, an answer that says "later", or one that cannot be read. It may have been sent; it may be sent again.
     Unknown,
+}
+
+/// What became of a wish to have a code sent.
+pub(crate) enum Sent {
+    /// The message was handed over, now or earlier, or nobody knows.
+    Known(Delivery),
+    /// It was written for the caller to send.
+    Generated(Zeroizing<String>),
 }
 
 /// A way to send text messages.

@@ -1,15 +1,68 @@
 //! The authorities' settings for text messages, as their files have them now.
+//!
+//! A change counts at once, without a restart: each request looks whether the files are still those that were read.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::courier::Courier;
+use super::sources::Sources;
+use crate::error::VerificationError;
 
 /// How each authority sends text messages.
-pub(crate) struct Couriers;
+pub(crate) struct Couriers {
+    /// None if nobody does.
+    dir: Option<PathBuf>,
+    /// Guards what was read, by authority.
+    seen: RwLock<HashMap<String, Seen>>,
+}
+
+/// An authority's settings, and the files they came from.
+struct Seen {
+    sources: Sources,
+    courier: Option<Arc<Courier>>,
+}
 
 impl Couriers {
-    /// How this authority does; none if it does not.
-    pub(crate) fn of(&self, _authority: &str) -> Option<Arc<Courier>> {
-        None
+    /// Those whose settings are in a directory. Nothing is read yet.
+    pub(crate) fn new(dir: Option<PathBuf>) -> Self {
+        Self { dir, seen: RwLock::default() }
     }
+
+    /// How an authority sends text messages; none if it has no settings. Settings that cannot be used are complained about once and leave
+    /// those that were in use.
+    pub(crate) fn of(&self, authority: &str) -> Option<Arc<Courier>> {
+        let dir = self.dir.as_deref()?;
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.get(authority).map(|seen| (seen.sources.are_current(), seen.courier.clone()));
+        drop(seen);
+        let before = match before {
+            Some((true, courier)) => return courier,
+            Some((false, courier)) => courier,
+            None => None,
+        };
+        let mut sources = Sources::new(dir);
+        let courier = match Courier::open(authority, &mut sources) {
+            Ok(courier) => Some(Arc::new(courier)),
+            Err(VerificationError::File { cause, path })
+                if cause.kind() == ErrorKind::NotFound && is_settings(&path) =>
+            {
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, authority, "the settings for text messages cannot be used");
+                before
+            }
+        };
+        let seen = Seen { sources, courier: courier.clone() };
+        self.seen.write().unwrap_or_else(PoisonError::into_inner).insert(authority.to_owned(), seen);
+        courier
+    }
+}
+
+/// An authority without settings sends nothing; settings without a key that they name are broken.
+fn is_settings(path: &std::path::Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
 }

@@ -4,11 +4,29 @@
 //! held while its request lasts, and by the provider.
 
 mod contract;
+mod purpose;
+
+mod alphabet;
+mod template;
+
+mod authentication;
+
+mod fields;
+mod settings;
+
+mod outgoing;
+mod sources;
+
+mod file;
+mod twilio;
+mod webhook;
+
 mod courier;
 mod couriers;
 
 mod wish;
 
-pub(crate) use contract::{Delivery, TextMessage};
+pub(crate) use contract::{Delivery, Sent, TextMessage};
 pub(crate) use couriers::Couriers;
-pub(crate) use wish::{Sent, Wish};
+pub use settings::DeliverySettings;
+pub(crate) use wish::Wish;

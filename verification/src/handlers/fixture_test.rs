@@ -14,6 +14,7 @@ use crate::app::routes;
 use crate::config::{DatabaseSettings, Settings};
 use crate::desk::{self, IssueRequest};
 use crate::handlers::documented_test::assert_documented;
+use crate::secret_file;
 use crate::signing::Keyring;
 use crate::state::State;
 
@@ -69,6 +70,7 @@ impl Desk {
             database: DatabaseSettings { database_url: DatabaseUrl::Sqlite(path("codes.db")) },
             secret_file: path("secret"),
             signing_key_dir: path("keys"),
+            delivery_dir: Some(path("delivery")),
         };
         Settings::create_secret(&settings.secret_file).expect("a secret");
         let clock = Clock::system();
@@ -150,6 +152,39 @@ impl Desk {
     /// Draws a new secret; the older ones stay as long as rows need them. Answers how many are live.
     pub(crate) async fn rotate(&self) -> usize {
         admin::rotate_secret(&self.state, &self.dir.path().join("secret")).await.expect("rotated")
+    }
+
+    /// Has the authority send text messages into a file: settings with `more` at their end. Answers where they are.
+    pub(crate) fn send_texts(&self, more: &str) -> PathBuf {
+        let settings = format!(
+            r#"
+calling_codes = ["+47"]
+refused_prefixes = ["47829"]
+region = "NO"
+[sender]
+kind = "file"
+path = "texts"
+[templates]
+default = "[code] [expires] min [enslink]"
+"På norsk" = "Koden din er [code], [longcode] i [region], [longexpires] t"
+{more}"#
+        );
+        self.send_no_texts();
+        let path = self.dir.path().join("delivery/no.toml");
+        secret_file::create(&path, &settings).expect("written");
+        path
+    }
+
+    /// Takes these settings away.
+    pub(crate) fn send_no_texts(&self) {
+        // They may not be there.
+        let _ = std::fs::remove_file(self.dir.path().join("delivery/no.toml"));
+    }
+
+    /// The messages that were sent.
+    pub(crate) fn texts(&self) -> Vec<Value> {
+        let lines = std::fs::read_to_string(self.dir.path().join("delivery/texts")).unwrap_or_default();
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
     /// Claims a code.

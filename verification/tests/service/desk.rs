@@ -8,6 +8,18 @@ use serde_json::{Value, json};
 use crate::http;
 use crate::program::{Served, complaint, json_of, run, set_up};
 
+/// The columns of a list of codes.
+const COLUMNS: [&str; 9] = [
+    "uuid",
+    "code",
+    "expires_at",
+    "long_code",
+    "long_expires_at",
+    "sms_status",
+    "generated_sms",
+    "error_code",
+    "error",
+];
 const UUID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
 fn issue(dir: &Path) -> Value {
@@ -81,9 +93,9 @@ fn a_list_of_people_becomes_a_list_of_codes() {
 
     let mut reader = csv::Reader::from_path(dir.join("codes.csv")).expect("readable");
     let columns = reader.headers().expect("columns").clone();
-    assert_eq!(columns, ["uuid", "code", "expires_at", "long_code", "long_expires_at", "error_code", "error"][..]);
+    assert_eq!(columns, COLUMNS[..]);
     let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().expect("rows");
-    assert_eq!(rows.iter().map(|row| &row[5]).collect::<Vec<_>>(), ["", "", "invalid_test_type", ""]);
+    assert_eq!(rows.iter().map(|row| &row[7]).collect::<Vec<_>>(), ["", "", "invalid_test_type", ""]);
     assert_eq!((&rows[0][0], rows[2][1].len(), rows[2][3].len()), (UUID, 0, 0));
     let served = Served::start(dir);
     for (row, form) in [(1, 1), (3, 3)] {

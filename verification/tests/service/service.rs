@@ -37,6 +37,7 @@ impl Service {
             database: DatabaseSettings { database_url: DatabaseUrl::Sqlite(dir.join("codes.db")) },
             secret_file: dir.join("secret"),
             signing_key_dir: dir.join("keys"),
+            delivery_dir: Some(dir.join("delivery")),
         };
         Settings::create_secret(&settings.secret_file).expect("a secret");
         let state = open(&settings);

@@ -20,6 +20,16 @@ impl Deliveries for PostgresCodeStore {
         count.await
     }
 
+    async fn uncount_message(&self, tallies: &[Tally], now: Timestamp) -> Result<(), StoreError> {
+        // One after the other, in the order in which they are counted: who waits for whom never goes in a circle.
+        const SQL: &str = "-- deliveries::uncount
+            UPDATE message_tally SET sent = sent - 1 WHERE digest = $1 AND ends_at > $2 AND sent > 0";
+        for tally in tallies {
+            self.pool.query("deliveries::uncount", SQL, &[&tally.current()?.as_slice(), &now.unix()]).await?;
+        }
+        Ok(())
+    }
+
     async fn is_delivered(&self, authority: &str, uuid: [u8; 16]) -> Result<bool, StoreError> {
         const SQL: &str = "-- deliveries::delivered
             SELECT 1 FROM code WHERE authority = $1 AND uuid = $2 AND delivery = 'delivered'";

@@ -17,6 +17,11 @@ impl Deliveries for SqliteCodeStore {
         self.pool.write("deliveries::count", move |transaction| count(transaction, &tallies, now)).await
     }
 
+    async fn uncount_message(&self, tallies: &[Tally], now: Timestamp) -> Result<(), StoreError> {
+        let tallies = tallies.to_owned();
+        self.pool.write("deliveries::uncount", move |transaction| uncount(transaction, &tallies, now)).await
+    }
+
     async fn is_delivered(&self, authority: &str, uuid: [u8; 16]) -> Result<bool, StoreError> {
         let authority = authority.to_owned();
         self.pool.read("deliveries::delivered", move |transaction| is_delivered(transaction, &authority, uuid)).await
@@ -74,6 +79,16 @@ fn add(transaction: &Transaction<'_>, tally: &Tally, now: Timestamp) -> Result<(
         ON CONFLICT (digest) DO UPDATE SET sent = iif(ends_at <= ?3, 1, sent + 1), ends_at = excluded.ends_at";
     let current = tally.current()?;
     transaction.prepare_cached(SQL)?.execute(params![current, tally.ends_at.unix(), now.unix()])?;
+    Ok(())
+}
+
+fn uncount(transaction: &Transaction<'_>, tallies: &[Tally], now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "-- deliveries::uncount
+        UPDATE message_tally SET sent = sent - 1 WHERE digest = ?1 AND ends_at > ?2 AND sent > 0";
+    let mut statement = transaction.prepare_cached(SQL)?;
+    for tally in tallies {
+        statement.execute(params![tally.current()?, now.unix()])?;
+    }
     Ok(())
 }
 

@@ -31,6 +31,21 @@ pub(crate) async fn a_message_is_counted_in_every_tally_or_in_none(engine: &impl
     assert_eq!(store.count_message(&[tally(4, 1, DAY)], NOW).await.expect("counted"), CountOutcome::Counted);
 }
 
+pub(crate) async fn what_was_not_sent_is_taken_back(engine: &impl Engine) {
+    let store = engine.open().await;
+    let message = [tally(1, 2, DAY), tally(2, 1, HOUR)];
+    store.uncount_message(&message, NOW).await.expect("there is nothing to take back");
+    for _ in 0..3 {
+        assert_eq!(store.count_message(&message, NOW).await.expect("counted"), CountOutcome::Counted);
+        assert_eq!(store.count_message(&message, NOW).await.expect("looked"), CountOutcome::Full { until: HOUR });
+        store.uncount_message(&message, NOW).await.expect("taken back");
+    }
+    for _ in 0..2 {
+        assert_eq!(store.count_message(&message[..1], NOW).await.expect("counted"), CountOutcome::Counted);
+    }
+    assert_eq!(store.count_message(&message[..1], NOW).await.expect("looked"), CountOutcome::Full { until: DAY });
+}
+
 pub(crate) async fn a_tally_begins_anew_when_it_has_ended(engine: &impl Engine) {
     let store = engine.open().await;
     let count = async |now: Timestamp, ends_at| store.count_message(&[tally(1, 2, ends_at)], now).await.expect("asked");

@@ -96,6 +96,7 @@ promises! {
     }
     delivering {
         a_message_is_counted_in_every_tally_or_in_none,
+        what_was_not_sent_is_taken_back,
         a_tally_begins_anew_when_it_has_ended,
         what_was_counted_under_an_older_secret_counts,
         many_messages_at_once_stop_at_the_limit,

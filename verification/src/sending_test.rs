@@ -1,0 +1,201 @@
+//! Sending codes, as an authority's staff see it: over the API, with a file for a provider.
+
+use serde_json::{Value, json};
+
+use crate::handlers::fixture_test::{Answer, Desk, authority};
+
+const UUID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+const PHONE: &str = "+4791234567";
+const DAY: i64 = 86_400;
+
+fn request(phone: &str) -> Value {
+    json!({ "testType": "likely", "phone": phone })
+}
+
+async fn issue(desk: &Desk, phone: &str) -> Answer {
+    desk.issue(&request(phone)).await
+}
+
+/// Noon of tomorrow, UTC: no day and no hour ends while a test runs.
+fn set_noon(desk: &Desk) {
+    let now = desk.state.now().unix();
+    desk.clock.set_offset((now.div_euclid(DAY) + 1) * DAY + DAY / 2 - now);
+}
+
+#[actix_web::test]
+async fn a_code_is_sent_to_its_person() {
+    let desk = Desk::open().await;
+    desk.send_texts("");
+    let answer = issue(&desk, "912 34 567").await;
+    assert_eq!((answer.status.as_u16(), answer.text("smsStatus")), (200, "delivered"));
+    assert!(answer.body.get("generatedSMS").is_none());
+    let sent = desk.texts();
+    assert_eq!((sent.len(), &sent[0]["to"]), (1, &json!(PHONE)));
+    let body = sent[0]["body"].as_str().expect("a text");
+    let (short, link) = body.split_once(" 15 min ").expect("as in the settings");
+    assert_eq!(short, answer.text("code"));
+    let long = link.strip_prefix("ens://v?r=NO&c=").expect("a link");
+    let claimed = desk.verify(&json!({ "code": long })).await;
+    assert_eq!(claimed.text("testtype"), "likely");
+}
+
+#[actix_web::test]
+async fn who_is_not_to_be_written_to_is_refused_and_nothing_is_issued() {
+    let desk = Desk::open().await;
+    assert_eq!(issue(&desk, PHONE).await.refusal(), (400, "sms_failure"), "without settings");
+    desk.send_texts("");
+    for phone in ["12", "nobody", "+46701234567", "+4782912345", "0046701234567", "+47912345678901234"] {
+        let refused = issue(&desk, phone).await;
+        assert_eq!(refused.refusal(), (400, "phone_number_invalid"), "{phone}");
+        assert!(!refused.text("error").contains(phone));
+    }
+    let mut other = request(PHONE);
+    other["smsTemplateLabel"] = json!("unheard of");
+    let refused = desk.issue(&other).await;
+    assert_eq!(refused.refusal(), (400, "unparsable_request"));
+    assert!(refused.text("error").starts_with("smsTemplateLabel: ") && !refused.text("error").contains("unheard"));
+    let (admin, _) = authority(&desk.state, "se", false).await;
+    let theirs = desk.post("/api/issue", &admin, &request(PHONE)).await;
+    assert_eq!(theirs.refusal(), (400, "sms_failure"), "these are the settings of another authority");
+    assert!(desk.texts().is_empty() && desk.is_empty().await);
+}
+
+#[actix_web::test]
+async fn a_text_is_chosen_by_its_label() {
+    let desk = Desk::open().await;
+    desk.send_texts("");
+    let labelled = json!({ "testType": "likely", "phone": PHONE, "smsTemplateLabel": "På norsk" });
+    let answer = desk.issue(&labelled).await;
+    let expected = format!(
+        "Koden din er {}, {} i NO, 24 t",
+        answer.text("code"),
+        &desk.texts()[0]["body"].as_str().expect("a text")[23..39]
+    );
+    assert_eq!(desk.texts()[0]["body"], json!(expected));
+}
+
+#[actix_web::test]
+async fn a_message_can_be_written_and_not_sent() {
+    let desk = Desk::open().await;
+    desk.send_texts("[limits]\na_day = 0");
+    let answer = desk.issue(&json!({ "testType": "likely", "phone": PHONE, "onlyGenerateSMS": true })).await;
+    assert_eq!(answer.status, 200);
+    let text = answer.text("generatedSMS");
+    assert!(text.starts_with(answer.text("code")) && text.contains(" 15 min ens://v?r=NO&c="), "{text}");
+    assert!(answer.body.get("smsStatus").is_none() && desk.texts().is_empty());
+    let without = desk.issue(&json!({ "testType": "likely", "onlyGenerateSMS": true })).await;
+    assert_eq!(without.refusal(), (400, "phone_number_invalid"));
+}
+
+#[actix_web::test]
+async fn the_same_request_sends_once_and_not_again() {
+    let desk = Desk::open().await;
+    desk.send_texts("");
+    let wish = |phone: &str| json!({ "testType": "likely", "uuid": UUID, "phone": phone });
+    let first = desk.issue(&wish(PHONE)).await;
+    for spelling in [PHONE, "0047 912 34 567", "91234567"] {
+        let again = desk.issue(&wish(spelling)).await;
+        assert_eq!((&again.body["code"], again.text("smsStatus")), (&first.body["code"], "delivered"), "{spelling}");
+    }
+    assert_eq!(desk.texts().len(), 1);
+    assert_eq!(
+        desk.issue(&wish("+4791234568")).await.refusal(),
+        (409, "uuid_already_exists"),
+        "another phone is another request"
+    );
+    assert_eq!(desk.texts().len(), 1);
+}
+
+#[actix_web::test]
+async fn what_is_not_sent_does_not_count() {
+    let desk = Desk::open().await;
+    set_noon(&desk);
+    desk.send_texts("[limits]\nper_number_a_day = 2");
+    let first = json!({ "testType": "likely", "uuid": UUID, "phone": PHONE });
+    assert_eq!(desk.issue(&first).await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(desk.issue(&first).await.status, 200, "delivered before");
+        let other =
+            json!({ "testType": "confirmed", "uuid": UUID.replace('0', "1"), "phone": PHONE, "onlyGenerateSMS": true });
+        assert_eq!(desk.issue(&other).await.status, 200, "only written");
+    }
+    desk.clock.set_offset(desk.clock.offset() + 900);
+    for _ in 0..3 {
+        let late = json!({ "testType": "likely", "uuid": UUID.replace('0', "1"), "phone": PHONE });
+        assert_eq!(desk.issue(&late).await.refusal(), (409, "uuid_already_exists"));
+    }
+    assert_eq!(issue(&desk, PHONE).await.status, 200);
+    assert_eq!(issue(&desk, PHONE).await.refusal(), (429, "quota_exceeded"));
+    assert_eq!(desk.texts().len(), 2);
+}
+
+#[actix_web::test]
+async fn a_phone_a_block_and_an_authority_get_so_many_and_no_more() {
+    let desk = Desk::open().await;
+    set_noon(&desk);
+    desk.send_texts("[limits]\nper_number_a_day = 2\nper_block_an_hour = 3\na_day = 5");
+    let first = json!({ "testType": "likely", "uuid": UUID, "phone": PHONE });
+    assert_eq!(desk.issue(&first).await.status, 200);
+    assert_eq!(issue(&desk, PHONE).await.status, 200);
+    let refused = issue(&desk, PHONE).await;
+    assert_eq!(refused.refusal(), (429, "quota_exceeded"));
+    let seconds = refused.retry_after.expect("a time");
+    assert!((DAY / 2 - 60..=DAY / 2).contains(&seconds), "the number's day ends at midnight: {seconds}");
+    // What was delivered is answered as before: nothing is sent.
+    assert_eq!(desk.issue(&first).await.text("smsStatus"), "delivered");
+
+    assert_eq!(issue(&desk, "+4791239999").await.status, 200, "a neighbour");
+    let refused = issue(&desk, "+4791230000").await;
+    assert_eq!(refused.refusal(), (429, "quota_exceeded"));
+    assert!((3_540..=3_600).contains(&refused.retry_after.expect("a time")), "the block's hour ends first");
+
+    for elsewhere in ["+4790000000", "+4790010000"] {
+        assert_eq!(issue(&desk, elsewhere).await.status, 200);
+    }
+    assert_eq!(issue(&desk, "+4790020000").await.refusal(), (429, "quota_exceeded"), "five in all");
+    assert_eq!(desk.texts().len(), 5);
+    // Another secret does not begin anew; another day does.
+    desk.rotate().await;
+    assert_eq!(issue(&desk, "+4790020000").await.refusal(), (429, "quota_exceeded"));
+    let noon = desk.state.now();
+    desk.clock.set_offset(noon.plus(DAY).unix() - noon.unix() + DAY);
+    assert_eq!(issue(&desk, PHONE).await.status, 200);
+}
+
+#[actix_web::test]
+async fn each_of_a_batch_is_sent_by_itself() {
+    let desk = Desk::open().await;
+    desk.send_texts("");
+    let codes = json!([request(PHONE), request("+46701234567"), { "testType": "likely" }, request("+4791234568")]);
+    let answer = desk.post("/api/batch-issue", &desk.admin, &json!({ "codes": codes })).await;
+    assert_eq!(answer.refusal(), (400, "phone_number_invalid"));
+    let codes = answer.body["codes"].as_array().expect("codes");
+    let status: Vec<_> = codes.iter().map(|code| code["smsStatus"].as_str()).collect();
+    assert_eq!(status, [Some("delivered"), None, None, Some("delivered")]);
+    assert!(codes[2]["code"].is_string() && codes[1]["errorCode"] == "phone_number_invalid");
+    let sent = desk.texts();
+    assert_eq!(sent.iter().map(|text| &text["to"]).collect::<Vec<_>>(), [PHONE, "+4791234568"]);
+}
+
+#[actix_web::test]
+async fn changed_settings_count_at_once_and_broken_ones_not_at_all() {
+    let desk = Desk::open().await;
+    desk.send_texts("[limits]\na_day = 1");
+    assert_eq!(issue(&desk, PHONE).await.status, 200);
+    assert_eq!(issue(&desk, "+4790000000").await.status, 429);
+    desk.send_texts("[limits]\na_day = 2");
+    assert_eq!(issue(&desk, "+4790000000").await.status, 200);
+    desk.send_texts("[limits]\na_day = true");
+    assert_eq!(issue(&desk, "+4790010000").await.status, 429, "those of before stay");
+    desk.send_no_texts();
+    assert_eq!(issue(&desk, "+4790010000").await.refusal(), (400, "sms_failure"));
+}
+
+#[actix_web::test]
+async fn settings_that_others_may_read_are_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::open().await;
+    let path = desk.send_texts("");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).expect("chmod");
+    assert_eq!(issue(&desk, PHONE).await.refusal(), (400, "sms_failure"));
+}
