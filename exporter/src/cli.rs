@@ -105,6 +105,10 @@ struct GenerateArgs {
     /// Where the files go: private keys (`*.key.pem`, mode 0600) with their public halves (`*.pem`) beside them.
     #[arg(long)]
     dir: PathBuf,
+
+    /// Print the files as JSON: {"region", "files": [PATH]}, or {"error", "kind"}.
+    #[arg(long)]
+    json: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -113,7 +117,12 @@ Examples:
   exporter once --database-url sqlite:keys.db --signing-key-dir keys --bucket main=file:/srv/cdn
   exporter inspect --key keys/NO-gaen.pem https://cdn.example.org/NO/gaen/1790000000-1790014400-00001.zip
 
-`once` and `inspect` document their exit codes in their own --help; 64 always means that the command line was not understood.";
+The database URL of PostgreSQL takes the parameters of libpq, and connections=N (at most that many at a time; 16 unless set),
+statement_timeout=SECONDS (how long a statement may take; 60), sslmode and sslrootcert; connect_timeout=SECONDS is also how long to wait for a
+connection that is free (5).
+
+`once` and `inspect` document their exit codes in their own --help; 64 always means that the command line was not understood: 2, which says so
+elsewhere, has a meaning of its own.";
 
 const ONCE: &str = "\
 What it does, feed by feed: announces the signing key in the manifest, seals what may be released if it reaches the minimum, then brings every
@@ -248,10 +257,14 @@ fn read_key(path: &PathBuf) -> Result<BundleKey, String> {
 fn generate(args: &GenerateArgs) -> u8 {
     match keys::generate(&args.dir, &args.region) {
         Ok(files) => {
-            files.iter().for_each(|file| say(&format_args!("{}\n", file.display())));
+            if args.json {
+                print_json(&serde_json::json!({ "region": args.region.as_str(), "files": files }));
+            } else {
+                files.iter().for_each(|file| say(&format_args!("{}\n", file.display())));
+            }
             0
         }
-        Err(why) => fail(&why, false),
+        Err(why) => fail(&why, args.json),
     }
 }
 

@@ -110,6 +110,19 @@ fn keys_are_generated_once() {
     assert_eq!(made.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&made.stdout).lines().count(), 6);
     assert_eq!(exporter(&["keys", "generate", "--region", "US-WA", "--dir", dir]).status.code(), Some(2));
+
+    let json = |region: &str| {
+        let made = exporter(&["keys", "generate", "--region", region, "--dir", dir, "--json"]);
+        let value: serde_json::Value = serde_json::from_slice(&made.stdout).expect("JSON");
+        (made.status.code(), value)
+    };
+    let (code, made) = json("NO");
+    assert_eq!((code, &made["region"], made["files"].as_array().map(Vec::len)), (Some(0), &"NO".into(), Some(6)));
+    assert!(
+        made["files"].as_array().expect("files").iter().all(|file| Path::new(file.as_str().expect("a path")).exists())
+    );
+    let (code, again) = json("NO");
+    assert_eq!((code, &again["kind"]), (Some(2), &"give-up".into()));
 }
 
 #[tokio::test]

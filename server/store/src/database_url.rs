@@ -25,16 +25,51 @@ pub enum DatabaseUrl {
 
 /// A database of a PostgreSQL server, and how much its connection is protected.
 ///
-/// Parameters are those of libpq that tokio-postgres knows, for instance `host=/run/postgresql` for a Unix socket, and two more:
+/// Parameters are those of libpq that tokio-postgres knows, for instance `host=/run/postgresql` for a Unix socket, and four more:
 ///
 /// - `sslmode`: `disable`, `prefer` (plain if the server offers nothing better) or `require`. Default: `require` over a network, `disable` over a
 ///   Unix socket. Whenever there is TLS, the server's certificate and name are verified, so that `verify-full` means the same as `require`.
 /// - `sslrootcert`: a PEM file with the authorities that may have signed that certificate. Default: those that browsers trust.
+/// - `connections`: how many connections a program has at most, 1 to 1,000. Default: 16.
+/// - `statement_timeout`: how many seconds a statement may take, 1 to 3,600. Default: 60.
+///
+/// `connect_timeout`, in seconds, is also how long a request waits until one of these connections is free. Default: 5.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
     pub(crate) config: Config,
     pub(crate) roots: Option<PathBuf>,
+    pub(crate) connections: usize,
+    /// In seconds.
+    pub(crate) statement_timeout: u32,
 }
+
+/// How many connections a program has at most, unless the URL says otherwise.
+const CONNECTIONS: usize = 16;
+/// How long a statement may take, in seconds, unless the URL says otherwise. Sealing half a million keys takes a tenth of it.
+const STATEMENT_TIMEOUT: u32 = 60;
+/// The parameters that the driver knows.
+const OF_DRIVER: [&str; 18] = [
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "load_balance_hosts",
+    "options",
+    "password",
+    "port",
+    "sslnegotiation",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+];
+/// And those that we add.
+const OURS: [&str; 4] = ["connections", "sslmode", "sslrootcert", "statement_timeout"];
 
 impl FromStr for DatabaseUrl {
     type Err = Malformed;
@@ -60,11 +95,15 @@ impl PostgresUrl {
     fn parse(url: &str) -> Result<Self, Malformed> {
         let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
         let (mut mode, mut roots, mut others) = (None, None, Vec::new());
+        let (mut connections, mut statement_timeout) = (CONNECTIONS, STATEMENT_TIMEOUT);
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
-            match parameter.split_once('=') {
-                Some(("sslmode", value)) => mode = Some(value),
-                Some(("sslrootcert", value)) => roots = Some(PathBuf::from(value)),
-                _ => others.push(parameter),
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            match name {
+                "sslmode" => mode = Some(value),
+                "sslrootcert" => roots = Some(PathBuf::from(value)),
+                "connections" => connections = number("connections", value, 1..=1_000)? as usize,
+                "statement_timeout" => statement_timeout = number("statement_timeout", value, 1..=3_600)?,
+                _ => others.push(of_driver(name, parameter)?),
             }
         }
         let mut config: Config = format!("{address}?{}", others.join("&")).parse().map_err(|_| malformed())?;
@@ -72,8 +111,44 @@ impl PostgresUrl {
             return Err(Malformed::new("database-url", "must name a host, or a socket's directory as host=/DIRECTORY"));
         }
         config.ssl_mode(ssl_mode(mode, &config)?);
-        Ok(Self { config, roots })
+        Ok(Self { config, roots, connections, statement_timeout })
     }
+}
+
+/// A parameter that the driver takes. What it takes for one and is none is not repeated: it may be the end of a password.
+fn of_driver<'a>(name: &str, parameter: &'a str) -> Result<&'a str, Malformed> {
+    let Some(known) = OF_DRIVER.into_iter().find(|known| *known == name) else {
+        let all = OF_DRIVER.into_iter().chain(OURS);
+        let meant = all.map(|known| (slips(name, known), known)).min().filter(|(slips, _)| *slips <= 2);
+        let advice = meant
+            .map_or_else(|| "a ? in a password is written %3F".to_owned(), |(_, known)| format!("is {known} meant?"));
+        return Err(Malformed::new("database-url", format!("has a parameter that does not exist; {advice}")));
+    };
+    let alone: Result<Config, _> = format!("postgres://host/?{parameter}").parse();
+    match alone {
+        Ok(_) => Ok(parameter),
+        Err(_) => Err(Malformed::new("database-url", format!("{known} cannot be what it says"))),
+    }
+}
+
+fn number(name: &str, value: &str, within: std::ops::RangeInclusive<u32>) -> Result<u32, Malformed> {
+    let number = value.parse().ok().filter(|number| within.contains(number));
+    let (least, most) = within.into_inner();
+    number.ok_or_else(|| Malformed::new("database-url", format!("{name} must be a number from {least} to {most}")))
+}
+
+/// How many letters were left out, put in or mistaken for others, to write one word for another.
+fn slips(written: &str, meant: &str) -> usize {
+    let mut row: Vec<usize> = (0..=meant.len()).collect();
+    for (at, letter) in written.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (column, other) in meant.bytes().enumerate() {
+            let changed = diagonal + usize::from(letter != other);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[meant.len()]
 }
 
 fn ssl_mode(given: Option<&str>, config: &Config) -> Result<SslMode, Malformed> {
@@ -193,6 +268,34 @@ mod tests {
         let url: DatabaseUrl = "postgres://server:hunter2@db/keys".parse().expect("a URL");
         for text in [format!("{url}"), format!("{url:?}")] {
             assert!(text.contains("postgres://db/keys") && !text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn connections_and_patience_are_set_within_bounds() {
+        let url = postgres("postgres://u@h/k");
+        assert_eq!((url.connections, url.statement_timeout), (16, 60));
+        let url = postgres("postgres://u@h/k?connections=4&statement_timeout=5&connect_timeout=2");
+        assert_eq!((url.connections, url.statement_timeout), (4, 5));
+        assert_eq!(url.config.get_connect_timeout(), Some(&std::time::Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_mistyped_parameter_is_named_as_it_should_be() {
+        for (parameter, said) in [
+            ("sslmod=disable", "is sslmode meant?"),
+            ("SslMode=disable", "is sslmode meant?"),
+            ("ssl_rootcert=x", "is sslrootcert meant?"),
+            ("connection=3", "is connections meant?"),
+            ("aplication_name=x", "is application_name meant?"),
+            ("hunter2", "%3F"),
+            ("connections=0", "connections must be a number from 1 to 1000"),
+            ("statement_timeout=1h", "statement_timeout must be a number from 1 to 3600"),
+            ("connect_timeout=soon", "connect_timeout cannot be what it says"),
+            ("sslmode=on", "sslmode must be"),
+        ] {
+            let why = format!("postgres://u@h/k?{parameter}").parse::<DatabaseUrl>().expect_err(parameter).to_string();
+            assert!(why.starts_with("database-url: ") && why.contains(said), "{parameter}: {why}");
         }
     }
 

@@ -17,17 +17,31 @@ impl From<tokio_postgres::Error> for StoreError {
         match error.as_db_error() {
             Some(refusal) => refused(refusal),
             // Another server than the right one stays another server, however often it is asked.
-            None if is_about_certificates(&error) => Self::NotReady(with_causes(&error)),
-            None => Self::Unavailable(with_causes(&error)),
+            None => match about_protection(&error) {
+                Some(advice) => Self::NotReady(format!("{}{advice}", with_causes(&error))),
+                None => Self::Unavailable(with_causes(&error)),
+            },
         }
     }
 }
 
-/// Whether the server could not show that it is the right one.
-fn is_about_certificates(error: &tokio_postgres::Error) -> bool {
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    let cause = cause.and_then(std::io::Error::get_ref).and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    matches!(cause, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented))
+/// If the server could not show that it is the right one: what to do about it, behind what happened.
+fn about_protection(error: &tokio_postgres::Error) -> Option<&'static str> {
+    let cause = std::error::Error::source(error)?;
+    // The driver has no type for this.
+    if cause.to_string() == "server does not support TLS" {
+        return Some("; let it, or add sslmode=disable to the URL if nobody else is on the network between");
+    }
+    let cause = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match cause.and_then(|cause| cause.downcast_ref::<rustls::Error>())? {
+        // Neither has the verifier for this one.
+        rustls::Error::InvalidCertificate(why) if format!("{why:?}").contains("CaUsedAsEndEntity") => Some(
+            "; the server shows an authority's own certificate: let that authority sign one for the server, with \
+             basicConstraints=CA:FALSE",
+        ),
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Some(""),
+        _ => None,
+    }
 }
 
 impl From<deadpool_postgres::PoolError> for StoreError {
@@ -45,8 +59,18 @@ fn refused(refusal: &DbError) -> StoreError {
         // Broken constraints, values out of range, damaged pages. Messages and details may repeat values; names of tables never do.
         "22" | "23" | "XX" => StoreError::Corrupt(format!("{code} in {}", place(refusal))),
         // No such database, schema, table or column; no right to it; no such user.
-        "28" | "3D" | "3F" | "42" => StoreError::NotReady(refusal.message().to_owned()),
+        "28" | "3D" | "3F" | "42" => StoreError::NotReady(with_advice(refusal)),
         _ => StoreError::Unavailable(format!("{code}: {}", refusal.message())),
+    }
+}
+
+/// What PostgreSQL said, and what to do about it if the user has not the right to do this.
+pub(super) fn with_advice(refusal: &DbError) -> String {
+    let said = refusal.message();
+    if *refusal.code() == SqlState::INSUFFICIENT_PRIVILEGE {
+        format!("{said}; to migrate or to administrate, log in as the owner of the database")
+    } else {
+        said.to_owned()
     }
 }
 

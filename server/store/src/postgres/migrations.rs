@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use refinery::{Migration, Runner};
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use super::error::with_advice;
 use super::pool::Pool;
 use crate::error::StoreError;
 
@@ -44,6 +46,15 @@ pub(super) const VERIFICATION: Database = Database {
     ],
 };
 
+/// The histories of both databases, and whose they are.
+const HISTORIES: [(&str, &str); 2] = [
+    ("refinery_keys_history", "it is the key database, which `server migrate` keeps; give the URL of the other one"),
+    (
+        "refinery_verification_history",
+        "it is the verification database, which `verification migrate` keeps; give the URL of the other one",
+    ),
+];
+
 /// Guards all migrations of a database: two at once would both find the same work to do.
 const LOCK: &str = "SELECT pg_advisory_lock(hashtextextended('pratique migrations', 0))";
 
@@ -56,12 +67,32 @@ impl Database {
     pub(super) async fn run(&self, pool: &Pool) -> Result<(), StoreError> {
         // The connection leaves the pool, and with it go the lock and the setting.
         let mut wrapped = deadpool_postgres::Object::take(pool.client().await?);
-        let client: &mut tokio_postgres::Client = &mut wrapped;
+        let client: &mut Client = &mut wrapped;
         client.batch_execute("SET statement_timeout = 0").await?;
         client.batch_execute(LOCK).await?;
+        self.refuse_others(client).await?;
+        let fresh = !exists(client, self.history).await?;
         let mut runner = Runner::new(&self.migrations()?).set_grouped(true);
         runner.set_migration_table_name(self.history);
-        runner.run_async(client).await.map(drop).map_err(not_ready)
+        if let Err(error) = runner.run_async(client).await {
+            if fresh {
+                // The runner makes its table before everything else, and leaves it. Should this fail too, nothing can be done about it.
+                let _ = client.batch_execute(&format!("DROP TABLE IF EXISTS {}", self.history)).await;
+            }
+            return Err(not_ready(error));
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`StoreError::NotReady`] if it is the database of another program.
+    async fn refuse_others(&self, client: &Client) -> Result<(), StoreError> {
+        for (history, whose) in HISTORIES.into_iter().filter(|(history, _)| *history != self.history) {
+            if exists(client, history).await? {
+                return Err(StoreError::NotReady(whose.to_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// Whether the database is at this program's version.
@@ -70,6 +101,10 @@ impl Database {
     /// [`StoreError::NotReady`] if it is not, with what to do.
     pub(super) async fn check(&self, pool: &Pool) -> Result<(), StoreError> {
         let applied = self.applied(pool).await?;
+        if applied.is_empty() {
+            let client = pool.client().await?;
+            self.refuse_others(&client).await?;
+        }
         for migration in self.migrations()? {
             match applied.get(&migration.version()) {
                 None => return Err(StoreError::NotReady(format!("it lacks {migration}; run {}", self.command))),
@@ -100,10 +135,16 @@ impl Database {
     }
 }
 
+/// Whether there is such a table.
+async fn exists(client: &Client, table: &str) -> Result<bool, StoreError> {
+    const SQL: &str = "-- migrations::exists\nSELECT to_regclass($1::text) IS NOT NULL";
+    Ok(client.query_one(SQL, &[&table]).await?.try_get(0)?)
+}
+
 fn not_ready(error: refinery::Error) -> StoreError {
     // What PostgreSQL said stands in the source.
     let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<tokio_postgres::Error>());
-    let said = cause.and_then(tokio_postgres::Error::as_db_error).map(tokio_postgres::error::DbError::message);
+    let said = cause.and_then(tokio_postgres::Error::as_db_error).map(with_advice);
     StoreError::NotReady(said.map_or_else(|| error.to_string(), |said| format!("{error}: {said}")))
 }
 

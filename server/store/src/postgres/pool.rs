@@ -10,12 +10,8 @@ use super::tls::Tls;
 use crate::database_url::PostgresUrl;
 use crate::error::StoreError;
 
-/// How many connections a program has at most.
-const CONNECTIONS: usize = 16;
-/// How long an operation waits until a connection is free, made, or found to be in order.
+/// How long an operation waits until a connection is free, made, or found to be in order, unless the URL says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one statement may take, in milliseconds. Sealing half a million keys takes a tenth of it.
-const STATEMENT_TIMEOUT: u32 = 60_000;
 /// How long a transaction may sit idle, in milliseconds: its program hangs, while others wait for its locks.
 const IDLE_TIMEOUT: u32 = 60_000;
 /// Rows are found through indexes: tables here grow from nothing to hundreds of thousands of rows in one transaction, and a plan that was made
@@ -59,12 +55,12 @@ impl Pool {
         // What the URL says comes last and so prevails.
         let said = config.get_options().unwrap_or_default();
         let options = format!(
-            "-c statement_timeout={STATEMENT_TIMEOUT} -c idle_in_transaction_session_timeout={IDLE_TIMEOUT} {PLANS} {said}"
+            "-c statement_timeout={}s -c idle_in_transaction_session_timeout={IDLE_TIMEOUT} {PLANS} {said}",
+            url.statement_timeout
         );
         config.options(options.trim_end());
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIMEOUT);
-        }
+        let patience = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+        config.connect_timeout(patience);
         if config.get_application_name().is_none() {
             config.application_name("pratique");
         }
@@ -74,11 +70,11 @@ impl Pool {
             _ => Manager::from_config(config, Tls::new(url.roots.as_deref())?, how),
         };
         let pool = deadpool_postgres::Pool::builder(manager)
-            .max_size(CONNECTIONS)
+            .max_size(url.connections)
             .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(CONNECT_TIMEOUT))
-            .create_timeout(Some(CONNECT_TIMEOUT))
-            .recycle_timeout(Some(CONNECT_TIMEOUT))
+            .wait_timeout(Some(patience))
+            .create_timeout(Some(patience))
+            .recycle_timeout(Some(patience))
             .build();
         Ok(Self { inner: pool.map_err(|why| StoreError::Unavailable(why.to_string()))? })
     }

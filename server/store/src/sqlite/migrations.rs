@@ -51,7 +51,15 @@ pub(super) fn run(connection: &mut Connection, embedded: &[Embedded]) -> Result<
 }
 
 fn not_ready(error: refinery::Error) -> StoreError {
-    StoreError::NotReady(error.to_string())
+    StoreError::NotReady(match error.kind() {
+        Kind::DivergentVersion(applied, ours) => {
+            format!("its {applied} is not this program's {ours}; is it the database of another program?")
+        }
+        Kind::MissingVersion(applied) => {
+            format!("it has {applied}, which this program does not know: a newer or another program's database")
+        }
+        _ => error.to_string(),
+    })
 }
 
 #[cfg(test)]

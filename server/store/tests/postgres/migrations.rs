@@ -1,7 +1,7 @@
 //! Migrations: run by command, by one at a time, and seen by all.
 
 use cluster::Database;
-use store::{Authorities, Clock, PostgresKeyStore, StoreError};
+use store::{Authorities, Clock, PostgresCodeStore, PostgresKeyStore, StoreError};
 
 use crate::database::{World, parse};
 
@@ -87,4 +87,42 @@ async fn every_table_and_column_says_what_it_is() {
     let silent = world.sql().await.query(SILENT, &[]).await.expect("listed");
     let silent: Vec<String> = silent.iter().map(|row| row.get(0)).collect();
     assert!(silent.is_empty(), "{silent:?}");
+}
+
+/// The names of all tables.
+async fn tables(database: &Database) -> Vec<String> {
+    const TABLES: &str = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
+    let client = database.connect().await.expect("connected");
+    client.query(TABLES, &[]).await.expect("listed").iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn the_database_of_the_other_program_is_named_and_stays_as_it_was() {
+    let (keys, codes) = (Database::empty().await.expect("a database"), Database::empty().await.expect("a database"));
+    let [keys_url, codes_url] = [&keys, &codes].map(|database| parse(&database.url()));
+    PostgresKeyStore::migrate(&keys_url).await.expect("migrated");
+    PostgresCodeStore::migrate(&codes_url).await.expect("migrated");
+    let before = [tables(&keys).await, tables(&codes).await];
+    let refusals = [
+        (PostgresCodeStore::migrate(&keys_url).await.err(), "it is the key database"),
+        (PostgresCodeStore::open(&keys_url).await.err(), "it is the key database"),
+        (PostgresKeyStore::migrate(&codes_url).await.err(), "it is the verification database"),
+        (open(&codes).await.err(), "it is the verification database"),
+    ];
+    for (refusal, said) in refusals {
+        assert!(matches!(&refusal, Some(StoreError::NotReady(why)) if why.contains(said)), "{refusal:?}");
+    }
+    assert_eq!([tables(&keys).await, tables(&codes).await], before);
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_leaves_not_even_its_history() {
+    let database = Database::empty().await.expect("a database");
+    let client = database.connect().await.expect("connected");
+    client.batch_execute("CREATE TABLE bundle (theirs text)").await.expect("in the way");
+    let Err(StoreError::NotReady(why)) = PostgresKeyStore::migrate(&parse(&database.url())).await else {
+        panic!("migrated")
+    };
+    assert!(why.contains("already exists"), "{why}");
+    assert_eq!(tables(&database).await, ["bundle"]);
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use store::{Keys, SealOutcome};
+use futures_util::future::join_all;
+use store::{Authorities, Clock, Keys, PostgresKeyStore, SealOutcome};
 use tokio_postgres::Client;
 
-use crate::database::{World, gaen, key, policy, provenance};
+use crate::database::{World, gaen, key, parse, policy, provenance};
 
 /// Waits until somebody waits for a lock.
 async fn somebody_waits(client: &Client) {
@@ -39,7 +40,7 @@ async fn what_is_committed_while_a_seal_waits_for_the_lock_is_sealed() {
     assert_eq!(world.members(1).await, [1, 2, 200, 200]);
 }
 
-async fn store_seal(store: &store::PostgresKeyStore) -> SealOutcome {
+async fn store_seal(store: &PostgresKeyStore) -> SealOutcome {
     store::Bundles::seal(store, &gaen(), &policy()).await.expect("sealed")
 }
 
@@ -101,4 +102,20 @@ async fn uploads_that_share_keys_do_not_wait_for_each_other_in_a_circle() {
     assert_eq!(deadlocks, 0);
     assert_eq!(world.seal().await, SealOutcome::Sealed(vec![1]));
     assert_eq!(world.members(1).await, (0..30).collect::<Vec<u8>>());
+}
+
+#[tokio::test]
+async fn a_program_has_no_more_connections_than_its_url_says() {
+    const COUNT: &str = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'counted'";
+    let world = World::new().await;
+    let url = world.database.url();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let url = parse(&format!("{url}{separator}connections=2&application_name=counted"));
+    let store = PostgresKeyStore::open(&url, Clock::system()).await.expect("opened");
+    let pings = (0..20).map(|_| store.ping());
+    for ping in join_all(pings).await {
+        ping.expect("each gets its turn");
+    }
+    let count: i64 = world.sql().await.query_one(COUNT, &[]).await.expect("counted").get(0);
+    assert_eq!(count, 2);
 }

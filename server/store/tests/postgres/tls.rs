@@ -32,10 +32,14 @@ fn certificates() -> TempDir {
     directory
 }
 
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port()
+}
+
 /// A cluster that speaks TLS on a loopback port, with a role that has a password. PostgreSQL reads its key from a directory of its own, where
 /// the superuser puts it.
 async fn protected(certificates: &Path) -> (Cluster, u16) {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+    let port = free_port();
     let cluster = Cluster::start(&Options { port: Some(port), ..Options::default() }).expect("started");
     let client = cluster.connect("postgres").await.expect("connected");
     for name in ["server.pem", "server.key"] {
@@ -49,6 +53,12 @@ async fn protected(certificates: &Path) -> (Cluster, u16) {
     }
     client.batch_execute("CREATE ROLE owner LOGIN SUPERUSER PASSWORD 'hunter2'").await.expect("a role");
     client.batch_execute("SELECT pg_reload_conf()").await.expect("reloaded");
+    // The server takes its new settings when it gets round to it, and new connections know them.
+    let takes_tls = async || {
+        let client = cluster.connect("postgres").await.expect("connected");
+        client.query_one("SELECT current_setting('ssl')::boolean", &[]).await.expect("shown").get::<_, bool>(0)
+    };
+    while !takes_tls().await {}
     (cluster, port)
 }
 
@@ -61,7 +71,6 @@ async fn a_connection_over_a_network_is_protected_and_the_server_proves_its_name
     let url = |host: &str, roots: &str| format!("postgres://owner:hunter2@{host}:{port}/postgres?sslrootcert={roots}");
 
     let trusted = parse(&url("localhost", &ours));
-    // The server takes its new settings when it gets round to it; the first connection is patient.
     PostgresKeyStore::migrate(&trusted).await.expect("migrated");
     PostgresKeyStore::open(&trusted, Clock::system()).await.expect("opened").ping().await.expect("answers");
     let unprotected = parse(&format!("postgres://owner:hunter2@localhost:{port}/postgres?sslmode=disable"));
@@ -75,4 +84,27 @@ async fn a_connection_over_a_network_is_protected_and_the_server_proves_its_name
     }
     let nothing = PostgresKeyStore::open(&parse(&url("localhost", &file("none.pem"))), Clock::system()).await;
     assert!(matches!(nothing, Err(StoreError::NotReady(why)) if why.contains("sslrootcert")));
+}
+
+#[tokio::test]
+async fn a_server_without_protection_is_refused_at_once_with_what_to_do() {
+    let port = free_port();
+    let _cluster = Cluster::start(&Options { port: Some(port), ..Options::default() }).expect("started");
+    let url = parse(&format!("postgres://owner:hunter2@localhost:{port}/postgres"));
+    let Err(StoreError::NotReady(why)) = PostgresKeyStore::open(&url, Clock::system()).await else { panic!("opened") };
+    assert!(why.contains("sslmode=disable") && !why.contains("hunter2"), "{why}");
+}
+
+#[tokio::test]
+async fn a_server_that_shows_an_authoritys_own_certificate_is_refused_with_what_to_do() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout server.key -out server.pem";
+    openssl(directory.path(), &format!("req -x509 {new} -subj /CN=localhost -addext subjectAltName=DNS:localhost"));
+    let (_cluster, port) = protected(directory.path()).await;
+    let root = directory.path().join("server.pem");
+    let url = format!("postgres://owner:hunter2@localhost:{port}/postgres?sslrootcert={}", root.display());
+    let Err(StoreError::NotReady(why)) = PostgresKeyStore::open(&parse(&url), Clock::system()).await else {
+        panic!("opened")
+    };
+    assert!(why.contains("an authority's own certificate"), "{why}");
 }
