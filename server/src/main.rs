@@ -13,6 +13,7 @@ use proto::certificate::CertificateKey;
 use serde_json::{Value, json};
 use server::admin::{self, AuthoritySpec};
 use server::{Settings, State};
+use service::say;
 use store::{Authority, Clock};
 
 #[actix_web::main]
@@ -25,7 +26,7 @@ async fn main() -> anyhow::Result<()> {
             store::migrate_key_store(&settings.database_url)
                 .await
                 .context("cannot migrate the key database; check --database-url or SERVER_DATABASE_URL")?;
-            say(json, json!({ "migrated": true }), "The database is at the newest version.");
+            say(json, &json!({ "migrated": true }), "The database is at the newest version.")?;
             Ok(())
         }
         Command::Authority(AuthorityCommand::Add(flags)) => add(flags, json).await,
@@ -52,7 +53,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
     let server = server::listen(listener, state)?;
     service::stop_on_signal(server.handle())?;
-    say(json, json!({ "listening": url }), &format!("Listening on {url}"));
+    say(json, &json!({ "listening": url }), &format!("Listening on {url}"))?;
     server.await?;
     Ok(())
 }
@@ -64,8 +65,8 @@ async fn add(flags: Add, json: bool) -> anyhow::Result<()> {
     let Add { id, issuer, audience, region: regions, .. } = flags;
     let spec = AuthoritySpec { id, issuer, audience: Some(audience), regions, keys };
     let authority = admin::register_authority(&state, spec).await.context("the authority was not added")?;
-    say(json, to_json(&authority), &format!("Certificates of this authority are believed:\n{}", to_text(&authority)));
-    Ok(())
+    let text = format!("Certificates of this authority are believed:\n{}", to_text(&authority));
+    Ok(say(json, &to_json(&authority), &text)?)
 }
 
 /// A private key in the file is refused like anything else that is no public key, and never repeated.
@@ -84,8 +85,7 @@ async fn list(settings: &Settings, json: bool) -> anyhow::Result<()> {
     } else {
         authorities.iter().map(to_text).collect::<Vec<_>>().join("\n")
     };
-    say(json, Value::Array(authorities.iter().map(to_json).collect()), &text);
-    Ok(())
+    Ok(say(json, &Value::Array(authorities.iter().map(to_json).collect()), &text)?)
 }
 
 /// Public halves stay in the database: their ids are what operators compare.
@@ -111,13 +111,4 @@ fn to_text(authority: &Authority) -> String {
         text += &format!("\n  key {} ({})", key.kid, key.key.algorithm());
     }
     text
-}
-
-/// Results go to stdout, in one of two forms.
-fn say(json: bool, value: Value, text: &str) {
-    if json {
-        println!("{value}");
-    } else {
-        println!("{text}");
-    }
 }

@@ -96,7 +96,13 @@ impl System {
             signing_key_dir: directory.path().join(CERTIFICATE_KEYS),
             delivery_dir: None,
         };
-        let for_verification = verification::State::open(&settings, clock.clone()).await?;
+        // As behind a proxy, so that a test can let phones call from networks of their own.
+        let edge = verification::EdgeSettings {
+            trusted_proxies: 1,
+            proxy_networks: vec!["127.0.0.0/8".parse()?],
+            relays: Vec::new(),
+        };
+        let for_verification = verification::State::open(&settings, clock.clone()).await?.with_edge(edge.into());
         let settings = server::Settings { database_url: databases.keys.of_role("pratique_server") };
         let for_server = server::State::open(&settings, clock.clone()).await?;
         let cdn = directory.path().join("cdn");

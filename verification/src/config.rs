@@ -19,6 +19,9 @@ pub struct DatabaseSettings {
     pub database_url: DatabaseUrl,
 }
 
+/// Where signing keys are unless somebody says otherwise.
+pub const SIGNING_KEY_DIR: &str = "signing-keys";
+
 /// What the service needs to know.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
@@ -30,8 +33,9 @@ pub struct Settings {
     /// Whoever has it and the database can read codes that wait; without it, codes and tokens that are out no longer work.
     #[arg(long, value_name = "FILE", env = "VERIFICATION_SECRET_FILE")]
     pub secret_file: PathBuf,
-    /// The directory with the authorities' certificate signing keys, mode 600 each; `verification keys generate` writes there.
-    #[arg(long, value_name = "DIR", env = "VERIFICATION_SIGNING_KEY_DIR")]
+    /// The directory with the authorities' certificate signing keys, mode 600 each; `verification keys generate` writes there. It need not exist
+    /// if they are in the environment.
+    #[arg(long, value_name = "DIR", env = "VERIFICATION_SIGNING_KEY_DIR", default_value = SIGNING_KEY_DIR)]
     pub signing_key_dir: PathBuf,
     /// The directory with the authorities' settings for text messages, a file AUTHORITY.toml of mode 600 each. A change counts at once.
     /// Without it, or for authorities without a file, codes are not sent to phones.

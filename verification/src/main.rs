@@ -8,8 +8,9 @@ use anyhow::Context;
 use clap::Parser;
 use cli::session::{open, open_service, say};
 use cli::{Cli, Command, Serve, api_key, authority, codes, keys, secret};
+use indicatif::ProgressBar;
 use serde_json::json;
-use verification::{DatabaseSettings, admin};
+use verification::{DatabaseSettings, Purged, admin};
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
@@ -63,10 +64,19 @@ fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<(TcpListener, String)
     Ok((listener, url))
 }
 
+/// Says on a terminal how far it is, and in the end what it did.
 async fn purge(database: &DatabaseSettings, json: bool) -> anyhow::Result<()> {
-    let purged = verification::purge(&open(database).await?).await?;
+    let progress = ProgressBar::new_spinner();
+    let so_far = |purged: Purged| progress.set_message(format!("Purging: {}", count(purged)));
+    let purged = verification::purge_watched(&open(database).await?, so_far).await?;
+    progress.finish_and_clear();
+    let text = format!("Purged {}; nothing expired is left.", count(purged));
+    say(json, json!({ "rows": purged.rows, "batches": purged.batches }), &text)
+}
+
+/// Rows and batches in words.
+fn count(purged: Purged) -> String {
     let [rows, batches] = [(purged.rows, "row", "rows"), (purged.batches, "batch", "batches")]
         .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));
-    let text = format!("Purged {rows} in {batches}; nothing expired is left.");
-    say(json, json!({ "rows": purged.rows, "batches": purged.batches }), &text)
+    format!("{rows} in {batches}")
 }

@@ -21,15 +21,31 @@ pub struct Purged {
 /// # Errors
 /// [`VerificationError::Store`] if the database fails; what was deleted until then stays deleted.
 pub async fn purge(registry: &impl AsRef<Registry>) -> Result<Purged, VerificationError> {
-    purge_by(registry.as_ref(), ROWS).await
+    purge_watched(registry, |_| {}).await
 }
 
-async fn purge_by(registry: &Registry, rows_at_once: u32) -> Result<Purged, VerificationError> {
+/// The same, telling after each transaction what was deleted so far.
+///
+/// # Errors
+/// As [`purge`].
+pub async fn purge_watched(
+    registry: &impl AsRef<Registry>,
+    so_far: impl FnMut(Purged),
+) -> Result<Purged, VerificationError> {
+    purge_by(registry.as_ref(), ROWS, so_far).await
+}
+
+async fn purge_by(
+    registry: &Registry,
+    rows_at_once: u32,
+    mut so_far: impl FnMut(Purged),
+) -> Result<Purged, VerificationError> {
     let mut purged = Purged { rows: 0, batches: 0 };
     loop {
         let (store, now) = (registry.store(), registry.now());
         let rows = store.purge(now, rows_at_once).await? + store.forget_guesses(now, rows_at_once).await?;
         purged = Purged { rows: purged.rows + rows, batches: purged.batches + 1 };
+        so_far(purged);
         if rows == 0 {
             return Ok(purged);
         }
@@ -57,18 +73,21 @@ mod tests {
             assert_eq!(desk.issue(&json!({ "testType": "likely" })).await.status, 200);
         }
         desk.token().await;
-        assert_eq!(purge_by(desk.state.as_ref(), 3).await.expect("purged"), Purged { rows: 0, batches: 1 });
+        assert_eq!(purge_by(desk.state.as_ref(), 3, |_| {}).await.expect("purged"), Purged { rows: 0, batches: 1 });
         desk.clock.set_offset(900);
         // The short texts that nobody claimed, three at a time; the last batch finds nothing.
-        assert_eq!(purge_by(desk.state.as_ref(), 3).await.expect("purged"), Purged { rows: 4, batches: 3 });
+        let mut told = Vec::new();
+        let purged = purge_by(desk.state.as_ref(), 3, |so_far| told.push((so_far.rows, so_far.batches))).await;
+        assert_eq!(purged.expect("purged"), Purged { rows: 4, batches: 3 });
+        assert_eq!(told, [(3, 1), (4, 2), (4, 3)], "and each is told of");
         desk.clock.set_offset(86_401);
         assert_eq!(
-            purge_by(desk.state.as_ref(), 3).await.expect("purged"),
+            purge_by(desk.state.as_ref(), 3, |_| {}).await.expect("purged"),
             Purged { rows: 4, batches: 3 },
             "the long ones"
         );
         desk.clock.set_offset(10 * 86_400);
-        assert_eq!(purge_by(desk.state.as_ref(), 3).await.expect("purged"), Purged { rows: 5, batches: 3 });
+        assert_eq!(purge_by(desk.state.as_ref(), 3, |_| {}).await.expect("purged"), Purged { rows: 5, batches: 3 });
         assert!(desk.is_empty().await);
     }
 }

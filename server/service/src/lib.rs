@@ -4,6 +4,7 @@
 //! What a service says is its own: routes, codes of its API and the shape of its replies are in the crates that use this one.
 
 mod log;
+mod say;
 
 mod listen;
 mod stop;
@@ -29,5 +30,6 @@ pub use metrics::{Gauges, Metrics, SteppedCounter, listen_metrics};
 pub use network::{Network, Relay};
 pub use reply::padded;
 pub use routes::{unknown_path, wrong_method};
+pub use say::say;
 pub use stop::stop_on_signal;
 pub use unheard::Unheard;

@@ -83,6 +83,18 @@ fn people_read_text_and_programs_read_json() {
     assert_eq!(desk.json("migrate --json"), serde_json::json!({ "migrated": true }));
 }
 
+/// As in `server authority list | head -0`.
+#[test]
+fn a_reader_that_goes_away_changes_no_exit_code() {
+    let desk = Desk::new();
+    for arguments in ["migrate", "authority list", "--json authority list", ADD] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = desk.command(arguments).stdout(writer).output().expect("it runs");
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{arguments}");
+    }
+}
+
 #[test]
 fn an_error_says_what_to_do() {
     let desk = Desk::new();

@@ -9,8 +9,8 @@ use proto::Timestamp;
 use proto::certificate::{Algorithm, CertificateKey};
 use serde_json::{Value, json};
 use store::{Clock, IssuerKey};
-use verification::DatabaseSettings;
 use verification::admin::{self, NewKey, SigningKey};
+use verification::{DatabaseSettings, SIGNING_KEY_DIR};
 
 use super::session::{no_authority, open, say};
 use super::table::{moment, moment_or_dash, table};
@@ -54,7 +54,7 @@ struct Key {
     #[command(flatten)]
     database: DatabaseSettings,
     /// The directory for its private half, a file of mode 600; the service reads it from there.
-    #[arg(long, value_name = "DIR", env = "VERIFICATION_SIGNING_KEY_DIR")]
+    #[arg(long, value_name = "DIR", env = "VERIFICATION_SIGNING_KEY_DIR", default_value = SIGNING_KEY_DIR)]
     signing_key_dir: PathBuf,
     /// The authority whose certificates it signs.
     #[arg(long)]
@@ -80,7 +80,7 @@ pub(crate) struct ListKeys {
     #[arg(long)]
     authority: String,
     /// The directory with private halves, to see which keys could sign here.
-    #[arg(long, value_name = "DIR", env = "VERIFICATION_SIGNING_KEY_DIR")]
+    #[arg(long, value_name = "DIR", env = "VERIFICATION_SIGNING_KEY_DIR", default_value = SIGNING_KEY_DIR)]
     signing_key_dir: PathBuf,
     /// List those too that are no longer published.
     #[arg(long)]

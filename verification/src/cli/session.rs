@@ -1,7 +1,5 @@
 //! What every command does first and last: open the database or the service, say what happened.
 
-use std::io::Write;
-
 use anyhow::Context;
 use serde_json::Value;
 use store::Clock;
@@ -24,14 +22,7 @@ pub(crate) async fn open_service(settings: &Settings) -> anyhow::Result<State> {
 
 /// One result on stdout: JSON on one line, or words.
 pub(crate) fn say(as_json: bool, value: Value, text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    if as_json {
-        writeln!(out, "{value}")?
-    } else {
-        writeln!(out, "{text}")?
-    };
-    out.flush()?;
-    Ok(())
+    Ok(service::say(as_json, &value, text)?)
 }
 
 /// What to look at when an authority is not there.

@@ -216,6 +216,30 @@ fn whoever_only_registers_needs_no_secret() {
     assert_eq!(std::fs::read_dir(dir.path().join("elsewhere")).expect("made").count(), 1);
 }
 
+#[test]
+fn whoever_issues_needs_no_signing_key() {
+    let dir = tempfile::tempdir().expect("a directory");
+    json_of(dir.path(), &["secret", "create"]);
+    json_of(dir.path(), &["authority", "create", "--id", "no"]);
+    let mut issue = program(dir.path());
+    issue.env_remove("VERIFICATION_SIGNING_KEY_DIR").args(["issue", "--authority", "no", "--test-type", "likely"]);
+    let output = issue.output().expect("ran");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!dir.path().join(verification::SIGNING_KEY_DIR).exists());
+}
+
+/// As in `verification authority list | head -0`.
+#[test]
+fn a_reader_that_goes_away_changes_no_exit_code() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for arguments in [&["migrate"][..], &["authority", "list"], &["--json", "authority", "list"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = program(dir.path()).args(arguments).stdout(writer).output().expect("ran");
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{arguments:?}");
+    }
+}
+
 /// The help is the manual. When it changes on purpose, the test writes what it would be now beside it; read it, then keep it.
 #[test]
 fn the_help_is_what_was_read() {
