@@ -45,7 +45,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: Vec<String>,
     pub(crate) body: Value,
-    /// Seconds.
+    /// In how many seconds to ask again, if that was said.
     pub(crate) retry_after: Option<i64>,
 }
 
@@ -87,12 +87,27 @@ impl Desk {
 
     /// Sends anything.
     pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
-        let app = App::new().app_data(Data::new(self.state.clone())).configure(routes);
-        let service = test::init_service(app).await;
         let mut request = test::TestRequest::with_uri(path).method(method.clone()).set_payload(body);
         for &header in headers {
-            request = request.insert_header(header);
+            request = request.append_header(header);
         }
+        self.exchange(&method, path, request).await
+    }
+
+    /// Claims a code over a connection from `peer`, an address and a port, through proxies that say where from.
+    pub(crate) async fn verify_from(&self, peer: &str, forwarded: &[&str], code: &str) -> Answer {
+        let path = "/api/verify";
+        let mut request = test::TestRequest::post().uri(path).peer_addr(peer.parse().expect("an address and a port"));
+        request = request.insert_header((API_KEY_HEADER, self.device.as_str())).set_json(json!({ "code": code }));
+        for &line in forwarded {
+            request = request.append_header(("X-Forwarded-For", line));
+        }
+        self.exchange(&Method::POST, path, request).await
+    }
+
+    async fn exchange(&self, method: &Method, path: &str, request: test::TestRequest) -> Answer {
+        let app = App::new().app_data(Data::new(self.state.clone())).configure(routes);
+        let service = test::init_service(app).await;
         let response = test::call_service(&service, request.to_request()).await;
         let status = response.status();
         let value = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -103,7 +118,7 @@ impl Desk {
         let bytes = test::read_body(response).await;
         assert_eq!(bytes.len(), 4_096, "every reply has one size, whatever it says");
         let body = serde_json::from_slice(&bytes).expect("JSON");
-        assert_documented(&method, path, status, &body);
+        assert_documented(method, path, status, &body);
         Answer { status, headers, body, retry_after }
     }
 

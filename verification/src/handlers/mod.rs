@@ -15,3 +15,5 @@ pub(crate) mod verify;
 mod documented_test;
 #[cfg(test)]
 pub(crate) mod fixture_test;
+#[cfg(test)]
+mod guessing_test;

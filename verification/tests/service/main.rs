@@ -7,6 +7,7 @@ mod service;
 mod administering;
 mod desk;
 mod dying;
+mod guessing;
 mod program;
 mod provider;
 mod racing;

@@ -50,6 +50,8 @@ pub(crate) fn complaint(dir: &Path, arguments: &[&str]) -> String {
 pub(crate) struct Served {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Where its metrics are, if anywhere.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl Served {
@@ -64,9 +66,8 @@ impl Served {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
         let line: Value = serde_json::from_str(&line).expect("JSON");
-        let url = line["listening"].as_str().expect("a URL");
-        let address = url.strip_prefix("http://").and_then(|address| address.parse().ok()).expect("an address");
-        Self { child, address }
+        let address = |name: &str| line[name].as_str()?.strip_prefix("http://")?.parse().ok();
+        Self { child, address: address("listening").expect("an address"), metrics: address("metrics") }
     }
 
     pub(crate) fn kill(&mut self) {

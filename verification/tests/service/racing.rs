@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::service::{COMMITMENTS, Service};
 
 /// Runs `count` copies of `what` at once, each with its number.
-fn at_once<T: Send>(count: u8, what: impl Fn(u8) -> T + Sync) -> Vec<T> {
+pub(crate) fn at_once<T: Send>(count: u8, what: impl Fn(u8) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(count.into());
     std::thread::scope(|scope| {
         let (barrier, what) = (&barrier, &what);

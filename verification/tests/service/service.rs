@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use actix_web::dev::ServerHandle;
 use actix_web::rt::System;
 use serde_json::{Value, json};
+use service::Edge;
 use store::{ApiKeyKind, Clock, DatabaseUrl};
 use verification::admin::{self, AuthoritySpec};
 use verification::{DatabaseSettings, Settings, State};
@@ -26,6 +27,8 @@ pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     pub(crate) admin: String,
     pub(crate) device: String,
+    /// Moves its time.
+    pub(crate) clock: Clock,
     settings: Settings,
     running: Option<(ServerHandle, JoinHandle<()>)>,
 }
@@ -33,6 +36,11 @@ pub(crate) struct Service {
 impl Service {
     /// Sets one up in `dir` and starts it.
     pub(crate) fn start(dir: &Path) -> Self {
+        Self::start_behind(dir, Edge::default())
+    }
+
+    /// The same behind proxies and relays.
+    pub(crate) fn start_behind(dir: &Path, edge: Edge) -> Self {
         let settings = Settings {
             database: DatabaseSettings { database_url: DatabaseUrl::Sqlite(dir.join("codes.db")) },
             secret_file: dir.join("secret"),
@@ -40,7 +48,8 @@ impl Service {
             delivery_dir: Some(dir.join("delivery")),
         };
         Settings::create_secret(&settings.secret_file).expect("a secret");
-        let state = open(&settings);
+        let clock = Clock::system();
+        let state = open(&settings, &clock).with_edge(edge);
         let (admin, device) = System::new().block_on(async {
             let spec = AuthoritySpec { id: "no".to_owned(), user_reports: true, ..AuthoritySpec::default() };
             admin::create_authority(&state, spec).await.expect("created");
@@ -49,7 +58,7 @@ impl Service {
             (key(ApiKeyKind::Admin).await, key(ApiKeyKind::Device).await)
         });
         let (address, running) = run(state);
-        Self { address, admin, device, settings, running: Some(running) }
+        Self { address, admin, device, clock, settings, running: Some(running) }
     }
 
     /// Stops it; what was under way is finished.
@@ -63,7 +72,7 @@ impl Service {
     /// Stops it and starts it again, on another port.
     pub(crate) fn restart(&mut self) {
         self.stop();
-        let (address, running) = run(open(&self.settings));
+        let (address, running) = run(open(&self.settings, &self.clock));
         (self.address, self.running) = (address, Some(running));
     }
 
@@ -93,10 +102,10 @@ impl Drop for Service {
     }
 }
 
-fn open(settings: &Settings) -> State {
+fn open(settings: &Settings, clock: &Clock) -> State {
     // Some who call have a runtime already, others none.
-    let settings = settings.clone();
-    let opening = std::thread::spawn(move || System::new().block_on(State::open(&settings, Clock::system())));
+    let (settings, clock) = (settings.clone(), clock.clone());
+    let opening = std::thread::spawn(move || System::new().block_on(State::open(&settings, clock)));
     opening.join().expect("finished").expect("opens")
 }
 
