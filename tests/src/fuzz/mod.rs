@@ -7,6 +7,7 @@ mod target;
 
 pub mod bodies;
 pub mod bundles;
+pub mod callers;
 pub mod certificates;
 pub mod listings;
 pub mod reports;

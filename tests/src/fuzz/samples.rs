@@ -39,6 +39,10 @@ pub(super) fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "publish" => vec![("two_keys", json(&publish_request()))],
         "reports" => vec![("two_reports", json(&reports_request()))],
         "verification" => verification_bodies(),
+        "forwarded" => vec![
+            ("one_proxy", b"\x01203.0.113.7, 198.51.100.7:4711".to_vec()),
+            ("three_proxies", b"\x03[2001:db8::7]:80\n10.0.0.1,::ffff:10.0.0.2".to_vec()),
+        ],
         "index" => vec![("empty", Vec::new()), ("two_bundles", index().into_bytes())],
         "manifest" => vec![("two_bundles", manifest().into_bytes())],
         "note" => vec![("manifest", note().into_bytes())],

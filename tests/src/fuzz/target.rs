@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use super::{bodies, bundles, certificates, listings, reports};
+use super::{bodies, bundles, callers, certificates, listings, reports};
 
 /// A decoder under test.
 pub struct Target {
@@ -24,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "publish", run: bodies::publish, dictionary: PUBLISH },
     Target { name: "reports", run: bodies::reports, dictionary: PUBLISH },
     Target { name: "verification", run: bodies::verification, dictionary: VERIFICATION },
+    Target { name: "forwarded", run: callers::forwarded, dictionary: ADDRESSES },
     Target { name: "index", run: listings::index, dictionary: &["XA/gaen/", "../", "/", "\n", "\r\n", ".zip"] },
     Target { name: "manifest", run: listings::manifest, dictionary: MANIFEST },
     Target { name: "note", run: listings::note, dictionary: MANIFEST },
@@ -69,6 +70,7 @@ const VERIFICATION: &[&str] = &[
     "null",
     "\\u0000",
 ];
+const ADDRESSES: &[&str] = &["192.0.2.1", "2001:db8::1", "[::1]:80", "::ffff:1.2.3.4", ":65535", ", ", "\n", "unknown"];
 const MANIFEST: &[&str] = &[
     "pratique/manifest/v1\n",
     "feed XA/tcn\n",
