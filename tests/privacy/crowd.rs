@@ -52,10 +52,16 @@ impl Crowd {
         let (system, authority) = System::with_authority_on(engine).await?;
         let secrets = Secrets { texts: vec![authority.admin_key.clone(), authority.device_key.clone()], bytes: vec![] };
         let mut crowd = Self { system, authority, people: HashMap::new(), keys: HashMap::new(), secrets };
+        let texts = crowd.system.let_text(&crowd.authority, "[code] [longcode]")?;
         let mut rng = StdRng::seed_from_u64(4);
         for person in 0..count {
             crowd.system.set_time(NOON.plus(PACE * person as i64));
             crowd.report(person, &mut rng).await.with_context(|| format!("person {person}"))?;
+        }
+        for line in std::fs::read_to_string(texts)?.lines() {
+            let text: serde_json::Value = serde_json::from_str(line)?;
+            let long_code = text["body"].as_str().and_then(|body| body.split(' ').nth(1));
+            crowd.secrets.texts.push(long_code.context("a long code")?.to_owned());
         }
         Ok(crowd)
     }
@@ -64,7 +70,11 @@ impl Crowd {
     async fn report(&mut self, person: usize, rng: &mut StdRng) -> anyhow::Result<()> {
         let (verification, server) = (self.system.verification.address(), self.system.server.address());
         let (admin, device) = (self.authority.admin_key.clone(), self.authority.device_key.clone());
-        let order = IssueRequest { test_type: ReportType::Confirmed.to_string(), ..IssueRequest::default() };
+        // Every other hears of the code on the telephone, and the rest by text message.
+        let number = format!("4{:07}", 1_234_567 + 31 * person);
+        let phone = if person % 2 == 0 { String::new() } else { format!("+47{number}") };
+        let test_type = ReportType::Confirmed.to_string();
+        let order = IssueRequest { test_type, phone: phone.clone(), ..IssueRequest::default() };
         let issued: IssueReply = ask(verification, "/api/issue", &admin, &order).await?;
         self.people.insert(issued.uuid.replace('-', ""), person);
 
@@ -100,6 +110,9 @@ impl Crowd {
         }
         // The first half of a token is the row's own name, which tells nothing without the other.
         secrets.texts.extend([issued.code, verified.token]);
+        if !phone.is_empty() {
+            secrets.texts.extend([phone, number]);
+        }
         secrets.bytes.extend([mac.to_vec(), nonce.into(), hmac_key.into(), commitment.as_bytes().to_vec()]);
         Ok(())
     }

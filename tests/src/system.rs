@@ -1,5 +1,8 @@
 //! The whole of Pratique for one test: both services, the exporter and the public bucket, on a clock that the test moves.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use anyhow::ensure;
@@ -27,6 +30,8 @@ pub const NOON: Timestamp = Timestamp::from_unix(1_615_377_600);
 
 /// Where the verification service has its secret.
 const SECRET_FILE: &str = "verification.secret";
+/// The settings of authorities that send text messages.
+const DELIVERY: &str = "delivery";
 /// And its signing keys.
 const CERTIFICATE_KEYS: &str = "certificate-keys";
 
@@ -66,6 +71,7 @@ impl System {
         let clock = Clock::system();
         set(&clock, now);
         std::fs::create_dir(directory.path().join("cdn"))?;
+        std::fs::create_dir(directory.path().join(DELIVERY))?;
         verification::Settings::create_secret(&directory.path().join(SECRET_FILE))?;
         Self::open(directory, databases, clock).await
     }
@@ -94,7 +100,7 @@ impl System {
             },
             secret_file: directory.path().join(SECRET_FILE),
             signing_key_dir: directory.path().join(CERTIFICATE_KEYS),
-            delivery_dir: None,
+            delivery_dir: Some(directory.path().join(DELIVERY)),
         };
         // As behind a proxy, so that a test can let phones call from networks of their own.
         let edge = verification::EdgeSettings {
@@ -168,6 +174,22 @@ impl System {
             device_key: device_key.as_str().to_owned(),
             verification: self.verification.address(),
         })
+    }
+
+    /// Lets an authority send text messages, to Norwegian numbers and as many as it likes. They go into a file, a line of JSON each; its path.
+    ///
+    /// # Errors
+    /// If the settings cannot be written.
+    pub fn let_text(&self, authority: &Authority, template: &str) -> std::io::Result<PathBuf> {
+        let settings = format!(
+            "calling_codes = ['47']\nregion = 'NO'\n[sender]\nkind = 'file'\npath = 'texts'\n[templates]\ndefault = '{template}'\n\
+             [limits]\nper_block_an_hour = 100000\n"
+        );
+        let directory = self.directory.path().join(DELIVERY);
+        let mut file = OpenOptions::new();
+        let file = file.write(true).create_new(true).mode(0o600).open(directory.join(format!("{}.toml", authority.id)));
+        file?.write_all(settings.as_bytes())?;
+        Ok(directory.join("texts"))
     }
 
     /// Gives an authority another certificate key, which signs in `overlap` seconds. The key server is not told: see
