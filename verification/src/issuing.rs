@@ -4,7 +4,8 @@ use proto::Timestamp;
 use proto::api::verification::IssueRequest;
 use rand::CryptoRng;
 use store::{
-    CodeForm, CodeId, IssueOutcome, Issuer, NewCode, NewForm, NewSelfReport, SelfReportOutcome, Spelling, StandingCode,
+    CodeForm, CodeId, IssueOutcome, Issuer, NewCode, NewForm, NewSelfReport, SelfReportOutcome, SelfReportStanding,
+    Spelling, StandingCode,
 };
 
 use crate::alarm;
@@ -41,7 +42,7 @@ pub(crate) async fn fulfil(
     rng: &mut impl CryptoRng,
 ) -> Result<Issued, Problem> {
     let Some(wish) = &order.wish else { return store(state, issuer, order, now, rng).await };
-    let errand = Errand::begin(state, issuer, wish, order.uuid, now).await?;
+    let errand = Errand::begin(state, issuer, wish, name(state, issuer, order, now).await?, now).await?;
     match store(state, issuer, order, now, rng).await {
         Ok(mut issued) => {
             issued.sent = Some(errand.run(&issued).await?);
@@ -51,6 +52,19 @@ pub(crate) async fn fulfil(
             errand.abandon().await;
             Err(problem)
         }
+    }
+}
+
+/// Under which uuid the order is fulfilled, or was before. A phone that asks for itself while it waits for another code hears so before its
+/// message is counted.
+async fn name(state: &State, issuer: &Issuer, order: &Order, now: Timestamp) -> Result<Uuid, Problem> {
+    let Some(wish) = order.of_the_phone_itself() else { return Ok(order.uuid) };
+    let secrets = state.secrets();
+    let phone = secrets.phone_digests(PhonePurpose::Report, &issuer.id, &wish.to);
+    match state.store().self_report_standing(&phone, &secrets.request_digests(&order.text), now).await? {
+        SelfReportStanding::Free => Ok(order.uuid),
+        SelfReportStanding::Repeated(uuid) => Ok(Uuid(uuid)),
+        SelfReportStanding::Busy => Err(Problem::TRY_LATER),
     }
 }
 
@@ -94,9 +108,7 @@ async fn put(
     row: NewCode,
     now: Timestamp,
 ) -> Result<IssueOutcome, Problem> {
-    let Some(wish) = order.wish.as_ref().filter(|_| order.nonce.is_some()) else {
-        return Ok(state.store().issue(&row, now).await?);
-    };
+    let Some(wish) = order.of_the_phone_itself() else { return Ok(state.store().issue(&row, now).await?) };
     let phone = secrets.phone_digests(PhonePurpose::Report, &row.authority, &wish.to);
     match state.store().self_report(&NewSelfReport { code: row, phone }, now).await? {
         SelfReportOutcome::Issued => Ok(IssueOutcome::Issued),

@@ -27,6 +27,8 @@ mod looking;
 mod order;
 mod purging;
 mod report;
+#[cfg(test)]
+mod reporting_test;
 mod sending;
 #[cfg(test)]
 mod sending_test;

@@ -58,6 +58,11 @@ impl Order {
 }
 
 impl Order {
+    /// To whom the code goes, if the phone asks for itself.
+    pub(crate) fn of_the_phone_itself(&self) -> Option<&Wish> {
+        self.wish.as_ref().filter(|_| self.nonce.is_some())
+    }
+
     /// How the code is to be, and for how long.
     pub(crate) fn style(&self, issuer: &Issuer) -> CodeStyle {
         if self.nonce.is_none() {

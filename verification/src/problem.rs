@@ -58,7 +58,7 @@ impl Problem {
     );
     pub(crate) const MESSAGE_REFUSED: Self = Self::bad_request(
         "sms_failure",
-        "phone: the text message was refused, so the code was expired; issue another and hand it over",
+        "phone: the text message was refused, so the code was expired; look at the number, or hand over another code",
     );
     pub(crate) const PHONE_INVALID: Self = Self::bad_request(
         "phone_number_invalid",

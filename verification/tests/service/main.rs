@@ -13,6 +13,7 @@ mod provider;
 mod racing;
 mod restarting;
 mod rotating;
+mod self_reporting;
 mod streaming;
 mod texting;
 mod traces;

@@ -39,7 +39,7 @@ fn twilio(url: &str) -> String {
     format!("kind = 'twilio'\nurl = '{url}'\naccount = 'AC1'\ntoken = 'hush'\nfrom = '+4759440000'")
 }
 
-fn webhook(url: &str) -> String {
+pub(crate) fn webhook(url: &str) -> String {
     format!("kind = 'webhook'\nurl = '{url}/messages'\nkey = '{KEY}'\ntimeout_seconds = 1")
 }
 
@@ -53,7 +53,7 @@ fn issue(service: &Service) -> Answer {
 }
 
 /// The long code of a message.
-fn long_code(body: &str) -> &str {
+pub(crate) fn long_code(body: &str) -> &str {
     body.split_once("https://no.example/v?r=NO&c=").expect("a link").1
 }
 

@@ -12,6 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::http::post_chunks;
 use crate::service::Service;
+use crate::texting::settings;
 
 /// Everything that is logged in this process.
 #[derive(Clone, Default)]
@@ -59,6 +60,28 @@ fn play(service: &Service, people: u8) -> Vec<Vec<u8>> {
     }
     keep(service.admin.clone());
     keep(service.device.clone());
+    secrets
+}
+
+/// Lets `people` people report about themselves, some only half the way, and returns what nobody else should see.
+fn report(service: &Service, dir: &Path, people: u8) -> Vec<Vec<u8>> {
+    let mut secrets = Vec::new();
+    for person in 0..people {
+        let (number, nonce) = (format!("912345{person:02}"), [b'n', person].repeat(128));
+        let wish = json!({ "phone": format!("+47 {number}"), "nonce": STANDARD.encode(&nonce) });
+        assert_eq!(service.post("/api/user-report", &service.device, &wish).status, 200);
+        let texts = std::fs::read_to_string(dir.join("delivery/texts")).expect("a file");
+        let text: Value = serde_json::from_str(texts.lines().last().expect("a message")).expect("JSON");
+        let words: Vec<&str> = text["body"].as_str().expect("a text").split([' ', ',', '=']).collect();
+        let (code, long_code) = (words[1].to_owned(), words[words.len() - 1].to_owned());
+        assert_eq!((text["to"].as_str(), code.len(), long_code.len()), (Some(&*format!("+47{number}")), 8, 16));
+        if person % 2 == 0 {
+            let claim = json!({ "code": code, "nonce": STANDARD.encode(&nonce) });
+            secrets.push(service.verify(&claim).text("token").into_bytes());
+        }
+        secrets.extend([number.into_bytes(), STANDARD.encode(&nonce).into_bytes(), nonce]);
+        secrets.extend([code.into_bytes(), long_code.into_bytes()]);
+    }
     secrets
 }
 
@@ -164,12 +187,14 @@ fn neither_disk_nor_log_holds_what_is_nobody_elses_business() {
     tracing::subscriber::set_global_default(subscriber.finish()).expect("the only one in this program");
 
     let dir = tempfile::tempdir().expect("a directory");
+    settings(dir.path(), "kind = 'file'\npath = 'texts'", "");
     let mut service = Service::start(dir.path());
     let uuid = [0xa7; 16];
     let order = json!({ "testType": "likely", "uuid": "a7".repeat(16) });
     assert_eq!(service.post("/api/issue", &service.admin, &order).status, 200);
     let mut secrets = play(&service, 40);
     assert!(secrets.len() > 500);
+    secrets.extend(report(&service, dir.path(), 20));
     secrets.extend(be_refused(&service));
 
     // Once while the service runs, with its write-ahead log, and once when it has put everything into its place.
