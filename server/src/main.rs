@@ -3,7 +3,6 @@
 mod cli;
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 
 use anyhow::Context;
@@ -47,10 +46,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     if admin::authorities(&state).await?.is_empty() {
         tracing::warn!("no authority is known, so every upload will be refused; see `server authority add --help`");
     }
-    let listener = TcpListener::bind(flags.listen).with_context(|| {
-        format!("cannot listen on {}; choose another address with --listen, port 0 takes any free one", flags.listen)
-    })?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let (listener, url) = service::bind(flags.listen, "--listen")?;
     let server = server::listen(listener, state)?;
     service::stop_on_signal(server.handle())?;
     say(json, &json!({ "listening": url }), &format!("Listening on {url}"))?;

@@ -30,10 +30,10 @@ pub const NOON: Timestamp = Timestamp::from_unix(1_615_377_600);
 
 /// Where the verification service has its secret.
 const SECRET_FILE: &str = "verification.secret";
-/// The settings of authorities that send text messages.
-const DELIVERY: &str = "delivery";
 /// And its signing keys.
 const CERTIFICATE_KEYS: &str = "certificate-keys";
+/// And the settings of authorities that send text messages.
+const DELIVERY: &str = "delivery";
 
 /// A running system. Everything lies in one temporary directory, and on the server of the test run, and ends with this value.
 pub struct System {

@@ -2,8 +2,6 @@
 
 mod cli;
 
-use std::net::{SocketAddr, TcpListener};
-
 use anyhow::Context;
 use clap::Parser;
 use cli::session::{open, open_service, say};
@@ -41,10 +39,10 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     if let Err(error) = admin::check_signing_keys(&state).await {
         tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");
     }
-    let (listener, url) = bind(flags.listen, "--listen")?;
+    let (listener, url) = service::bind(flags.listen, "--listen")?;
     let mut said = (json!({ "listening": url }), format!("Listening on {url}"));
     if let Some(address) = flags.metrics_listen {
-        let (listener, url) = bind(address, "--metrics-listen")?;
+        let (listener, url) = service::bind(address, "--metrics-listen")?;
         actix_web::rt::spawn(service::listen_metrics(listener, state.metrics().clone())?);
         said = (json!({ "listening": said.0["listening"], "metrics": url }), format!("{}, metrics on {url}", said.1));
     }
@@ -53,15 +51,6 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     say(json, said.0, &said.1)?;
     server.await?;
     Ok(())
-}
-
-/// A listener, and the URL that reaches it.
-fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<(TcpListener, String)> {
-    let listener = TcpListener::bind(address).with_context(|| {
-        format!("cannot listen on {address}; choose another address with {flag}, port 0 takes any free one")
-    })?;
-    let url = format!("http://{}", listener.local_addr()?);
-    Ok((listener, url))
 }
 
 /// Says on a terminal how far it is, and in the end what it did.

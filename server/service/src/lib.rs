@@ -24,7 +24,7 @@ mod unheard;
 pub use body::{read, require_json};
 pub use caller::{Caller, Edge, Prefix, forwarded_for};
 pub use health::health;
-pub use listen::listen;
+pub use listen::{bind, listen};
 pub use log::log_to_stderr;
 pub use metrics::{Gauges, Metrics, SteppedCounter, listen_metrics};
 pub use network::{Network, Relay};
