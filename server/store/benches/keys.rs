@@ -9,8 +9,8 @@ use proto::bundle::GaenEntry;
 use proto::gaen::TemporaryExposureKey;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
-    AcceptedKey, Authorities, Authority, Bundles, Clock, Keys, OnsetSource, Origin, Provenance, RawKey, SealPolicy,
-    SqliteKeyStore,
+    AcceptedKey, Authorities, Authority, Bundles, Clock, Keys, Life, OnsetSource, Origin, Provenance, RawKey,
+    SealPolicy, SqliteKeyStore,
 };
 use tokio::runtime::Runtime;
 
@@ -18,6 +18,9 @@ use tokio::runtime::Runtime;
 const UPLOAD: u64 = 14;
 /// Keys of a bundle: eight hours of a country with 20,000 cases a day.
 const BUNDLE: u64 = 100_000;
+
+/// How many publications and bundles a purge removes at a time, as the exporter has it.
+const BATCH: u32 = 10_000;
 
 /// Numbers the keys: no two are alike.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -104,6 +107,9 @@ fn seal_and_read(criterion: &mut Criterion) {
     });
     let (_, store, _directory) = sealed(&runtime);
     group.bench_function("members", |bencher| bencher.iter(|| runtime.block_on(read(&store))));
+    group.bench_function("remove, in batches of 10,000", |bencher| {
+        bencher.iter_custom(|times| (0..times).map(|_| removed(&runtime)).sum());
+    });
     group.finish();
 }
 
@@ -117,6 +123,25 @@ fn sealed(runtime: &Runtime) -> (Duration, SqliteKeyStore, tempfile::TempDir) {
     let began = Instant::now();
     runtime.block_on(store.seal(&feed(), &policy())).expect("sealed");
     (began.elapsed(), store, directory)
+}
+
+/// How long it takes to remove a bundle whose time is over.
+fn removed(runtime: &Runtime) -> Duration {
+    let clock = Clock::system();
+    let (_, sealed, directory) = sealed(runtime);
+    drop(sealed);
+    let store = SqliteKeyStore::open(&directory.path().join("keys.db"), clock.clone()).expect("opened");
+    let (feed, main) = (feed(), ["main".to_owned()]);
+    runtime.block_on(async {
+        clock.set_offset(15 * 86_400);
+        store.delist(&feed).await.expect("de-listed");
+        store.record_listed(&feed, store.number(&feed).await.expect("read"), &main[0]).await.expect("recorded");
+        clock.set_offset(17 * 86_400);
+        store.record_deleted(&feed, 1, &main[0]).await.expect("recorded");
+        let began = Instant::now();
+        while !store.purge(&feed, &main, BATCH).await.expect("purged").bundles.contains(&1) {}
+        began.elapsed()
+    })
 }
 
 async fn read(store: &SqliteKeyStore) {

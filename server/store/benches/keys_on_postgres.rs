@@ -9,14 +9,16 @@ use proto::bundle::GaenEntry;
 use proto::gaen::TemporaryExposureKey;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
-    AcceptedKey, Authorities, Authority, Bundles, Clock, DatabaseUrl, Keys, OnsetSource, Origin, PostgresKeyStore,
-    Provenance, RawKey, SealPolicy,
+    AcceptedKey, Authorities, Authority, Bundles, Clock, DatabaseUrl, Keys, Life, OnsetSource, Origin,
+    PostgresKeyStore, Provenance, RawKey, SealPolicy,
 };
 
 /// Keys of an upload.
 const UPLOAD: u64 = 14;
 /// Uploads of a day in a country with 20,000 cases a day.
 const UPLOADS: u64 = 20_000;
+/// How many publications and bundles a purge removes at a time, as the exporter has it.
+const BATCH: u32 = 10_000;
 /// How many connections upload at once.
 const CONNECTIONS: u64 = 8;
 
@@ -29,7 +31,8 @@ async fn main() {
     let url = cluster.url("postgres");
     let Ok(DatabaseUrl::Postgres(url)) = url.parse() else { panic!("a cluster has a URL") };
     PostgresKeyStore::migrate(&url).await.expect("migrated");
-    let store = PostgresKeyStore::open(&url, Clock::system()).await.expect("opened");
+    let clock = Clock::system();
+    let store = PostgresKeyStore::open(&url, clock.clone()).await.expect("opened");
     store.register(&authority(), Clock::system().now()).await.expect("registered");
     let (feed, now) = (feed(), Clock::system().now());
 
@@ -64,6 +67,28 @@ async fn main() {
         assert_eq!(read, UPLOAD * UPLOADS);
         measure.end(&cluster, "read 280,000 members in pages of 20,000").await;
     }
+    die(&cluster, &store, &clock).await;
+}
+
+/// Ends the life of all bundles, one after the other.
+async fn die(cluster: &Cluster, store: &PostgresKeyStore, clock: &Clock) {
+    let (feed, main) = (feed(), ["main".to_owned()]);
+    clock.set_offset(15 * 86_400);
+    let delisted = store.delist(&feed).await.expect("de-listed");
+    store.record_listed(&feed, store.number(&feed).await.expect("read"), &main[0]).await.expect("recorded");
+    clock.set_offset(17 * 86_400);
+    for bundle in store.deletable(&feed, &main[0]).await.expect("read") {
+        store.record_deleted(&feed, bundle.sequence, &main[0]).await.expect("recorded");
+    }
+    for sequence in delisted {
+        let measure = Measure::begin(cluster).await;
+        while !store.purge(&feed, &main, BATCH).await.expect("purged").bundles.contains(&sequence) {}
+        measure.end(cluster, "remove a bundle of 280,000 keys in batches of 10,000").await;
+    }
+    let measure = Measure::begin(cluster).await;
+    let client = cluster.connect("postgres").await.expect("connected");
+    client.batch_execute("VACUUM gaen_publication, gaen_key").await.expect("vacuumed");
+    measure.end(cluster, "vacuum what autovacuum has left of it").await;
 }
 
 /// A beginning: the wall's clock, and what PostgreSQL's processes had used.
