@@ -7,6 +7,7 @@ mod certifying;
 mod claiming;
 mod counting;
 mod delivering;
+mod dying;
 mod forgetting;
 mod guessing;
 mod issuers;
@@ -124,6 +125,9 @@ promises! {
         what_has_expired_is_forgotten_in_bounded_steps,
         the_moment_of_a_claim_is_forgotten_once_it_no_longer_matters,
         what_lives_is_not_forgotten,
+    }
+    dying {
+        after_everything_has_died_only_authorities_remain,
     }
     self_reporting {
         a_telephone_has_one_live_code,
