@@ -32,6 +32,7 @@ pub(crate) struct Crowd {
     /// Other feeds that the keys go to, which are never sealed.
     others: Vec<Feed>,
     now: Timestamp,
+    clock: Clock,
     people: usize,
     sealed: Owners,
     waiting: Owners,
@@ -43,7 +44,7 @@ impl Crowd {
     /// An empty database with one feed of a kind.
     pub(crate) async fn new(kind: Kind) -> Self {
         let mut crowd = Self::nowhere(kind);
-        let store = SqliteKeyStore::open(&crowd.path, Clock::system()).expect("opened");
+        let store = SqliteKeyStore::open(&crowd.path, crowd.clock.clone()).expect("opened");
         crowd.settle(Arc::new(store)).await;
         crowd
     }
@@ -97,6 +98,7 @@ impl Crowd {
             others: Vec::new(),
             feed: Feed::verified("NO".parse().expect("a region"), kind),
             now: Clock::system().now(),
+            clock: Clock::system(),
             people: 0,
             sealed: Owners::new(),
             waiting: Owners::new(),
@@ -195,6 +197,25 @@ impl Crowd {
         let outcome = self.store().seal(&self.feed, &policy).await.expect("sealed");
         assert!(matches!(outcome, SealOutcome::Sealed(_)), "{outcome:?}");
         self.sealed.extend(self.waiting.drain());
+    }
+
+    /// Lets days pass.
+    pub(crate) fn wait(&self, days: i64) {
+        self.clock.set_offset(self.clock.offset() + days * 86_400);
+    }
+
+    /// Ends the life of the bundles that are older than their time; everything that was sealed until now has died with them.
+    pub(crate) async fn forget(&mut self, dead: &Owners) {
+        let main = ["main".to_owned()];
+        assert_eq!(self.store().delist(&self.feed).await.expect("de-listed").len(), 1);
+        for _ in 0..2 {
+            let number = self.store().number(&self.feed).await.expect("read");
+            self.store().record_listed(&self.feed, number, &main[0]).await.expect("recorded");
+            self.wait(1);
+        }
+        self.store().record_deleted(&self.feed, 1, &main[0]).await.expect("recorded");
+        while !self.store().purge(&self.feed, &main, 500).await.expect("purged").is_nothing() {}
+        self.sealed.retain(|identity, _| !dead.contains_key(identity));
     }
 
     fn store(&self) -> &dyn KeyStore {
