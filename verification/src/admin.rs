@@ -14,6 +14,7 @@ pub use crate::code_spec::CodeSpec;
 use crate::error::VerificationError;
 use crate::registry::Registry;
 use crate::secrets::Secrets;
+use crate::state::State;
 pub use api_keys::{api_key_id, api_keys, create_api_key, id_of_api_key, revoke_api_key};
 pub use signing_keys::{
     MAX_OVERLAP, NewKey, SigningKey, add_signing_key, can_sign, check_signing_keys, create_signing_key,
@@ -86,6 +87,18 @@ pub async fn enable_authority(registry: &impl AsRef<Registry>, id: &str) -> Resu
 pub async fn rotate_secret(registry: &impl AsRef<Registry>, secret_file: &Path) -> Result<usize, VerificationError> {
     let needed = registry.as_ref().store().peppers().await?;
     Secrets::rotate(secret_file, &needed, &mut store::chance::source())
+}
+
+/// Reads the settings for text messages of every authority, so that the log says at once and not when the first code is to be sent which
+/// cannot be used.
+///
+/// # Errors
+/// [`VerificationError::Store`] if the database fails.
+pub async fn check_text_messages(state: &State) -> Result<(), VerificationError> {
+    for authority in authorities(state).await? {
+        state.couriers().of(&authority.issuer.id);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

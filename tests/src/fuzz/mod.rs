@@ -10,6 +10,7 @@ pub mod bundles;
 pub mod callers;
 pub mod certificates;
 pub mod listings;
+pub mod messages;
 pub mod reports;
 
 mod corpus;

@@ -45,6 +45,8 @@ pub(super) fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         ],
         "index" => vec![("empty", Vec::new()), ("two_bundles", index().into_bytes())],
         "manifest" => vec![("two_bundles", manifest().into_bytes())],
+        "phone" => vec![("written", "(+47) 912-34.567".into()), ("national", "91234567".into())],
+        "delivery" => vec![("sample", include_bytes!("../../../deploy/config/text-messages.toml").to_vec())],
         "note" => vec![("manifest", note().into_bytes())],
         _ => Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use super::{bodies, bundles, callers, certificates, listings, reports};
+use super::{bodies, bundles, callers, certificates, listings, messages, reports};
 
 /// A decoder under test.
 pub struct Target {
@@ -27,6 +27,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "forwarded", run: callers::forwarded, dictionary: ADDRESSES },
     Target { name: "index", run: listings::index, dictionary: &["XA/gaen/", "../", "/", "\n", "\r\n", ".zip"] },
     Target { name: "manifest", run: listings::manifest, dictionary: MANIFEST },
+    Target { name: "phone", run: messages::phone, dictionary: PHONE },
+    Target { name: "delivery", run: messages::delivery, dictionary: DELIVERY },
     Target { name: "note", run: listings::note, dictionary: MANIFEST },
 ];
 
@@ -81,6 +83,25 @@ const MANIFEST: &[&str] = &[
     "bundle 1 1 ",
     "\n\n",
     "\u{2014} pratique/XA ",
+];
+
+const PHONE: &[&str] =
+    &["+", "00", "(0)", "+47", "\u{ff0b}", "\u{660}", "\u{a0}", "\u{2011}", "\u{202a}", "+1", "+999", "+7"];
+const DELIVERY: &[&str] = &[
+    "[sender]\n",
+    "[templates]\n",
+    "[limits]\n",
+    "[authentication]\n",
+    "kind = 'webhook'\n",
+    "kind = 'file'\n",
+    "allow_http = true\n",
+    "ca_file = 'x'\n",
+    "url = 'http://[::1]/'\n",
+    "[longcode]",
+    "[enslink]",
+    "\u{20ac}",
+    "9223372036854775807",
+    "\"\"\"",
 ];
 
 /// The target with this name.

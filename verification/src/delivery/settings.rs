@@ -1,30 +1,5 @@
 //! What an authority's file says of its text messages: `{authority}.toml` in the delivery directory, for the service's eyes alone.
-//!
-//! ```toml
-//! calling_codes = ["47"]              # countries that it sends to; a number without one is of the first
-//! refused_prefixes = ["47829"]        # numbers that begin so get nothing: none if this is not said
-//! region = "NO"                       # [region], and part of [enslink]
-//! link = "https://no.example/v"       # [enslink] is this, ?r=REGION&c= and the long code; ens://v if this is not said
-//!
-//! [sender]
-//! kind = "twilio"                     # or webhook, or file; twilio.rs, webhook.rs and file.rs say what each needs
-//! account = "AC0123456789abcdef0123456789abcdef"
-//! token_file = "no.token"             # beside this file; or token = "..."
-//! from = "+4759440000"
-//!
-//! [templates]
-//! default = "Your code is [code], for [expires] minutes. Or tap [enslink]"
-//! "På norsk" = "Koden din er [code]"  # smsTemplateLabel chooses
-//!
-//! [limits]
-//! per_number_a_day = 5
-//! per_block_an_hour = 50              # numbers that are the same but for their last four digits
-//! a_day = 10000
-//!
-//! [authentication]                    # signs each message; none if this is not said
-//! key_file = "no.sms.pem"             # P-256, PKCS #8: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256
-//! key_id = "v1"
-//! ```
+//! `deploy/config/text-messages.toml` shows all that can be said.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -225,5 +200,121 @@ fn parse_link(text: Option<String>) -> Result<String, Malformed> {
 impl std::fmt::Debug for DeliverySettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DeliverySettings(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../../deploy/config/text-messages.toml");
+    const LEAST: &str =
+        "calling_codes = ['47']\nregion = 'NO'\n[sender]\nkind = 'file'\npath = 'x'\n[templates]\ndefault = '[code]'\n";
+
+    fn refused(text: &str) -> &'static str {
+        let refusal = DeliverySettings::parse(text).err().unwrap_or_else(|| panic!("taken: {text}"));
+        assert!(!refusal.to_string().contains("hush"), "{refusal}");
+        refusal.field
+    }
+
+    #[test]
+    fn the_sample_holds_in_each_of_its_kinds() {
+        let settings = DeliverySettings::parse(SAMPLE).expect("it is a sample");
+        assert_eq!(settings.link, "https://no.example/v?r=NO&c=");
+        assert_eq!((settings.templates.len(), settings.refused_prefixes.len()), (3, 1));
+        assert!(settings.authentication.is_some());
+        let (head, tail) = SAMPLE.split_once("[sender]").expect("a section");
+        let (_, tail) = tail.split_once("[templates]").expect("a section");
+        for kind in ["webhook", "file"] {
+            let (_, section) = SAMPLE.split_once(&format!("# kind = \"{kind}\"")).expect("a kind");
+            let lines = section.lines().skip(1).take_while(|line| !line.is_empty());
+            let section: Vec<_> = lines.map(|line| line.trim_start_matches("# ")).collect();
+            let text = format!("{head}[sender]\nkind = '{kind}'\n{}\n[templates]{tail}", section.join("\n"));
+            DeliverySettings::parse(&text).unwrap_or_else(|refusal| panic!("{refusal}: {text}"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_usual() {
+        let settings = DeliverySettings::parse(LEAST).expect("enough");
+        assert_eq!(settings.limits, Limits { per_number_a_day: 5, per_block_an_hour: 50, a_day: 10_000 });
+        assert_eq!(settings.link, "ens://v?r=NO&c=");
+        assert!(settings.authentication.is_none() && settings.refused_prefixes.is_empty());
+    }
+
+    #[test]
+    fn what_does_not_hold_is_named_and_not_repeated() {
+        let with = |from: &str, to: &str| {
+            assert!(LEAST.contains(from), "{from}");
+            LEAST.replacen(from, to, 1)
+        };
+        let cases = [
+            ("settings", "token = \"hush".to_owned()),
+            ("settings", with("region", "colour = 'hush'\nregion")),
+            ("region", with("'NO'", "'hush'")),
+            ("region", with("region = 'NO'", "")),
+            ("calling_codes", with("['47']", "[]")),
+            ("calling_codes", with("['47']", "['hush']")),
+            ("calling_codes", with("['47']", "47")),
+            ("refused_prefixes", with("region", "refused_prefixes = ['hush']\nregion")),
+            ("link", with("region", "link = 'http://hush'\nregion")),
+            ("link", with("region", "link = 'https://hush/?a'\nregion")),
+            ("sender", with("[sender]\nkind = 'file'\npath = 'x'\n", "")),
+            ("sender", with("path = 'x'", "path = 'x'\nhush = 'x'")),
+            ("sender.kind", with("'file'", "'hush'")),
+            ("sender.path", with("path = 'x'", "path = 1")),
+            ("templates", with("default", "hush")),
+            ("templates", with("'[code]'", "'[hush]'")),
+            ("templates", with("'[code]'", &format!("'[code]{}'", "hush".repeat(200)))),
+            ("limits", format!("{LEAST}[limits]\nhush = 1")),
+            ("limits.a_day", format!("{LEAST}[limits]\na_day = -1")),
+            ("limits.per_number_a_day", format!("{LEAST}[limits]\nper_number_a_day = 'hush'")),
+            ("authentication.key_id", format!("{LEAST}[authentication]\nkey_file = 'x'\nkey_id = 'hu:sh'")),
+            ("authentication.key_file", format!("{LEAST}[authentication]\nkey_id = 'hush'")),
+        ];
+        for (field, text) in cases {
+            assert_eq!(refused(&text), field, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_asked_over_tls_or_not_far_away() {
+        let webhook = |more: &str| LEAST.replacen("kind = 'file'\npath = 'x'", &format!("kind = 'webhook'\n{more}"), 1);
+        let holds = |url: &str| DeliverySettings::parse(&webhook(&format!("key = 'hush'\nurl = '{url}'"))).is_ok();
+        for url in ["https://sms.example", "http://127.0.0.1:8080/x", "http://[::1]/", "http://localhost"] {
+            assert!(holds(url), "{url}");
+        }
+        for url in [
+            "http://sms.example",
+            "http://localhost.example",
+            "ftp://127.0.0.1",
+            "https://u:hush@sms.example",
+            "hush",
+            "",
+        ] {
+            assert!(!holds(url), "{url}");
+        }
+        let in_the_clear = webhook("key = 'hush'\nurl = 'http://sms.example'\nallow_http = true");
+        assert!(DeliverySettings::parse(&in_the_clear).is_ok());
+        assert_eq!(refused(&webhook("url = 'https://sms.example'")), "sender.key");
+        assert_eq!(refused(&webhook("url = 'https://sms.example'\nkey = 'hush'\nkey_file = 'hush'")), "sender.key");
+        assert_eq!(
+            refused(&webhook("url = 'https://sms.example'\nkey = 'hush'\ntimeout_seconds = 61")),
+            "sender.timeout_seconds"
+        );
+        assert_eq!(refused(&webhook("key = 'hush'")), "sender.url");
+    }
+
+    #[test]
+    fn the_longest_message_has_room_for_its_signature() {
+        let of_length = |length: usize, more: &str| {
+            let text = format!("'[code]{}'", "a".repeat(length - LONGEST_CODE.len()));
+            DeliverySettings::parse(&format!("{}{more}", LEAST.replacen("'[code]'", &text, 1))).is_ok()
+        };
+        assert!(of_length(612, "") && !of_length(613, ""));
+        let signed = "[authentication]\nkey_file = 'x'\nkey_id = 'v1'";
+        // Line break, `Authentication:`, month and day, two colons, the key's name, 72 bytes in base64.
+        let suffix = 1 + 15 + 4 + 2 + 2 + 96;
+        assert!(of_length(612 - suffix, signed) && !of_length(613 - suffix, signed));
     }
 }

@@ -17,7 +17,8 @@ use crate::service::Service;
 
 const UUID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 const PHONE: &str = "+4791234567";
-const KEY: &str = "0123456789abcdef0123456789abcdef";
+/// The key of the webhook.
+pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// Settings of authority `no` that name a provider, with `more` at their end.
 pub(crate) fn settings(dir: &Path, sender: &str, more: &str) {

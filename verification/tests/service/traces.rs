@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::http::post_chunks;
+use crate::provider::{Provider, Says};
 use crate::service::Service;
-use crate::texting::settings;
+use crate::texting::{KEY, settings, webhook};
 
 /// Everything that is logged in this process.
 #[derive(Clone, Default)]
@@ -81,6 +82,29 @@ fn report(service: &Service, dir: &Path, people: u8) -> Vec<Vec<u8>> {
         }
         secrets.extend([number.into_bytes(), STANDARD.encode(&nonce).into_bytes(), nonce]);
         secrets.extend([code.into_bytes(), long_code.into_bytes()]);
+    }
+    secrets
+}
+
+/// Has codes sent to phones, and returns the numbers, the codes that the messages carried, and the key under which the provider was asked.
+fn text(service: &Service, provider: &Provider) -> Vec<Vec<u8>> {
+    let mut secrets = vec![KEY.as_bytes().to_vec()];
+    for person in 0..24 {
+        provider.says(match person % 3 {
+            0 => Says::Status(200, ""),
+            1 => Says::Status(400, ""),
+            _ => Says::Status(500, ""),
+        });
+        let national = format!("9876{person:04}");
+        let request = json!({ "testType": "likely", "phone": national, "uuid": format!("b7{person:030}") });
+        let answer = service.post("/api/issue", &service.admin, &request);
+        assert_eq!(answer.status, if person % 3 == 1 { 400 } else { 200 });
+        let asked: Value = serde_json::from_str(&provider.next().body).expect("JSON");
+        let body = asked["body"].as_str().expect("a text");
+        secrets.push(format!("+47{national}").into_bytes());
+        secrets.push(national.into_bytes());
+        secrets.push(body.as_bytes()["Code ".len()..][..8].to_vec());
+        secrets.push(body.as_bytes()[body.len() - 16..].to_vec());
     }
     secrets
 }
@@ -188,6 +212,7 @@ fn neither_disk_nor_log_holds_what_is_nobody_elses_business() {
 
     let dir = tempfile::tempdir().expect("a directory");
     settings(dir.path(), "kind = 'file'\npath = 'texts'", "");
+    let provider = Provider::start();
     let mut service = Service::start(dir.path());
     let uuid = [0xa7; 16];
     let order = json!({ "testType": "likely", "uuid": "a7".repeat(16) });
@@ -195,6 +220,9 @@ fn neither_disk_nor_log_holds_what_is_nobody_elses_business() {
     let mut secrets = play(&service, 40);
     assert!(secrets.len() > 500);
     secrets.extend(report(&service, dir.path(), 20));
+    settings(dir.path(), &webhook(&provider.url()), "");
+    secrets.extend(text(&service, &provider));
+    settings(dir.path(), "kind = 'file'\npath = 'texts'", "");
     secrets.extend(be_refused(&service));
 
     // Once while the service runs, with its write-ahead log, and once when it has put everything into its place.
