@@ -39,7 +39,9 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     if let Err(error) = admin::check_signing_keys(&state).await {
         tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");
     }
-    admin::check_text_messages(&state).await?;
+    if let Err(error) = admin::check_text_messages(&state).await {
+        tracing::warn!(%error, "the settings for text messages were not looked at");
+    }
     let (listener, url) = service::bind(flags.listen, "--listen")?;
     let mut said = (json!({ "listening": url }), format!("Listening on {url}"));
     if let Some(address) = flags.metrics_listen {

@@ -3,7 +3,7 @@
 use proto::Timestamp;
 use store::{CountOutcome, Issuer, MessageState, Tally};
 
-use crate::delivery::{Delivery, Sent, TextMessage, Wish};
+use crate::delivery::{Delivery, Purpose, Sent, TextMessage, Wish};
 use crate::issued::Issued;
 use crate::problem::Problem;
 use crate::secret::PhonePurpose;
@@ -86,11 +86,17 @@ async fn remember(state: &State, authority: &str, uuid: [u8; 16], what: MessageS
     }
 }
 
-/// The number, its block, the authority, always in this order. They end with a day or an hour of the clock, so that a row does not tell when
+/// The number, its block, the authority, always in this order. Messages for people who report about themselves are counted by themselves:
+/// what anybody with the app can ask for does not use up what staff need. They end with a day or an hour of the clock, so that a row does not tell when
 /// somebody was written to.
 fn tallies(secrets: &Secrets, authority: &str, wish: &Wish, now: Timestamp) -> [Tally; 3] {
     let limits = wish.courier.limits();
-    let phone = |purpose| secrets.phone_digests(purpose, authority, &wish.to);
+    // A slug has no zero byte, so that no authority is called like another's self-reports.
+    let payer = match wish.purpose {
+        Purpose::Issue => authority.to_owned(),
+        Purpose::UserReport => format!("{authority}\0user-report"),
+    };
+    let phone = |purpose| secrets.phone_digests(purpose, &payer, &wish.to);
     let tally = |digests: Vec<store::Peppered>, limit, period| Tally {
         digests: digests.into_iter().map(|peppered| peppered.digest).collect(),
         limit,
@@ -99,6 +105,6 @@ fn tallies(secrets: &Secrets, authority: &str, wish: &Wish, now: Timestamp) -> [
     [
         tally(phone(PhonePurpose::Budget), limits.per_number_a_day, DAY),
         tally(phone(PhonePurpose::BlockBudget), limits.per_block_an_hour, HOUR),
-        tally(secrets.tally_digests(authority), limits.a_day, DAY),
+        tally(secrets.tally_digests(&payer), limits.a_day, DAY),
     ]
 }

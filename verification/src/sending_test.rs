@@ -1,7 +1,9 @@
 //! Sending codes, as an authority's staff see it: over the API, with a file for a provider.
 
+use proto::api::base64;
 use serde_json::{Value, json};
 
+use crate::admin::{self, AuthorityChange};
 use crate::handlers::fixture_test::{Answer, Desk, authority};
 
 const UUID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
@@ -160,6 +162,23 @@ async fn a_phone_a_block_and_an_authority_get_so_many_and_no_more() {
     let noon = desk.state.now();
     desk.clock.set_offset(noon.plus(DAY).unix() - noon.unix() + DAY);
     assert_eq!(issue(&desk, PHONE).await.status, 200);
+}
+
+#[actix_web::test]
+async fn who_reports_about_themselves_does_not_use_up_what_staff_need() {
+    let desk = Desk::open().await;
+    set_noon(&desk);
+    let change = AuthorityChange { user_reports: Some(true), ..AuthorityChange::default() };
+    admin::update_authority(&desk.state, "no", change).await.expect("changed");
+    desk.send_texts("[limits]\nper_number_a_day = 1\nper_block_an_hour = 1\na_day = 1");
+    let report = async |phone: &str| {
+        let body = json!({ "phone": phone, "nonce": base64::encode(&[1; 256]) });
+        desk.post("/api/user-report", &desk.device, &body).await
+    };
+    assert_eq!(report(PHONE).await.status, 200);
+    assert_eq!(issue(&desk, PHONE).await.status, 200);
+    assert_eq!(report("+4790000000").await.refusal(), (429, "quota_exceeded"));
+    assert_eq!(issue(&desk, "+4790000000").await.refusal(), (429, "quota_exceeded"));
 }
 
 #[actix_web::test]

@@ -28,5 +28,6 @@ mod wish;
 
 pub(crate) use contract::{Delivery, Sent, TextMessage};
 pub(crate) use couriers::Couriers;
+pub(crate) use purpose::Purpose;
 pub use settings::DeliverySettings;
 pub(crate) use wish::Wish;

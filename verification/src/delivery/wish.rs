@@ -20,7 +20,8 @@ pub(crate) struct Wish {
     pub(crate) to: PhoneNumber,
     /// Which of the authority's texts; empty for the one that goes with the purpose.
     label: String,
-    purpose: Purpose,
+    /// Why.
+    pub(crate) purpose: Purpose,
     /// Write it, but do not send it.
     pub(crate) only_generate: bool,
 }

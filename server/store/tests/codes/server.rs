@@ -42,6 +42,7 @@ async fn the_service_may_do_all_that_a_person_needs() {
     let message = [Tally { digests: vec![[1; 32]], limit: 1, ends_at: NOW.plus(CODE_LIFE) }];
     assert_eq!(store.count_message(&message, NOW).await.expect("counted"), CountOutcome::Counted);
     assert!(matches!(store.count_message(&message, NOW).await.expect("counted"), CountOutcome::Full { .. }));
+    store.uncount_message(&message, NOW).await.expect("taken back");
     store.record_delivery("a", [2; 16], MessageState::Delivered, NOW).await.expect("recorded");
     assert!(store.is_delivered("a", [2; 16]).await.expect("looked up"));
     assert_eq!(store.purge(NOW.plus(CODE_LIFE), 100).await.expect("purged"), 2);
