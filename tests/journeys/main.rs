@@ -24,6 +24,8 @@ mod stories;
 
 mod lost_replies;
 mod parallel_claims;
+
+mod guessing;
 mod silence;
 
 mod holding;

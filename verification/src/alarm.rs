@@ -1,62 +1,9 @@
 //! The alarm that somebody tries codes of digits: while it is up, new codes are written in Crockford's base 32, and operators see it.
 
-use service::{Gauges, Metrics, SteppedCounter};
 use store::{GuessScope, Spelling, StoreError};
 
 use crate::error::VerificationError;
 use crate::state::State;
-
-/// What operators see of guessing. Nothing says who guessed.
-pub(crate) struct GuessMetrics {
-    alarm: Gauges,
-    wrong: [SteppedCounter; 2],
-    spent: [SteppedCounter; 2],
-    suspended: [SteppedCounter; 2],
-}
-
-impl GuessMetrics {
-    /// Adds them to `metrics`.
-    pub(crate) fn register(metrics: &Metrics) -> Self {
-        const FORMS: [&[(&str, &str)]; 2] = [&[("form", "digits")], &[("form", "crockford")]];
-        let alarm = metrics.gauges(
-            "pratique_verification_guessing_alarm",
-            "1 while the budget of wrong digit codes is spent and an authority's new codes are Crockford codes",
-            "authority",
-        );
-        let counters = |name: &str, help: &str| metrics.stepped(&format!("pratique_verification_{name}"), help, FORMS);
-        Self {
-            alarm,
-            wrong: counters("guesses_wrong", "Codes that were looked up in vain"),
-            spent: counters(
-                "guesses_spent",
-                "Codes not looked up: their network or relay had failed too often in the hour",
-            ),
-            suspended: counters(
-                "guesses_suspended",
-                "Codes not looked up: a budget that all share was spent, and their network had failed within a day",
-            ),
-        }
-    }
-
-    pub(crate) fn wrong(&self, spelling: Spelling) {
-        of(&self.wrong, spelling).count();
-    }
-
-    pub(crate) fn spent(&self, spelling: Spelling) {
-        of(&self.spent, spelling).count();
-    }
-
-    pub(crate) fn suspended(&self, spelling: Spelling) {
-        of(&self.suspended, spelling).count();
-    }
-}
-
-fn of(counters: &[SteppedCounter; 2], spelling: Spelling) -> &SteppedCounter {
-    match spelling {
-        Spelling::Digits => &counters[0],
-        Spelling::Crockford => &counters[1],
-    }
-}
 
 /// Whether an authority's codes of digits are being guessed in this hour, or everybody's.
 pub(crate) async fn is_up(state: &State, authority: &str) -> Result<bool, StoreError> {
@@ -68,7 +15,7 @@ pub(crate) async fn watch(state: &State) -> Result<(), VerificationError> {
     let issuers = state.store().issuers().await?;
     let ids: Vec<&str> = issuers.iter().map(|known| known.issuer.id.as_str()).collect();
     for (&authority, up) in ids.iter().zip(which_are_up(state, &ids).await?) {
-        let was_up = state.guess_metrics().alarm.set(authority, i64::from(up)) == 1;
+        let was_up = state.guess_metrics().alarm(authority, up);
         if up && !was_up {
             tracing::warn!(
                 authority,

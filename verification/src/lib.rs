@@ -20,6 +20,7 @@ mod budget;
 mod certifying;
 mod chores;
 mod claiming;
+mod guess_metrics;
 mod guessing;
 mod issued;
 mod issuing;

@@ -6,11 +6,11 @@ use proto::Timestamp;
 use service::{Edge, Metrics};
 use store::{Clock, CodeStore};
 
-use crate::alarm::GuessMetrics;
 use crate::budget::Budgets;
 use crate::config::Settings;
 use crate::delivery::Couriers;
 use crate::error::VerificationError;
+use crate::guess_metrics::GuessMetrics;
 use crate::policy::BATCH_LIMIT;
 use crate::registry::Registry;
 use crate::secret_watch::SecretWatch;
