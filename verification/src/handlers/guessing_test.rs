@@ -296,3 +296,17 @@ async fn a_refusal_for_now_says_until_when_and_else_is_like_any_other() {
     assert_eq!(refused.headers, expected);
     assert!((240..=300).contains(&refused.retry_after.expect("Retry-After")));
 }
+
+#[actix_web::test]
+async fn who_failed_is_forgotten_within_a_day() {
+    let (desk, start) = desk_at_the_hour(SMALL).await;
+    for network in 0..3 {
+        assert_wrong(&guess(&desk, network).await);
+    }
+    // The tallies, of which stripes were drawn by chance, go with their hour; the networks when a day has passed.
+    for (hours, least, most) in [(1, 0, 0), (2, 2, 6), (23, 0, 0), (24, 3, 3), (1_000, 0, 0)] {
+        desk.clock.set_offset(start + hours * HOUR);
+        let purged = crate::purge(&desk.state).await.expect("purged").rows;
+        assert!((least..=most).contains(&purged), "{purged} after {hours} hours");
+    }
+}
