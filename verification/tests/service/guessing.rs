@@ -123,6 +123,28 @@ fn the_program_shows_the_alarm_on_a_listener_of_its_own_and_its_commands_heed_it
 }
 
 #[test]
+fn the_program_believes_its_proxies_and_knows_its_relays() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [_, device] = program::set_up(dir.path());
+    let mut program = program::program(dir.path());
+    program.env("VERIFICATION_TRUSTED_PROXIES", "1").env("VERIFICATION_HOURLY_GUESSES_PER_PREFIX", "1");
+    program.env("VERIFICATION_RELAYS", "west=203.0.113.0/28,east=2001:db8::/32");
+    let served = Served::spawn(program);
+    let guesses = |from: &str| {
+        let guess = || http::post_from(served.address, from, "/api/verify", &device, &json!({ "code": "00000000" }));
+        [guess().status, guess().status, guess().status]
+    };
+    // A new hour may begin between two of them, but not twice.
+    for network in ["198.51.100.1", "1.1.1.1, 198.51.101.1", "2001:db9::1"] {
+        let statuses = guesses(network);
+        assert!(statuses[0] == 400 && statuses[1..].contains(&429), "{network}: {statuses:?}");
+    }
+    for relay in ["203.0.113.1", "1.1.1.1, 203.0.113.2", "[2001:db8::1]:80"] {
+        assert_eq!(guesses(relay), [400; 3], "{relay}");
+    }
+}
+
+#[test]
 fn a_budget_of_nothing_is_refused_by_name() {
     let dir = tempfile::tempdir().expect("a directory");
     for flag in ["prefix", "authority", "relay"].map(|name| format!("--hourly-guesses-per-{name}")) {
