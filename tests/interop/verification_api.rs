@@ -33,6 +33,8 @@ fn answers(har: &Path) -> anyhow::Result<BTreeMap<(String, u64), usize>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_no_failure_and_nothing_that_the_document_does_not_say() -> anyhow::Result<()> {
     let (system, authority) = System::with_authority().await?;
+    system.take_self_reports(&authority).await?;
+    system.let_text(&authority, "[code]")?;
     let directory = tempfile::tempdir()?;
     let document = format!("{}/openapi.json", system.verification.url());
     let config = std::path::absolute(tools::repository().join("tests/interop/schemathesis.toml"))?;
@@ -59,7 +61,7 @@ async fn schemathesis_finds_no_failure_and_nothing_that_the_document_does_not_sa
     // It says that all is well; this looks whether it got anywhere: through every door, and with many requests.
     let answers = answers(&directory.path().join("report.har"))?;
     assert!(answers.values().sum::<usize>() > ENOUGH, "{answers:?}");
-    for door in ["issue", "batch-issue", "checkcodestatus", "expirecode", "verify", "certificate"] {
+    for door in ["issue", "batch-issue", "checkcodestatus", "expirecode", "user-report", "verify", "certificate"] {
         let opened = answers.contains_key(&(format!("/api/{door}"), 200));
         assert!(opened, "/api/{door} was never answered with 200: {answers:?}");
     }

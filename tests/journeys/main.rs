@@ -24,6 +24,7 @@ mod stories;
 
 mod lost_replies;
 mod parallel_claims;
+mod self_reports;
 
 mod guessing;
 mod silence;

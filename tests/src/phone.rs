@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use client::{
     BaseUrl, Certificate, FeedState, Fetched, Http, KeyExposures, KeyServer, KeyUpload, Receipt, ReportExposures,
-    ReportUpload, Secret, Subscription, Synced, Trust, Verification, Verified,
+    ReportUpload, Secret, SelfReport, Subscription, Synced, Trust, Verification, Verified,
 };
 use proto::commitment::Commitment;
 use proto::gaen::{Observation, Observations, TemporaryExposureKey};
@@ -136,6 +136,27 @@ impl Phone {
         commitment: &Commitment,
     ) -> Result<Certificate, client::ClientError> {
         self.verification.certificate(&verified.token, commitment).await
+    }
+
+    /// What its owner says of themselves, with a number to send the code to and the day of onset, or none if that is empty.
+    pub fn self_report(&mut self, number: &str, onset: &str) -> SelfReport {
+        SelfReport::draw(number, Some(onset).filter(|day| !day.is_empty()), None, &mut self.rng)
+    }
+
+    /// Asks for the code of such a report; when it expires.
+    ///
+    /// # Errors
+    /// Those of the client.
+    pub async fn send_report(&self, report: &SelfReport) -> Result<Timestamp, client::ClientError> {
+        self.verification.report(report).await
+    }
+
+    /// Claims that code.
+    ///
+    /// # Errors
+    /// Those of the client.
+    pub async fn verify_report(&self, code: &str, report: &SelfReport) -> Result<Verified, client::ClientError> {
+        self.verification.verify_report(code, report).await
     }
 
     /// From code to certificate, once each.

@@ -176,6 +176,16 @@ impl System {
         })
     }
 
+    /// Lets phones ask an authority for codes themselves.
+    ///
+    /// # Errors
+    /// Those of the verification service.
+    pub async fn take_self_reports(&self, authority: &Authority) -> anyhow::Result<()> {
+        let change = verification::admin::AuthorityChange { user_reports: Some(true), ..Default::default() };
+        verification::admin::update_authority(&self.verification_registry, &authority.id, change).await?;
+        Ok(())
+    }
+
     /// Lets an authority send text messages, to Norwegian numbers and as many as it likes. They go into a file, a line of JSON each; its path.
     ///
     /// # Errors
