@@ -11,6 +11,7 @@ pub mod network;
 pub mod bucket;
 pub mod outside_reader;
 pub mod stepping;
+pub mod texting;
 
 pub mod authority;
 pub mod phone;

@@ -1,8 +1,5 @@
 //! The whole of Pratique for one test: both services, the exporter and the public bucket, on a clock that the test moves.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use anyhow::ensure;
@@ -24,6 +21,7 @@ use crate::engine::{Databases, Engine};
 use crate::outside_reader::OutsideReader;
 use crate::phone::{AppSettings, Follower, Phone};
 use crate::service::Service;
+use crate::texting;
 
 /// When journeys begin unless they say otherwise: 2021-03-10T12:00:00Z, a Wednesday noon far from any midnight.
 pub const NOON: Timestamp = Timestamp::from_unix(1_615_377_600);
@@ -94,14 +92,7 @@ impl System {
         let server_settings = server::Settings { database_url: databases.keys.of_owner() };
         let server_state = server::State::open(&server_settings, clock.clone()).await?;
 
-        let settings = verification::Settings {
-            database: verification::DatabaseSettings {
-                database_url: databases.verification.of_role("pratique_verification"),
-            },
-            secret_file: directory.path().join(SECRET_FILE),
-            signing_key_dir: directory.path().join(CERTIFICATE_KEYS),
-            delivery_dir: Some(directory.path().join(DELIVERY)),
-        };
+        let settings = verification_settings(&directory, &databases);
         // As behind a proxy, so that a test can let phones call from networks of their own.
         let edge = verification::EdgeSettings {
             trusted_proxies: 1,
@@ -122,6 +113,16 @@ impl System {
             databases,
             directory,
         })
+    }
+
+    /// One more verification service on the same database, where wrong codes cost something else.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn verification_with(&self, budgets: verification::Budgets) -> anyhow::Result<Service> {
+        let settings = verification_settings(&self.directory, &self.databases);
+        let state = verification::State::open(&settings, self.clock.clone()).await?.with_budgets(budgets);
+        Service::start(|listener| verification::listen(listener, state))
     }
 
     /// Starts everything on SQLite at noon with one authority, `health`, of region `XA`.
@@ -191,15 +192,7 @@ impl System {
     /// # Errors
     /// If the settings cannot be written.
     pub fn let_text(&self, authority: &Authority, template: &str) -> std::io::Result<PathBuf> {
-        let settings = format!(
-            "calling_codes = ['47']\nregion = 'NO'\n[sender]\nkind = 'file'\npath = 'texts'\n[templates]\ndefault = '{template}'\n\
-             [limits]\nper_block_an_hour = 100000\n"
-        );
-        let directory = self.directory.path().join(DELIVERY);
-        let mut file = OpenOptions::new();
-        let file = file.write(true).create_new(true).mode(0o600).open(directory.join(format!("{}.toml", authority.id)));
-        file?.write_all(settings.as_bytes())?;
-        Ok(directory.join("texts"))
+        texting::into_a_file(&self.directory.path().join(DELIVERY), &authority.id, template)
     }
 
     /// Gives an authority another certificate key, which signs in `overlap` seconds. The key server is not told: see
@@ -317,6 +310,17 @@ impl System {
     /// The databases, for those who look into them.
     pub const fn databases(&self) -> &Databases {
         &self.databases
+    }
+}
+
+fn verification_settings(directory: &TempDir, databases: &Databases) -> verification::Settings {
+    verification::Settings {
+        database: verification::DatabaseSettings {
+            database_url: databases.verification.of_role("pratique_verification"),
+        },
+        secret_file: directory.path().join(SECRET_FILE),
+        signing_key_dir: directory.path().join(CERTIFICATE_KEYS),
+        delivery_dir: Some(directory.path().join(DELIVERY)),
     }
 }
 

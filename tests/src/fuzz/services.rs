@@ -13,7 +13,7 @@ use proto::api::verification::API_KEY_HEADER;
 use store::{ApiKeyKind, Clock, DatabaseUrl};
 use tempfile::TempDir;
 
-use crate::fixtures;
+use crate::{fixtures, texting};
 
 /// What came back.
 pub(super) struct Reply {
@@ -75,9 +75,11 @@ fn verification() -> InProcess {
         },
         secret_file: directory.path().join("secret"),
         signing_key_dir: directory.path().join("keys"),
-        delivery_dir: None,
+        delivery_dir: Some(directory.path().join("delivery")),
     };
     verification::Settings::create_secret(&settings.secret_file).expect("a new file");
+    let delivery = directory.path().join("delivery");
+    texting::into_a_file(&delivery, fixtures::ISSUER, "[code]").expect("a new file");
     let state = runtime.block_on(verification::State::open(&settings, clock())).expect("a new database opens");
     let (admin, device) = runtime.block_on(api_keys(&state));
     let app = App::new().app_data(Data::new(state)).configure(verification::routes);
