@@ -25,7 +25,9 @@ mod self_reports;
 mod cut;
 mod database_url;
 mod postgres;
+mod sealing;
 mod sqlite;
+mod stored;
 
 mod open;
 

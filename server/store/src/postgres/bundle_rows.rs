@@ -7,8 +7,9 @@ use tokio_postgres::Row;
 use super::column::{array, at, integer, malformed, maybe_array, maybe_number, number, time, value};
 use super::feeds::FeedRow;
 use super::transaction::Transaction;
-use crate::bundles::{BundleRow, Derived};
+use crate::bundles::BundleRow;
 use crate::error::StoreError;
+use crate::stored::{Signers, derived};
 
 /// The columns that [`read`] reads. Who signs stands in arrays, in the order of positions.
 macro_rules! select {
@@ -134,28 +135,10 @@ fn read(feed: &Feed, row: &Row) -> Result<BundleRow, StoreError> {
             member_digest: array(row, 6)?,
             signing: signers.keys,
             format: number(row, 7)?,
-            derived: derived(row, signers.signatures)?,
+            derived: derived((maybe_array(row, 8)?, maybe_array(row, 9)?), maybe_number(row, 10)?, signers.signatures)?,
         })
     };
     rest().map_err(at(format_args!("bundle {sequence} of {feed}")))
-}
-
-/// What was derived: all of it or nothing, as a constraint of the table says; the signatures must agree.
-fn derived(row: &Row, signatures: Option<Vec<Vec<u8>>>) -> Result<Option<Derived>, StoreError> {
-    match (maybe_array(row, 8)?, maybe_array(row, 9)?, maybe_number(row, 10)?, signatures) {
-        (None, None, None, None) => Ok(None),
-        (Some(export_sha256), Some(zip_sha256), Some(zip_bytes), Some(signatures)) => {
-            Ok(Some(Derived { export_sha256, zip_sha256, zip_bytes, signatures }))
-        }
-        _ => Err(StoreError::Corrupt("derived in part".into())),
-    }
-}
-
-/// Who signs.
-struct Signers {
-    keys: Vec<SigningKeyId>,
-    /// All of the signatures or none.
-    signatures: Option<Vec<Vec<u8>>>,
 }
 
 fn signers(row: &Row) -> Result<Signers, StoreError> {
@@ -165,9 +148,5 @@ fn signers(row: &Row) -> Result<Signers, StoreError> {
     let keys = ids.into_iter().zip(versions).map(|(id, version)| SigningKeyId::new(id, version).map_err(malformed));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     let signatures: Vec<_> = signatures.into_iter().flatten().collect();
-    match signatures.len() {
-        0 => Ok(Signers { keys, signatures: None }),
-        n if n == keys.len() => Ok(Signers { keys, signatures: Some(signatures) }),
-        _ => Err(StoreError::Corrupt("signed in part".into())),
-    }
+    Signers::new(keys, signatures)
 }

@@ -1,13 +1,12 @@
 //! Reading columns: what does not fit its type is a corrupt row, named by its column and never by its content.
 
+use proto::{ReportType, Timestamp};
 use std::error::Error;
-use std::fmt::Display;
-
-use proto::{Malformed, ReportType, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type, accepts};
 
 use crate::error::StoreError;
+pub(super) use crate::stored::{at, integer, malformed};
 
 /// A column of any type that the driver knows.
 pub(super) fn value<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
@@ -59,24 +58,6 @@ pub(super) fn maybe_array<const N: usize>(row: &Row, index: usize) -> Result<Opt
 pub(super) fn corrupt(row: &Row, index: usize, what: &str) -> StoreError {
     let name = row.columns().get(index).map_or("a column", tokio_postgres::Column::name);
     StoreError::Corrupt(format!("{name} {what}"))
-}
-
-/// Says what is wrong with a value that several columns make.
-pub(super) fn malformed(error: Malformed) -> StoreError {
-    StoreError::Corrupt(error.to_string())
-}
-
-/// Adds the place to a corrupt row's name.
-pub(super) fn at(place: impl Display) -> impl FnOnce(StoreError) -> StoreError {
-    move |error| match error {
-        StoreError::Corrupt(what) => StoreError::Corrupt(format!("{place}: {what}")),
-        other => other,
-    }
-}
-
-/// A count or sequence as PostgreSQL stores it: its integers end at 2^63 - 1, which nothing here reaches.
-pub(super) fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// An integer of any width.

@@ -6,6 +6,7 @@ use super::column::{at, integer, number, parsed, time};
 use super::transaction::Transaction;
 use crate::clock::Clock;
 use crate::error::StoreError;
+use crate::stored::Reason;
 
 /// The grain of a feed's creation, in seconds: bundles begin on a full hour.
 const CREATION_GRAIN: i64 = 3_600;
@@ -24,14 +25,6 @@ pub(super) struct FeedRow {
     pub(super) oldest_number: u64,
     /// The database's time, moved by the clock's offset.
     pub(super) now: Timestamp,
-}
-
-/// What a number is taken for.
-#[derive(Clone, Copy)]
-pub(super) enum Reason {
-    Seal,
-    Announce,
-    Delist,
 }
 
 /// The row of `feed`, or [`StoreError::NotFound`].
@@ -95,12 +88,7 @@ pub(super) async fn take_number(tx: &Transaction<'_>, feed: &FeedRow, reason: Re
     const FEED: &str = "-- feeds::take_number (feed)
         UPDATE feed SET number = $2 WHERE id = $1";
     let number = feed.number + 1;
-    let reason = match reason {
-        Reason::Seal => "seal",
-        Reason::Announce => "announce",
-        Reason::Delist => "delist",
-    };
-    tx.execute(NUMBER, &[&feed.id, &integer(number), &feed.now.unix(), &reason]).await?;
+    tx.execute(NUMBER, &[&feed.id, &integer(number), &feed.now.unix(), &reason.as_str()]).await?;
     tx.execute(FEED, &[&feed.id, &integer(number)]).await?;
     Ok(number)
 }

@@ -14,10 +14,8 @@ use super::key_store::PostgresKeyStore;
 use super::transaction::Params;
 use super::{gaen, tcn};
 use crate::error::StoreError;
-use crate::keys::{AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance};
-
-/// The grain of receipt, in seconds.
-const HOUR: i64 = 3_600;
+use crate::keys::{AcceptedKey, AcceptedReport, Keys, Provenance};
+use crate::stored::RECEIPT_GRAIN;
 
 #[async_trait]
 impl Keys for PostgresKeyStore {
@@ -149,7 +147,7 @@ impl<'a> KeyColumns<'a> {
         self.raw_transmission_risk.push(raw.transmission_risk.into());
         self.raw_report_type.push(raw.report_type.export_value().into());
         self.onset.push(raw.onset.midnight().number().into());
-        self.onset_source.push(onset_source(raw.onset_source));
+        self.onset_source.push(raw.onset_source.number().into());
         self.class.push(entry.class());
         self.transmission_risk.push(entry.transmission_risk.into());
         self.report_type.push(report_type.export_value().into());
@@ -173,20 +171,9 @@ impl<'a> Source<'a> {
         Self {
             authority: &provenance.authority,
             kid: &provenance.kid,
-            origin: match provenance.origin {
-                Origin::Ours => 1,
-                Origin::Peer => 2,
-            },
-            received_hour: provenance.received.floor(HOUR).unix(),
+            origin: provenance.origin.number().into(),
+            received_hour: provenance.received.floor(RECEIPT_GRAIN).unix(),
             policy_version: i32::try_from(provenance.policy_version).unwrap_or(i32::MAX),
         }
-    }
-}
-
-const fn onset_source(source: OnsetSource) -> i16 {
-    match source {
-        OnsetSource::Request => 1,
-        OnsetSource::Certificate => 2,
-        OnsetSource::Assumed => 3,
     }
 }

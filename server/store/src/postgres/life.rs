@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use proto::Feed;
 
 use super::column::{at, integer, number};
-use super::feeds::{FeedRow, Reason};
+use super::feeds::FeedRow;
 use super::key_store::PostgresKeyStore;
 use super::transaction::{Mode, Transaction};
 use super::{bundle_rows, feeds, progress, purge};
@@ -12,6 +12,7 @@ use crate::bundles::BundleRow;
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::life::{KEPT_FOR, LISTED_FOR, Life, Purged};
+use crate::stored::Reason;
 
 /// How far the database's clock may be from this program's, in seconds, while something is done for good.
 const CLOCKS_APART: u64 = 600;

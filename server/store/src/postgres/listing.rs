@@ -2,16 +2,17 @@
 
 use proto::Feed;
 use proto::bundle::SigningKeyId;
-use proto::manifest::{AnnouncedKey, KeyUse};
+use proto::manifest::AnnouncedKey;
 use tokio_postgres::Row;
 
 use super::bundle_rows;
 use super::column::{at, corrupt, integer, malformed, time, value};
-use super::feeds::{self, Reason};
+use super::feeds;
 use super::transaction::Transaction;
 use crate::bundles::Listing;
 use crate::clock::Clock;
 use crate::error::StoreError;
+use crate::stored::{self, Reason};
 
 /// The listing at `number`.
 pub(super) async fn listing(
@@ -58,7 +59,7 @@ async fn close(tx: &Transaction<'_>, feed: i32, number: u64, key: &AnnouncedKey)
         UPDATE announced_key SET to_number = $2
         WHERE feed = $1 AND to_number IS NULL AND usage = $3 AND key_id = $4 AND key_version = $5";
     let AnnouncedKey { usage, key, .. } = key;
-    tx.execute(SQL, &[&feed, &integer(number), &text(*usage), &key.id, &key.version]).await?;
+    tx.execute(SQL, &[&feed, &integer(number), &stored::usage(*usage), &key.id, &key.version]).await?;
     Ok(())
 }
 
@@ -69,7 +70,7 @@ async fn open(tx: &Transaction<'_>, feed: i32, number: u64, key: &AnnouncedKey) 
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT DO NOTHING";
     let AnnouncedKey { usage, key, spki, not_before } = key;
-    let (number, usage, not_before) = (integer(number), text(*usage), not_before.unix());
+    let (number, usage, not_before) = (integer(number), stored::usage(*usage), not_before.unix());
     tx.execute(SQL, &[&feed, &number, &usage, &key.id, &key.version, spki, &not_before]).await?;
     Ok(())
 }
@@ -85,18 +86,7 @@ async fn announced(tx: &Transaction<'_>, feed: i32, number: u64) -> Result<Vec<A
 }
 
 fn read(row: &Row) -> Result<AnnouncedKey, StoreError> {
-    let usage = match value(row, 0)? {
-        "current" => KeyUse::Current,
-        "next" => KeyUse::Next,
-        _ => return Err(corrupt(row, 0, "is out of range")),
-    };
+    let usage = stored::key_use(value(row, 0)?).ok_or_else(|| corrupt(row, 0, "is out of range"))?;
     let key = SigningKeyId::new(value(row, 1)?, value(row, 2)?).map_err(malformed)?;
     Ok(AnnouncedKey { usage, key, spki: value(row, 3)?, not_before: time(row, 4)? })
-}
-
-const fn text(usage: KeyUse) -> &'static str {
-    match usage {
-        KeyUse::Current => "current",
-        KeyUse::Next => "next",
-    }
 }

@@ -4,12 +4,12 @@ use proto::Feed;
 
 use super::column::{at, integer};
 use super::kind::tables;
-use super::tables::Stored;
 use super::transaction::Transaction;
 use super::{bundle_rows, feeds};
-use crate::bundles::{Member, MemberCursor, Members};
+use crate::bundles::{MemberCursor, Members};
 use crate::clock::Clock;
 use crate::error::StoreError;
+use crate::stored::Stored;
 
 /// Which page.
 pub(super) struct Given<'a> {
@@ -46,14 +46,6 @@ pub(super) async fn members(tx: &Transaction<'_>, given: &Given<'_>) -> Result<M
     rows.truncate(limit);
     let place = || at(format!("{} of bundle {sequence} of {feed}", tables.publication_name));
     let stored = rows.iter().map(|row| (tables.read)(row).map_err(place())).collect::<Result<Vec<_>, _>>()?;
-    let next = if more { stored.last().map(cursor) } else { None };
+    let next = if more { stored.last().map(Stored::cursor) } else { None };
     Ok(Members { members: stored.into_iter().map(|stored| (stored.revised, stored.member)).collect(), next })
-}
-
-fn cursor(stored: &Stored) -> MemberCursor {
-    let identity = match &stored.member {
-        Member::Gaen(entry) => entry.key.data().to_vec(),
-        Member::Tcn(entry) => entry.report.verification_key().to_vec(),
-    };
-    MemberCursor { revised: stored.revised, class: stored.class, identity }
 }

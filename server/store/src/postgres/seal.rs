@@ -7,16 +7,18 @@ use proto::Feed;
 
 use super::bundle_rows;
 use super::column::{at, integer};
-use super::feeds::{self, FeedRow, Reason};
+use super::feeds::{self, FeedRow};
 use super::kind::tables;
 use super::tables::Tables;
 use super::transaction::Transaction;
-use super::waiting::{self, Counted};
-use crate::bundles::{BundleRow, SealOutcome, SealPolicy};
+use super::waiting;
+use crate::bundles::{SealOutcome, SealPolicy};
 use crate::clock::Clock;
-use crate::cut::{Portion, cut};
+use crate::cut::Portion;
 use crate::error::StoreError;
 use crate::member_digest::MemberDigest;
+use crate::sealing::{Chain, Decision};
+use crate::stored::Reason;
 
 /// What a seal needs to know.
 pub(super) struct Given<'a> {
@@ -42,49 +44,21 @@ pub(super) async fn seal(tx: &Transaction<'_>, given: &Given<'_>) -> Result<Seal
     let Given { feed, policy, clock } = *given;
     let row = feeds::find(tx, feed, clock).await?;
     let tables = tables(feed.kind);
-    let counted = waiting::count(tx, tables, feed, &row).await?;
-    let ready = &counted.waiting;
-    if ready.releasable == 0 && ready.revised == 0 {
-        return Ok(SealOutcome::Nothing);
-    }
-    if ready.releasable < u64::from(policy.minimum.max(1)) {
-        return Ok(SealOutcome::Held(*ready));
-    }
-    let revised = ready.revised >= u64::from(policy.revised_minimum);
-    let portions = portions(&counted, revised, policy);
+    let (revised, portions) = match waiting::count(tx, tables, feed, &row).await?.decide(policy) {
+        Decision::Leave(outcome) => return Ok(outcome),
+        Decision::Take { revised, portions } => (revised, portions),
+    };
     publish(tx, tables, &row, revised, &portions).await?;
     let number = feeds::take_number(tx, &row, Reason::Seal).await?;
-    let (mut sequence, mut start) = (row.next_sequence, row.last_end);
+    let (sequence, start) = (row.next_sequence, row.last_end);
+    let mut bundles = Chain { feed, policy, now: row.now, sequence, start };
     for portion in &portions {
-        let member_digest = digest(tx, tables, (row.id, sequence), portion).await;
+        let member_digest = digest(tx, tables, (row.id, bundles.sequence), portion).await;
         let member_digest = member_digest.map_err(at(format_args!("{} of {feed}", tables.waiting_name)))?;
-        let bundle = BundleRow {
-            feed: feed.clone(),
-            sequence,
-            from_sequence: sequence,
-            start,
-            // Ends rise strictly whatever the clock does: a phone that keeps the newest end must miss nothing.
-            end: row.now.max(start.plus(1)),
-            count: portion.ordinary,
-            revised: portion.revised,
-            member_digest,
-            signing: policy.signing.clone(),
-            format: policy.format,
-            derived: None,
-        };
-        bundle_rows::insert(tx, &row, &bundle, number).await?;
-        (sequence, start) = (sequence + 1, bundle.end);
+        bundle_rows::insert(tx, &row, &bundles.next(portion, member_digest), number).await?;
     }
-    feeds::advance(tx, row.id, sequence, start).await?;
-    Ok(SealOutcome::Sealed((row.next_sequence..sequence).collect()))
-}
-
-/// How the claimed publications are cut into bundles.
-fn portions(counted: &Counted, with_revised: bool, policy: &SealPolicy) -> Vec<Portion> {
-    let by_bytes = policy.max_bytes / counted.largest.max(1);
-    let maximum = policy.max_entries.min(by_bytes).max(1);
-    let revised = if with_revised { counted.waiting.revised } else { 0 };
-    cut(counted.waiting.releasable, revised, u64::try_from(maximum).unwrap_or(u64::MAX))
+    feeds::advance(tx, row.id, bundles.sequence, bundles.start).await?;
+    Ok(SealOutcome::Sealed((row.next_sequence..bundles.sequence).collect()))
 }
 
 /// Moves the claimed publications, in bundle order, to where bundles are read from. What was said of their keys moves too, unless it did when

@@ -2,8 +2,8 @@
 
 use tokio_postgres::Row;
 
-use crate::bundles::Member;
 use crate::error::StoreError;
+use crate::stored::Stored;
 
 /// The statements of one kind.
 ///
@@ -39,14 +39,4 @@ pub(super) struct Tables {
     pub(super) unpublish: &'static str,
     /// Reads a member.
     pub(super) read: fn(&Row) -> Result<Stored, StoreError>,
-}
-
-/// A member as its row says.
-pub(super) struct Stored {
-    /// Whether it is a revised one.
-    pub(super) revised: bool,
-    /// Its class, which is the member's own.
-    pub(super) class: i64,
-    /// The member.
-    pub(super) member: Member,
 }

@@ -5,9 +5,10 @@ use proto::tcn::SignedReport;
 use tokio_postgres::Row;
 
 use super::column::{array, corrupt, malformed, number, report_type, value};
-use super::tables::{Stored, Tables};
+use super::tables::Tables;
 use crate::bundles::Member;
 use crate::error::StoreError;
+use crate::stored::Stored;
 
 /// The statements over these tables.
 pub(super) const TABLES: Tables = Tables {

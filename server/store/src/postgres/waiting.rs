@@ -9,15 +9,8 @@ use super::tables::Tables;
 use super::transaction::Transaction;
 use crate::bundles::Waiting;
 use crate::error::StoreError;
+use crate::sealing::Counted;
 use proto::Timestamp;
-
-/// What waits, and an upper bound on the bytes of any one of them in a bundle.
-pub(super) struct Counted {
-    /// What waits.
-    pub(super) waiting: Waiting,
-    /// The bytes of the largest.
-    pub(super) largest: usize,
-}
 
 /// Counts what waits in a feed now.
 pub(super) async fn count(

@@ -5,8 +5,9 @@ use proto::{Feed, Timestamp};
 use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 
 use super::column::{at, integer, malformed, number, time, value};
-use crate::bundles::{BundleRow, Derived};
+use crate::bundles::BundleRow;
 use crate::error::StoreError;
+use crate::stored::{Signers, derived};
 
 /// The columns that [`read`] reads.
 macro_rules! select {
@@ -125,6 +126,7 @@ fn read(tx: &Transaction<'_>, (feed, id): (&Feed, i64), row: &Row<'_>) -> Result
     let place = format!("bundle {sequence} of {feed}");
     let signers = signers(tx, [&id, &integer(sequence)]).map_err(at(&place))?;
     let rest = || {
+        let zip_bytes = value::<Option<i64>>(row, 10)?.map(|_| number(row, 10)).transpose()?;
         Ok(BundleRow {
             feed: feed.clone(),
             sequence,
@@ -136,28 +138,10 @@ fn read(tx: &Transaction<'_>, (feed, id): (&Feed, i64), row: &Row<'_>) -> Result
             member_digest: value(row, 6)?,
             signing: signers.keys,
             format: number(row, 7)?,
-            derived: derived(row, signers.signatures)?,
+            derived: derived((value(row, 8)?, value(row, 9)?), zip_bytes, signers.signatures)?,
         })
     };
     rest().map_err(at(place))
-}
-
-/// What was derived: all of it or nothing, as a constraint of the table says; the signatures must agree.
-fn derived(row: &Row<'_>, signatures: Option<Vec<Vec<u8>>>) -> Result<Option<Derived>, StoreError> {
-    match (value(row, 8)?, value(row, 9)?, value::<Option<i64>>(row, 10)?, signatures) {
-        (None::<[u8; 32]>, None::<[u8; 32]>, None, None) => Ok(None),
-        (Some(export_sha256), Some(zip_sha256), Some(_), Some(signatures)) => {
-            Ok(Some(Derived { export_sha256, zip_sha256, zip_bytes: number(row, 10)?, signatures }))
-        }
-        _ => Err(StoreError::Corrupt("derived in part".into())),
-    }
-}
-
-/// Who signs.
-struct Signers {
-    keys: Vec<SigningKeyId>,
-    /// All of the signatures or none.
-    signatures: Option<Vec<Vec<u8>>>,
 }
 
 fn signers(tx: &Transaction<'_>, bundle: [&dyn ToSql; 2]) -> Result<Signers, StoreError> {
@@ -172,9 +156,5 @@ fn signers(tx: &Transaction<'_>, bundle: [&dyn ToSql; 2]) -> Result<Signers, Sto
         keys.push(SigningKeyId::new(&id, &version).map_err(malformed)?);
         signatures.extend(value::<Option<Vec<u8>>>(row, 2)?);
     }
-    match signatures.len() {
-        0 => Ok(Signers { keys, signatures: None }),
-        n if n == keys.len() => Ok(Signers { keys, signatures: Some(signatures) }),
-        _ => Err(StoreError::Corrupt("signed in part".into())),
-    }
+    Signers::new(keys, signatures)
 }

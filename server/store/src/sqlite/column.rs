@@ -1,12 +1,11 @@
 //! Reading columns: what does not fit its type is a corrupt row, named by its column and never by its content.
 
-use std::fmt::Display;
-
-use proto::{Malformed, ReportType, Timestamp};
+use proto::{ReportType, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::FromSql;
 
 use crate::error::StoreError;
+pub(super) use crate::stored::{at, integer, malformed};
 
 /// A column of any type that SQLite knows.
 pub(super) fn value<T: FromSql>(row: &Row<'_>, index: usize) -> Result<T, StoreError> {
@@ -37,22 +36,4 @@ pub(super) fn parsed<T: std::str::FromStr>(row: &Row<'_>, index: usize) -> Resul
 /// Says what is wrong with a column.
 pub(super) fn corrupt(row: &Row<'_>, index: usize, what: &str) -> StoreError {
     StoreError::Corrupt(format!("{} {what}", row.as_ref().column_name(index).unwrap_or("a column")))
-}
-
-/// Says what is wrong with a value that several columns make.
-pub(super) fn malformed(error: Malformed) -> StoreError {
-    StoreError::Corrupt(error.to_string())
-}
-
-/// Adds the place to a corrupt row's name.
-pub(super) fn at(place: impl Display) -> impl FnOnce(StoreError) -> StoreError {
-    move |error| match error {
-        StoreError::Corrupt(what) => StoreError::Corrupt(format!("{place}: {what}")),
-        other => other,
-    }
-}
-
-/// A count or sequence as SQLite stores it: its integers end at 2^63 - 1, which nothing here reaches.
-pub(super) fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

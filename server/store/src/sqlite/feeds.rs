@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::column::{at, integer, number, parsed, time};
 use crate::error::StoreError;
+use crate::stored::Reason;
 
 /// The grain of a feed's creation, in seconds: bundles begin on a full hour.
 const CREATION_GRAIN: i64 = 3_600;
@@ -23,14 +24,6 @@ pub(super) struct FeedRow {
     pub(super) last_end: Timestamp,
     /// The lowest number that can still be listed.
     pub(super) oldest_number: u64,
-}
-
-/// What a number is taken for.
-#[derive(Clone, Copy)]
-pub(super) enum Reason {
-    Seal,
-    Announce,
-    Delist,
 }
 
 /// The row of `feed`, or [`StoreError::NotFound`].
@@ -92,12 +85,7 @@ pub(super) fn take_number(
     const FEED: &str = "-- feeds::take_number (feed)
         UPDATE feed SET number = ?2 WHERE id = ?1";
     let number = feed.number + 1;
-    let reason = match reason {
-        Reason::Seal => "seal",
-        Reason::Announce => "announce",
-        Reason::Delist => "delist",
-    };
-    transaction.prepare_cached(NUMBER)?.execute(params![feed.id, integer(number), now.unix(), reason])?;
+    transaction.prepare_cached(NUMBER)?.execute(params![feed.id, integer(number), now.unix(), reason.as_str()])?;
     transaction.prepare_cached(FEED)?.execute([feed.id, integer(number)])?;
     Ok(number)
 }

@@ -5,13 +5,11 @@ use proto::gaen::TemporaryExposureKey;
 use rusqlite::{Row, Transaction, params};
 
 use super::column::{corrupt, malformed, number, report_type, value};
-use super::tables::{Rewrite, Stored, Tables};
+use super::tables::{Rewrite, Tables};
 use crate::bundles::Member;
 use crate::error::StoreError;
-use crate::keys::{AcceptedKey, OnsetSource, Origin, Provenance};
-
-/// The grain of receipt, in seconds.
-const HOUR: i64 = 3_600;
+use crate::keys::{AcceptedKey, Provenance};
+use crate::stored::{RECEIPT_GRAIN, Stored};
 
 /// The statements over these tables.
 pub(super) const TABLES: Tables = Tables {
@@ -113,11 +111,11 @@ pub(super) fn insert_fresh(
         raw.transmission_risk,
         raw.report_type.export_value(),
         raw.onset.midnight().number(),
-        onset_source(raw.onset_source),
+        raw.onset_source.number(),
         provenance.authority,
         provenance.kid,
-        origin(provenance.origin),
-        provenance.received.floor(HOUR).unix(),
+        provenance.origin.number(),
+        provenance.received.floor(RECEIPT_GRAIN).unix(),
     ])?;
     Ok(written == 1)
 }
@@ -161,19 +159,4 @@ fn read(row: &Row<'_>) -> Result<Stored, StoreError> {
         return Err(corrupt(row, 1, "is not the key's"));
     }
     Ok(Stored { revised, class, member: Member::Gaen(entry) })
-}
-
-const fn onset_source(source: OnsetSource) -> i64 {
-    match source {
-        OnsetSource::Request => 1,
-        OnsetSource::Certificate => 2,
-        OnsetSource::Assumed => 3,
-    }
-}
-
-const fn origin(origin: Origin) -> i64 {
-    match origin {
-        Origin::Ours => 1,
-        Origin::Peer => 2,
-    }
 }

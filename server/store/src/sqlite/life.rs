@@ -5,12 +5,13 @@ use proto::{Feed, Timestamp};
 use rusqlite::{Transaction, params};
 
 use super::column::{at, integer, number};
-use super::feeds::{FeedRow, Reason};
+use super::feeds::FeedRow;
 use super::key_store::SqliteKeyStore;
 use super::{bundle_rows, feeds, purge};
 use crate::bundles::BundleRow;
 use crate::error::StoreError;
 use crate::life::{KEPT_FOR, LISTED_FOR, Life, Purged};
+use crate::stored::Reason;
 
 #[async_trait]
 impl Life for SqliteKeyStore {

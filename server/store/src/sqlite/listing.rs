@@ -1,15 +1,15 @@
 //! What index and manifest say at a number: keys and bundles.
 
 use proto::bundle::SigningKeyId;
-use proto::manifest::{AnnouncedKey, KeyUse};
+use proto::manifest::AnnouncedKey;
 use proto::{Feed, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::column::{at, corrupt, integer, malformed, time, value};
-use super::feeds::Reason;
 use super::{bundle_rows, feeds};
 use crate::bundles::Listing;
 use crate::error::StoreError;
+use crate::stored::{self, Reason};
 
 /// The listing at `number`.
 pub(super) fn listing(tx: &Transaction<'_>, feed: &Feed, number: u64) -> Result<Listing, StoreError> {
@@ -56,7 +56,7 @@ fn close(tx: &Transaction<'_>, feed: i64, number: u64, key: &AnnouncedKey) -> Re
         UPDATE announced_key SET to_number = ?2
         WHERE feed = ?1 AND to_number IS NULL AND usage = ?3 AND key_id = ?4 AND key_version = ?5";
     let AnnouncedKey { usage, key, .. } = key;
-    tx.prepare_cached(SQL)?.execute(params![feed, integer(number), text(*usage), key.id, key.version])?;
+    tx.prepare_cached(SQL)?.execute(params![feed, integer(number), stored::usage(*usage), key.id, key.version])?;
     Ok(())
 }
 
@@ -67,7 +67,7 @@ fn open(tx: &Transaction<'_>, feed: i64, number: u64, key: &AnnouncedKey) -> Res
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         ON CONFLICT DO NOTHING";
     let AnnouncedKey { usage, key, spki, not_before } = key;
-    let values = params![feed, integer(number), text(*usage), key.id, key.version, spki, not_before.unix()];
+    let values = params![feed, integer(number), stored::usage(*usage), key.id, key.version, spki, not_before.unix()];
     tx.prepare_cached(SQL)?.execute(values)?;
     Ok(())
 }
@@ -88,19 +88,8 @@ fn announced(tx: &Transaction<'_>, feed: i64, number: u64) -> Result<Vec<Announc
 }
 
 fn read(row: &Row<'_>) -> Result<AnnouncedKey, StoreError> {
-    let usage = match value::<String>(row, 0)?.as_str() {
-        "current" => KeyUse::Current,
-        "next" => KeyUse::Next,
-        _ => return Err(corrupt(row, 0, "is out of range")),
-    };
+    let usage = stored::key_use(&value::<String>(row, 0)?).ok_or_else(|| corrupt(row, 0, "is out of range"))?;
     let (id, version): (String, String) = (value(row, 1)?, value(row, 2)?);
     let key = SigningKeyId::new(&id, &version).map_err(malformed)?;
     Ok(AnnouncedKey { usage, key, spki: value(row, 3)?, not_before: time(row, 4)? })
-}
-
-const fn text(usage: KeyUse) -> &'static str {
-    match usage {
-        KeyUse::Current => "current",
-        KeyUse::Next => "next",
-    }
 }

@@ -5,9 +5,8 @@ use rusqlite::{Transaction, params};
 
 use super::column::{at, integer};
 use super::kind::tables;
-use super::tables::Stored;
 use super::{bundle_rows, feeds};
-use crate::bundles::{Member, MemberCursor, Members};
+use crate::bundles::{MemberCursor, Members};
 use crate::error::StoreError;
 
 /// Before the first row: no row has this value among its `revised`.
@@ -45,17 +44,9 @@ pub(super) fn members(
         let place = format_args!("{} of bundle {sequence} of {feed}", tables.publication_name);
         let stored = (tables.read)(row).map_err(at(place))?;
         if page.members.len() + 1 == limit {
-            last = Some(cursor(&stored));
+            last = Some(stored.cursor());
         }
         page.members.push((stored.revised, stored.member));
     }
     Ok(page)
-}
-
-fn cursor(stored: &Stored) -> MemberCursor {
-    let identity = match &stored.member {
-        Member::Gaen(entry) => entry.key.data().to_vec(),
-        Member::Tcn(entry) => entry.report.verification_key().to_vec(),
-    };
-    MemberCursor { revised: stored.revised, class: stored.class, identity }
 }

@@ -6,15 +6,17 @@ use rusqlite::{Row, Statement, Transaction};
 
 use super::bundle_rows;
 use super::column::{at, integer};
-use super::feeds::{self, FeedRow, Reason};
+use super::feeds::{self, FeedRow};
 use super::kind::tables;
 use super::tables::Tables;
-use super::waiting::{self, Claim, Counted};
-use crate::bundles::{BundleRow, SealOutcome, SealPolicy};
+use super::waiting::{self, Claim};
+use crate::bundles::{SealOutcome, SealPolicy};
 use crate::clock::Clock;
-use crate::cut::{Portion, cut};
+use crate::cut::Portion;
 use crate::error::StoreError;
 use crate::member_digest::MemberDigest;
+use crate::sealing::{Chain, Decision};
+use crate::stored::Reason;
 
 /// Seals a feed. The transaction began IMMEDIATE, so that from its first statement on nobody else writes: that is the feed's lock.
 pub(super) fn seal(
@@ -27,51 +29,22 @@ pub(super) fn seal(
     // Read after the lock: whatever committed before it has a `release_at` that this time is compared with, and nothing commits later.
     let now = clock.now();
     let tables = tables(feed.kind);
-    let counted = waiting::count(tx, tables, (feed, row.id), now)?;
-    let ready = &counted.waiting;
-    if ready.releasable == 0 && ready.revised == 0 {
-        return Ok(SealOutcome::Nothing);
-    }
-    if ready.releasable < u64::from(policy.minimum.max(1)) {
-        return Ok(SealOutcome::Held(*ready));
-    }
-    let revised = ready.revised >= u64::from(policy.revised_minimum);
+    let (revised, portions) = match waiting::count(tx, tables, (feed, row.id), now)?.decide(policy) {
+        Decision::Leave(outcome) => return Ok(outcome),
+        Decision::Take { revised, portions } => (revised, portions),
+    };
     let claim = Claim { feed: row.id, now: now.unix(), revised };
-    let portions = portions(&counted, revised, policy);
     let digests =
         publish(tx, tables, &row, &claim, &portions).map_err(at(format_args!("{} of {feed}", tables.waiting_name)))?;
     settle(tx, tables, &claim)?;
 
     let number = feeds::take_number(tx, &row, now, Reason::Seal)?;
-    let (mut sequence, mut start) = (row.next_sequence, row.last_end);
+    let mut bundles = Chain { feed, policy, now, sequence: row.next_sequence, start: row.last_end };
     for (portion, member_digest) in portions.iter().zip(digests) {
-        let bundle = BundleRow {
-            feed: feed.clone(),
-            sequence,
-            from_sequence: sequence,
-            start,
-            // Ends rise strictly whatever the clock does: a phone that keeps the newest end must miss nothing.
-            end: now.max(start.plus(1)),
-            count: portion.ordinary,
-            revised: portion.revised,
-            member_digest,
-            signing: policy.signing.clone(),
-            format: policy.format,
-            derived: None,
-        };
-        bundle_rows::insert(tx, row.id, &bundle, number, now)?;
-        (sequence, start) = (sequence + 1, bundle.end);
+        bundle_rows::insert(tx, row.id, &bundles.next(portion, member_digest), number, now)?;
     }
-    feeds::advance(tx, row.id, sequence, start)?;
-    Ok(SealOutcome::Sealed((row.next_sequence..sequence).collect()))
-}
-
-/// How the claimed publications are cut into bundles.
-fn portions(counted: &Counted, with_revised: bool, policy: &SealPolicy) -> Vec<Portion> {
-    let by_bytes = policy.max_bytes / counted.largest.max(1);
-    let maximum = policy.max_entries.min(by_bytes).max(1);
-    let revised = if with_revised { counted.waiting.revised } else { 0 };
-    cut(counted.waiting.releasable, revised, u64::try_from(maximum).unwrap_or(u64::MAX))
+    feeds::advance(tx, row.id, bundles.sequence, bundles.start)?;
+    Ok(SealOutcome::Sealed((row.next_sequence..bundles.sequence).collect()))
 }
 
 /// Copies the claimed publications, in bundle order, to where bundles are read from; the digest of each bundle's members.

@@ -2,8 +2,8 @@
 
 use rusqlite::Row;
 
-use crate::bundles::Member;
 use crate::error::StoreError;
+use crate::stored::Stored;
 
 /// The statements of one kind.
 ///
@@ -48,14 +48,4 @@ pub(super) struct Rewrite {
     pub(super) empty: &'static str,
     /// Inserts a row that was kept.
     pub(super) insert: &'static str,
-}
-
-/// A member as its row says.
-pub(super) struct Stored {
-    /// Whether it is a revised one.
-    pub(super) revised: bool,
-    /// Its class, which is the member's own.
-    pub(super) class: i64,
-    /// The member.
-    pub(super) member: Member,
 }

@@ -5,13 +5,11 @@ use proto::tcn::SignedReport;
 use rusqlite::{Row, Transaction, params};
 
 use super::column::{corrupt, malformed, report_type, value};
-use super::tables::{Rewrite, Stored, Tables};
+use super::tables::{Rewrite, Tables};
 use crate::bundles::Member;
 use crate::error::StoreError;
-use crate::keys::{AcceptedReport, Origin, Provenance};
-
-/// The grain of receipt, in seconds.
-const HOUR: i64 = 3_600;
+use crate::keys::{AcceptedReport, Provenance};
+use crate::stored::{RECEIPT_GRAIN, Stored};
 
 /// The statements over these tables.
 pub(super) const TABLES: Tables = Tables {
@@ -104,8 +102,8 @@ pub(super) fn insert_fresh(
         entry.report_type.export_value(),
         provenance.authority,
         provenance.kid,
-        origin(provenance.origin),
-        provenance.received.floor(HOUR).unix(),
+        provenance.origin.number(),
+        provenance.received.floor(RECEIPT_GRAIN).unix(),
     ])?;
     Ok(written == 1)
 }
@@ -149,11 +147,4 @@ fn read(row: &Row<'_>) -> Result<Stored, StoreError> {
         return Err(corrupt(row, 1, "is not the report's"));
     }
     Ok(Stored { revised, class, member: Member::Tcn(entry) })
-}
-
-const fn origin(origin: Origin) -> i64 {
-    match origin {
-        Origin::Ours => 1,
-        Origin::Peer => 2,
-    }
 }

@@ -8,6 +8,7 @@ use super::column::{at, number, time, value};
 use super::tables::{Rewrite, Tables};
 use crate::bundles::Waiting;
 use crate::error::StoreError;
+use crate::sealing::Counted;
 
 /// Which waiting publications a seal takes.
 pub(super) struct Claim {
@@ -24,14 +25,6 @@ impl Claim {
     pub(super) fn params(&self) -> [&dyn ToSql; 3] {
         [&self.feed, &self.now, &self.revised]
     }
-}
-
-/// What waits, and an upper bound on the bytes of any one of them in a bundle.
-pub(super) struct Counted {
-    /// What waits.
-    pub(super) waiting: Waiting,
-    /// The bytes of the largest.
-    pub(super) largest: usize,
 }
 
 /// Counts what waits in a feed at `now`.

@@ -344,7 +344,7 @@ pub(crate) async fn a_purge_removes_no_more_at_a_time_than_it_may(engine: &impl 
     let last = store.bundle(&gaen(), 2).await.expect("read").expect("there");
     pass(&*store, &gaen()).await;
     for days in [14, 15] {
-        move_to(engine, last.end.plus(days * DAY + 60));
+        move_to(engine, last.end.plus(days * (DAY + 60)));
         store.delist(&gaen()).await.expect("de-listed");
         for bucket in BUCKETS {
             follow(&*store, &gaen(), bucket).await;
@@ -374,7 +374,7 @@ pub(crate) async fn programs_that_purge_at_once_leave_nothing_behind(engine: &im
     }
     let end = store.bundle(&feeds[1], 1).await.expect("read").expect("there").end;
     for days in [14, 15] {
-        move_to(engine, end.plus(days * DAY + 60));
+        move_to(engine, end.plus(days * (DAY + 60)));
         for feed in &feeds {
             store.delist(feed).await.expect("de-listed");
             for bucket in BUCKETS {
