@@ -12,8 +12,8 @@ on_both_engines! {
     a_key_is_published_once_however_often_it_is_sent_around_the_death_of_its_rows,
 }
 
-/// A day that is a minute longer, so that what is a day old tomorrow is due whenever tomorrow's pass comes to it.
-const DAY: i64 = 86_400 + 60;
+/// A day that is an hour longer, so that what is a day old tomorrow is due whenever tomorrow's pass comes to it.
+const DAY: i64 = 86_400 + 3_600;
 /// For how many days somebody reports each day.
 const BUSY: i64 = 20;
 /// When one of the phones is switched off: for longer than any bundle is listed.
@@ -125,7 +125,7 @@ async fn a_key_is_published_once_however_often_it_is_sent_around_the_death_of_it
         (days(14, 0), 1),
         (days(14, 7_260), 1),
         (days(15, 0), 1),
-        (days(15, 500), 1),
+        (days(15, 300), 1),
         (days(15, 600), 0),
         (days(15, 7_000), 0),
         (days(15, 7_400), 0),

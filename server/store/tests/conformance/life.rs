@@ -10,6 +10,8 @@ use crate::samples::{feed, gaen, identities, keys, opened, policy, provenance, p
 
 /// A day, in seconds.
 const DAY: i64 = 86_400;
+/// For how long a test may stand still between two steps.
+const HOUR: i64 = 3_600;
 /// How much a purge may remove in these tests, unless they say otherwise.
 const LIMIT: u32 = 1_000;
 /// The buckets of these tests.
@@ -109,7 +111,7 @@ async fn pass(store: &dyn KeyStore, feed: &Feed) -> Purged {
 async fn outlive(engine: &impl Engine, store: &dyn KeyStore, feed: &Feed, last: Timestamp) -> Purged {
     move_to(engine, last.plus(14 * DAY));
     assert!(pass(store, feed).await.is_nothing());
-    move_to(engine, last.plus(15 * DAY + 60));
+    move_to(engine, last.plus(15 * DAY + HOUR));
     pass(store, feed).await
 }
 
@@ -124,7 +126,7 @@ pub(crate) async fn a_bundle_is_listed_for_14_days_after_its_end(engine: &impl E
     let second = bundle(engine, &*store, 14..28).await;
     let before = store.listing(&gaen(), 2).await.expect("listed");
 
-    move_to(engine, first.end.plus(14 * DAY - 60));
+    move_to(engine, first.end.plus(14 * DAY - HOUR));
     assert!(store.expired(&gaen()).await.expect("read").is_empty());
     assert!(store.delist(&gaen()).await.expect("nothing to do").is_empty());
     assert_eq!(number(&*store).await, 2, "nothing was done");
@@ -153,10 +155,10 @@ pub(crate) async fn an_object_goes_a_day_after_its_bucket_ceased_to_list_it(engi
     for bucket in BUCKETS {
         store.record_listed(&gaen(), 2, bucket).await.expect("recorded");
     }
-    move_to(engine, end.plus(21 * DAY - 60));
+    move_to(engine, end.plus(21 * DAY - HOUR));
     store.record_listed(&gaen(), 2, "near").await.expect("recorded again");
     assert!(deletable(&*store, &gaen(), "near").await.is_empty(), "somebody may have its index of a day ago");
-    move_to(engine, end.plus(21 * DAY + 60));
+    move_to(engine, end.plus(21 * DAY + HOUR));
     for bucket in BUCKETS {
         assert_eq!(deletable(&*store, &gaen(), bucket).await, [1], "{bucket}");
         for _ in 0..2 {
@@ -185,7 +187,7 @@ pub(crate) async fn rows_wait_for_every_bucket_that_is_named_and_for_no_other(en
     assert!(store.purge(&gaen(), &named(&BUCKETS), LIMIT).await.expect("nothing").is_nothing());
 
     follow(&*store, &gaen(), "far").await;
-    move_to(engine, end.plus(41 * DAY + 60));
+    move_to(engine, end.plus(41 * DAY + HOUR));
     assert_eq!(follow(&*store, &gaen(), "far").await, [1]);
     assert_eq!(dead(&BUCKETS).await, [1]);
     assert_eq!(purge(&*store, &gaen(), LIMIT).await.bundles, [1]);
@@ -200,7 +202,7 @@ pub(crate) async fn what_is_gone_from_a_bucket_is_not_put_there_again(engine: &i
     move_to(engine, end.plus(14 * DAY));
     pass(&*store, &gaen()).await;
     store.record_put(&gaen(), 1, "near").await.expect("it stands there still");
-    move_to(engine, end.plus(15 * DAY + 60));
+    move_to(engine, end.plus(15 * DAY + HOUR));
     follow(&*store, &gaen(), "near").await;
     let put = store.record_put(&gaen(), 1, "near").await;
     assert!(matches!(put, Err(StoreError::NotFound("bundle"))), "it was deleted there");
@@ -282,8 +284,8 @@ pub(crate) async fn nothing_is_kept_longer_than_its_time_and_what_waits_for_ever
     // Some wait for a minimum that nobody ever reaches, in a feed without bundles.
     accept(engine, &*store, &[svalbard(Kind::Gaen)], 1_000..1_010).await;
     for day in 0..24_u32 {
-        // Days that are a minute longer: however long a step takes, what is a day old tomorrow is due then.
-        move_to(engine, began.plus(i64::from(day) * (DAY + 60)));
+        // Days that are an hour longer: however long a step takes, what is a day old tomorrow is due then.
+        move_to(engine, began.plus(i64::from(day) * (DAY + HOUR)));
         let first = u64::from(day) * 10;
         bundle(engine, &*store, first..first + 10).await;
         pass(&*store, &gaen()).await;
@@ -344,7 +346,7 @@ pub(crate) async fn a_purge_removes_no_more_at_a_time_than_it_may(engine: &impl 
     let last = store.bundle(&gaen(), 2).await.expect("read").expect("there");
     pass(&*store, &gaen()).await;
     for days in [14, 15] {
-        move_to(engine, last.end.plus(days * (DAY + 60)));
+        move_to(engine, last.end.plus(days * (DAY + HOUR)));
         store.delist(&gaen()).await.expect("de-listed");
         for bucket in BUCKETS {
             follow(&*store, &gaen(), bucket).await;
@@ -374,7 +376,7 @@ pub(crate) async fn programs_that_purge_at_once_leave_nothing_behind(engine: &im
     }
     let end = store.bundle(&feeds[1], 1).await.expect("read").expect("there").end;
     for days in [14, 15] {
-        move_to(engine, end.plus(days * (DAY + 60)));
+        move_to(engine, end.plus(days * (DAY + HOUR)));
         for feed in &feeds {
             store.delist(feed).await.expect("de-listed");
             for bucket in BUCKETS {
@@ -407,7 +409,7 @@ pub(crate) async fn what_was_listed_before_a_death_can_no_longer_be_told(engine:
     let third = store.listing(&gaen(), 3).await.expect("listed");
     assert_eq!(store.listing(&gaen(), 2).await.expect("listed").bundles.len(), 2);
 
-    move_to(engine, first.end.plus(15 * DAY + 60));
+    move_to(engine, first.end.plus(15 * DAY + HOUR));
     assert_eq!(pass(&*store, &gaen()).await.bundles, [1]);
     for number in 0..3 {
         let told = store.listing(&gaen(), number).await;
