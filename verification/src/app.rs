@@ -17,8 +17,9 @@ use crate::handlers::{
 use crate::problem::Problem;
 use crate::state::State;
 
-/// Serves on a listener that is already bound, so that the caller knows the port, and deletes what has expired. The server runs once it is
-/// awaited and stops through its handle; signals belong to the program. To be called inside a Tokio runtime.
+/// Serves on a listener that is already bound, so that the caller knows the port, and deletes what has expired, unless nothing is to be
+/// written. The server runs once it is awaited and stops through its handle; signals belong to the program. To be called inside a Tokio
+/// runtime.
 ///
 /// # Errors
 /// Those of the listener.
@@ -29,7 +30,9 @@ pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
         cfg.app_data(data.clone());
         routes(cfg);
     })?;
-    runtime.spawn(chores::run(state));
+    if !state.is_in_maintenance() {
+        runtime.spawn(chores::run(state));
+    }
     Ok(server)
 }
 

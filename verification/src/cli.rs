@@ -102,6 +102,10 @@ pub(crate) struct Serve {
     /// How many codes one request to /api/batch-issue may ask for.
     #[arg(long, value_name = "CODES", env = "VERIFICATION_BATCH_LIMIT", default_value_t = 10)]
     pub(crate) batch_limit: usize,
+    /// Write nothing: refuse every POST with 429 maintenance_mode, until the service is started again without this. What can be asked for
+    /// with GET is answered.
+    #[arg(long, env = "VERIFICATION_MAINTENANCE")]
+    pub(crate) maintenance: bool,
     #[command(flatten)]
     pub(crate) budgets: Budgets,
     #[command(flatten)]

@@ -35,6 +35,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     let state = open_service(&flags.settings).await?.with_batch_limit(flags.batch_limit);
+    let state = state.with_maintenance(flags.maintenance);
     let state = state.with_budgets(flags.budgets).with_edge(flags.edge.into());
     if let Err(error) = admin::check_signing_keys(&state).await {
         tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");

@@ -14,6 +14,8 @@ use crate::error::VerificationError;
 
 /// The code of a request that cannot be read.
 const UNPARSABLE: &str = "unparsable_request";
+/// How long to wait for the end of maintenance, in seconds: nobody knows when that is.
+const MAINTENANCE_RETRY: i64 = 300;
 
 /// Why a request is not answered with 200. Its text names fields, says what they must be, and never repeats what they were.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,6 +128,13 @@ impl Problem {
                     many seconds to try again";
         let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "quota_exceeded", text);
         Self { retry_after: Some(seconds), ..refused }
+    }
+
+    /// The service writes nothing at present.
+    pub(crate) fn maintenance() -> Self {
+        let text = "the service is being looked after; Retry-After says in how many seconds to try again";
+        let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "maintenance_mode", text);
+        Self { retry_after: Some(MAINTENANCE_RETRY), ..refused }
     }
 
     /// What is said about it.

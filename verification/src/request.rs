@@ -71,7 +71,10 @@ async fn believe(request: &HttpRequest, kind: ApiKeyKind) -> Result<Issuer, Prob
     let key = key.filter(|key| key.len() <= MAX_KEY).ok_or(Problem::UNAUTHORIZED)?;
     let grant = state.store().api_key(api_key::digest(key), state.now()).await?;
     let grant = grant.filter(|grant| grant.kind == kind).ok_or(Problem::UNAUTHORIZED)?;
-    if grant.disabled { Err(Problem::AUTHORITY_DISABLED) } else { Ok(grant.issuer) }
+    if grant.disabled {
+        return Err(Problem::AUTHORITY_DISABLED);
+    }
+    if state.is_in_maintenance() { Err(Problem::maintenance()) } else { Ok(grant.issuer) }
 }
 
 #[cfg(test)]
@@ -169,6 +172,26 @@ mod tests {
             }
         }
         assert!(desk.is_empty().await);
+    }
+
+    #[actix_web::test]
+    async fn nothing_is_written_during_maintenance() {
+        let mut desk = Desk::open().await;
+        let token = desk.token().await;
+        desk.state = desk.state.clone().with_maintenance(true);
+        for path in PATHS {
+            let (_, right) = key(&desk, path);
+            let body = json!({ "testType": "likely", "token": token, "ekeyhmac": COMMITMENT });
+            for body in [json!({}), body, json!([])] {
+                let answer = desk.post(path, right, &body).await;
+                assert_eq!(answer.refusal(), (429, "maintenance_mode"), "{path}");
+                assert_eq!(answer.retry_after, Some(300));
+            }
+            assert_eq!(desk.post(path, "", &json!({})).await.refusal(), (401, "unauthorized"), "{path}");
+        }
+        assert_eq!(desk.published().await.len(), 1, "keys are published all the same");
+        desk.state = desk.state.clone().with_maintenance(false);
+        assert_eq!(desk.certificate(&token, COMMITMENT).await.status, 200);
     }
 
     #[actix_web::test]

@@ -22,6 +22,7 @@ use crate::signing::{self, Keychain, Keyring, Signer};
 pub struct State {
     inner: Arc<Inner>,
     batch_limit: usize,
+    maintenance: bool,
     budgets: Budgets,
     edge: Arc<Edge>,
 }
@@ -62,13 +63,25 @@ impl State {
         let metrics = Metrics::default();
         let guess_metrics = GuessMetrics::register(&metrics);
         let inner = Arc::new(Inner { registry, secrets, keychain, couriers, metrics, guess_metrics });
-        Ok(Self { inner, batch_limit: BATCH_LIMIT, budgets: Budgets::default(), edge: Arc::default() })
+        Ok(Self {
+            inner,
+            batch_limit: BATCH_LIMIT,
+            maintenance: false,
+            budgets: Budgets::default(),
+            edge: Arc::default(),
+        })
     }
 
     /// The same with another number of codes that one request may issue; 10 unless it is set.
     #[must_use]
     pub fn with_batch_limit(self, batch_limit: usize) -> Self {
         Self { batch_limit, ..self }
+    }
+
+    /// The same, but writing nothing for the time of some maintenance: every POST is refused with 429 `maintenance_mode`.
+    #[must_use]
+    pub fn with_maintenance(self, maintenance: bool) -> Self {
+        Self { maintenance, ..self }
     }
 
     /// The same with other prices of wrong codes; those of [`Budgets::default`] unless they are set.
@@ -116,6 +129,11 @@ impl State {
     /// How many codes one request may issue.
     pub(crate) fn batch_limit(&self) -> usize {
         self.batch_limit
+    }
+
+    /// Whether nothing is to be written at present.
+    pub(crate) fn is_in_maintenance(&self) -> bool {
+        self.maintenance
     }
 
     /// The private halves of signing keys.
