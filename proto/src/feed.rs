@@ -98,6 +98,11 @@ impl Feed {
     pub const fn verified(region: Region, kind: Kind) -> Self {
         Self { region, kind, role: Role::Verified }
     }
+
+    /// The feed of what people in a region report themselves.
+    pub const fn self_reported(region: Region, kind: Kind) -> Self {
+        Self { region, kind, role: Role::SelfReported }
+    }
 }
 
 impl fmt::Display for Feed {

@@ -14,6 +14,7 @@ pub mod tcn;
 pub mod api;
 pub mod certificate;
 pub mod commitment;
+pub mod proof_of_work;
 
 mod generated;
 

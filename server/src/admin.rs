@@ -1,14 +1,18 @@
 //! Administration: whose certificates are believed, and which regions their keys reach.
 
-use proto::certificate::CertificateKey;
+use std::collections::BTreeSet;
+
 use proto::{Malformed, Region};
-use store::{Authority, AuthorityKey};
+use store::{Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting, StoreError};
 
 use crate::error::ServerError;
 use crate::state::State;
 
 /// The `aud` of certificates that are meant for us, unless an authority says otherwise.
 pub const DEFAULT_AUDIENCE: &str = "pratique";
+
+/// The longest `kid` of a key, in bytes.
+const MAX_KID: usize = 255;
 
 /// An authority as the operator describes it.
 #[derive(Debug, Clone)]
@@ -22,7 +26,43 @@ pub struct AuthoritySpec {
     /// Where its keys are published: at least one.
     pub regions: Vec<Region>,
     /// The public keys with which it signs: at least one.
-    pub keys: Vec<CertificateKey>,
+    pub keys: Vec<AuthorityKey>,
+    /// Who may report there without a certificate.
+    pub self_reports: SelfReporting,
+    /// How many bytes the memo of a certified report may have.
+    pub memo_bytes: u8,
+}
+
+impl Default for AuthoritySpec {
+    /// Nobody yet: without id, regions and keys, and nobody reports without a certificate.
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            issuer: None,
+            audience: None,
+            regions: Vec::new(),
+            keys: Vec::new(),
+            self_reports: SelfReporting::Off,
+            memo_bytes: DEFAULT_MEMO_BYTES,
+        }
+    }
+}
+
+/// What is to be different about an authority; what is none stays.
+#[derive(Debug, Clone, Default)]
+pub struct AuthorityChange {
+    /// See [`AuthoritySpec`].
+    pub issuer: Option<String>,
+    /// See [`AuthoritySpec`].
+    pub audience: Option<String>,
+    /// See [`AuthoritySpec`].
+    pub regions: Option<Vec<Region>>,
+    /// See [`AuthoritySpec`].
+    pub keys: Option<Vec<AuthorityKey>>,
+    /// See [`AuthoritySpec`].
+    pub self_reports: Option<SelfReporting>,
+    /// See [`AuthoritySpec`].
+    pub memo_bytes: Option<u8>,
 }
 
 /// Registers an authority. The same again changes nothing; other regions, keys, issuer or audience replace what was registered.
@@ -35,6 +75,25 @@ pub async fn register_authority(state: &State, spec: AuthoritySpec) -> Result<Au
     // Read back: the policy version is the store's to give.
     let registered = state.store().authority(&authority.id).await?;
     Ok(registered.unwrap_or(authority))
+}
+
+/// Changes what is said of a registered authority.
+///
+/// # Errors
+/// As [`register_authority`]; [`StoreError::NotFound`] if it is not registered.
+pub async fn update_authority(state: &State, id: &str, change: AuthorityChange) -> Result<Authority, ServerError> {
+    let standing = state.store().authority(&id.to_ascii_lowercase()).await?;
+    let standing = standing.ok_or(StoreError::NotFound("authority; see server authority list"))?;
+    let spec = AuthoritySpec {
+        id: standing.id,
+        issuer: Some(change.issuer.unwrap_or(standing.issuer)),
+        audience: Some(change.audience.unwrap_or(standing.audience)),
+        regions: change.regions.unwrap_or(standing.regions),
+        keys: change.keys.unwrap_or(standing.keys),
+        self_reports: change.self_reports.unwrap_or(standing.self_reports),
+        memo_bytes: change.memo_bytes.unwrap_or(standing.memo_bytes),
+    };
+    register_authority(state, spec).await
 }
 
 /// All registered authorities, by id.
@@ -63,10 +122,17 @@ impl TryFrom<AuthoritySpec> for Authority {
                 "give at least one: the key that signs the authority's certificates",
             ));
         }
+        let kids: BTreeSet<_> = spec.keys.iter().map(|key| key.kid.as_str()).collect();
+        if kids.len() < spec.keys.len() || kids.iter().any(|kid| !(1..=MAX_KID).contains(&kid.len())) {
+            return Err(Malformed::new("kid", "must be 1 to 255 bytes, and another one for each key"));
+        }
+        if spec.self_reports.per_hour() == Some(0) {
+            return Err(Malformed::new("self_reports_per_hour", "must be at least 1"));
+        }
         let issuer = spec.issuer.unwrap_or_else(|| id.clone());
         let audience = spec.audience.unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned());
-        let keys = spec.keys.into_iter().map(|key| AuthorityKey { kid: key.kid(), key }).collect();
-        Ok(Self { id, issuer, audience, regions: spec.regions, policy_version: 1, keys })
+        let AuthoritySpec { regions, keys, self_reports, memo_bytes, .. } = spec;
+        Ok(Self { id, issuer, audience, regions, self_reports, memo_bytes, policy_version: 1, keys })
     }
 }
 
@@ -79,10 +145,9 @@ mod tests {
         let region = "NO".parse().expect("a region");
         AuthoritySpec {
             id: id.to_owned(),
-            issuer: None,
-            audience: None,
             regions: vec![region],
-            keys: vec![signer.public_key()],
+            keys: vec![signer.public_key().into()],
+            ..AuthoritySpec::default()
         }
     }
 
@@ -103,5 +168,20 @@ mod tests {
         assert_eq!(refused(spec(&"x".repeat(65))), "id");
         assert_eq!(refused(AuthoritySpec { regions: vec![], ..spec("no") }), "region");
         assert_eq!(refused(AuthoritySpec { keys: vec![], ..spec("no") }), "public_key");
+        let nobody = SelfReporting::Open { per_hour: 0 };
+        assert_eq!(refused(AuthoritySpec { self_reports: nobody, ..spec("no") }), "self_reports_per_hour");
+    }
+
+    #[test]
+    fn a_key_goes_by_any_name_that_no_other_key_has() {
+        let named = |kids: &[&str]| {
+            let key = spec("no").keys.remove(0);
+            let keys = kids.iter().map(|kid| AuthorityKey { kid: (*kid).to_owned(), ..key.clone() });
+            Authority::try_from(AuthoritySpec { keys: keys.collect(), ..spec("no") })
+        };
+        assert_eq!(named(&["v1", "2021-05"]).expect("valid").keys[0].kid, "v1");
+        for bad in [&["v1", "v1"][..], &[""], &[&"x".repeat(256)]] {
+            assert_eq!(named(bad).expect_err("refused").field, "kid");
+        }
     }
 }

@@ -7,7 +7,7 @@ use actix_web::dev::Server;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::{unknown_path, wrong_method};
 
-use crate::handlers::{health, publish, reports};
+use crate::handlers::{challenge, health, publish, reports, submit_report, tcnreport};
 use crate::problem::Problem;
 use crate::state::State;
 
@@ -30,6 +30,16 @@ pub fn routes(cfg: &mut ServiceConfig) {
     // Phones.
     cfg.service(web::resource("/v1/publish").post(publish::publish).default_service(other()));
     cfg.service(web::resource("/v1/reports").post(reports::reports).default_service(other()));
+    // Phones whose apps know nothing of certificates. An app whose base URL can be chosen names its authority in it.
+    for base in ["", "/self/{authority}"] {
+        for version in ["0.4.0", "v0.4.0"] {
+            let path = format!("{base}/tcnreport/{version}");
+            cfg.service(web::resource(path).post(tcnreport::tcnreport).default_service(other()));
+        }
+        let path = format!("{base}/submitReport");
+        cfg.service(web::resource(path).post(submit_report::submit_report).default_service(other()));
+    }
+    cfg.service(web::resource("/v1/challenge").post(challenge::challenge).default_service(other()));
     // Operators.
     cfg.service(web::resource("/health").get(health::health).head(health::health).default_service(other()));
     cfg.default_service(web::to(unknown_path::<Problem>));

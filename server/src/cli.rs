@@ -1,17 +1,20 @@
 //! The command line.
 
+pub(crate) mod authority;
+
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use proto::Region;
-use server::Settings;
+use server::{SelfReportSettings, Settings};
 
 /// The key server of Pratique: takes keys and reports from phones and keeps what a health authority vouches for.
 ///
 /// Phones POST to /v1/publish (GAEN keys) and /v1/reports (TCN reports). Each upload carries a certificate; it is believed if it
 /// was signed by an authority that was added here. What is stored waits for `exporter`, which reads the same database. No
 /// route gives keys back.
+///
+/// Apps that know nothing of certificates POST one TCN report to /tcnreport/0.4.0 (CoEpi) or /submitReport (Covid Watch), as they are or with
+/// /self/ID before it. An authority may take these too: `authority add --self-reports`. They are published in feeds of their own, REGION/tcn-self.
 #[derive(Debug, Parser)]
 #[command(name = "server", version, after_long_help = FIRST_STEPS)]
 pub(crate) struct Cli {
@@ -51,7 +54,7 @@ pub(crate) enum Command {
     },
     /// Say whose certificates are believed, and where keys go.
     #[command(subcommand)]
-    Authority(AuthorityCommand),
+    Authority(authority::AuthorityCommand),
 }
 
 /// Flags of `server serve`.
@@ -59,42 +62,9 @@ pub(crate) enum Command {
 pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) settings: Settings,
+    #[command(flatten)]
+    pub(crate) self_reports: SelfReportSettings,
     /// The address to listen on; port 0 takes any free one, which is printed.
     #[arg(long, value_name = "ADDR", env = "SERVER_LISTEN", default_value = "127.0.0.1:8081")]
     pub(crate) listen: SocketAddr,
-}
-
-/// What to do with authorities.
-#[derive(Debug, Subcommand)]
-pub(crate) enum AuthorityCommand {
-    /// Believe an authority. Adding the same id again replaces what was said before; uploads that are stored already stay where they are.
-    Add(Add),
-    /// List the authorities that are believed, with the ids of their keys.
-    List {
-        #[command(flatten)]
-        settings: Settings,
-    },
-}
-
-/// Flags of `server authority add`.
-#[derive(Debug, Args)]
-pub(crate) struct Add {
-    #[command(flatten)]
-    pub(crate) settings: Settings,
-    /// What phones send as healthAuthorityID: 1 to 64 characters of a to z, 0 to 9, '.', '_' and '-'; case does not matter.
-    #[arg(long)]
-    pub(crate) id: String,
-    /// A file with a public key that signs the authority's certificates: PEM, Ed25519 or P-256. Give all that are in use, so
-    /// that a key can be changed without a gap.
-    #[arg(long, value_name = "PEM", required = true, num_args = 1..)]
-    pub(crate) public_key: Vec<PathBuf>,
-    /// Where the authority's keys are published: 1 to 8 characters of A to Z, 0 to 9 and '-', usually an ISO 3166 code.
-    #[arg(long, value_name = "REGION", required = true, num_args = 1..)]
-    pub(crate) region: Vec<Region>,
-    /// `iss` of its certificates, if that is not its id.
-    #[arg(long)]
-    pub(crate) issuer: Option<String>,
-    /// `aud` of its certificates.
-    #[arg(long, default_value = server::admin::DEFAULT_AUDIENCE)]
-    pub(crate) audience: String,
 }

@@ -1,5 +1,7 @@
 //! What can go wrong outside of a request, by what the operator can do about it.
 
+use std::path::PathBuf;
+
 use proto::Malformed;
 use store::StoreError;
 
@@ -9,6 +11,14 @@ pub enum ServerError {
     /// Something about an authority is not as it must be.
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    /// The secret under which challenges are sealed cannot be used.
+    #[error("the challenge secret {}: {why}", path.display())]
+    Secret {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -4,6 +4,8 @@
 //! keys, the `rules` judge each of them, the store writes what is good, and the `answer` says what was not. The answer
 //! depends on the body and the certificate alone, never on what is stored: a repeat is answered like the first time, and nobody can
 //! find out by asking which keys are known. No route returns keys.
+//!
+//! Reports of apps that know nothing of certificates are parsed by their `dialect`, and `admission` takes the place of belief.
 
 mod config;
 mod error;
@@ -12,9 +14,14 @@ mod app;
 mod handlers;
 
 mod body;
+mod dialect;
 
 mod belief;
 mod rules;
+
+mod admission;
+mod challenge;
+mod examiner;
 
 mod answer;
 mod problem;
@@ -24,6 +31,6 @@ mod state;
 pub mod admin;
 
 pub use app::{listen, routes};
-pub use config::Settings;
+pub use config::{SelfReportSettings, Settings};
 pub use error::ServerError;
 pub use state::State;

@@ -1,6 +1,7 @@
 //! From refusals and failures to HTTP: the one place that knows which code has which status.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use proto::Malformed;
 use proto::api::publish::PublishReply;
@@ -30,6 +31,21 @@ pub(crate) enum Problem {
     /// Nobody looked at what it asks for.
     #[error(transparent)]
     Unheard(#[from] Unheard),
+    /// Nobody may report there without a certificate.
+    #[error("reports without a certificate are not taken here")]
+    SelfReportsOff,
+    /// Bytes that were signed with another key, or not at all.
+    #[error("signature: must verify under the report's rvk")]
+    BadSignature,
+    /// The work that is asked for was not done.
+    #[error("{0}")]
+    Unproven(#[from] Unproven),
+    /// Too many come at once.
+    #[error("too many reports; try again later")]
+    Busy {
+        /// When, in seconds.
+        retry_after: u32,
+    },
     /// The authority has no region in which to publish: for the operator to mend.
     #[error("healthAuthorityID: has no region")]
     MissingRegion,
@@ -47,6 +63,23 @@ pub(crate) enum Unbelieved {
     Commitment,
 }
 
+/// Why a report without a certificate is not taken where work is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unproven {
+    /// There is no proof of it.
+    #[error("X-Proof-Of-Work: is asked for here, see /v1/challenge")]
+    Missing,
+    /// The challenge was not given out here, or the number does not solve it.
+    #[error("X-Proof-Of-Work: does not hold for this report")]
+    Invalid,
+    /// The challenge was given out too long ago.
+    #[error("X-Proof-Of-Work: the challenge has expired; ask for another")]
+    Expired,
+    /// The challenge was solved for another report before.
+    #[error("X-Proof-Of-Work: the challenge is spent; ask for another")]
+    Spent,
+}
+
 impl Problem {
     /// For programs: the codes of the Exposure Notifications API, and ours for what never reaches a handler.
     const fn code(&self) -> &'static str {
@@ -56,6 +89,13 @@ impl Problem {
             Self::UnknownAuthority => "unknown_health_authority_id",
             Self::NotBelieved(_) => "health_authority_verification_certificate_invalid",
             Self::Unheard(why) => why.code("bad_request"),
+            Self::SelfReportsOff => "self_reports_off",
+            Self::BadSignature => "report_signature_invalid",
+            Self::Unproven(Unproven::Missing) => "proof_of_work_required",
+            Self::Unproven(Unproven::Invalid) => "proof_of_work_invalid",
+            Self::Unproven(Unproven::Expired) => "challenge_expired",
+            Self::Unproven(Unproven::Spent) => "challenge_spent",
+            Self::Busy { .. } => "too_many_requests",
             Self::MissingRegion => "health_authority_missing_region_config",
             Self::Internal(_) => "internal_error",
         }
@@ -66,7 +106,9 @@ impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) | Self::InvalidRevisionToken => StatusCode::BAD_REQUEST,
-            Self::UnknownAuthority | Self::NotBelieved(_) => StatusCode::UNAUTHORIZED,
+            Self::UnknownAuthority | Self::NotBelieved(_) | Self::BadSignature => StatusCode::UNAUTHORIZED,
+            Self::SelfReportsOff | Self::Unproven(_) => StatusCode::FORBIDDEN,
+            Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unheard(why) => why.status(),
             Self::MissingRegion | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -80,7 +122,11 @@ impl ResponseError for Problem {
             _ => {}
         }
         let (error, code) = (Some(self.to_string()), Some(self.code().to_owned()));
-        answer::padded(self.status_code(), PublishReply { error, code, ..PublishReply::default() })
+        let mut reply = answer::padded(self.status_code(), PublishReply { error, code, ..PublishReply::default() });
+        if let Self::Busy { retry_after } = self {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+        }
+        reply
     }
 }
 

@@ -11,8 +11,8 @@ use exporter::{Exporter, keys};
 use proto::bundle::{FORMAT, SigningKeyId};
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
-    AcceptedKey, AcceptedReport, Authorities, Authority, AuthorityKey, Bundles, Clock, Keys, OnsetSource, Origin,
-    Provenance, RawKey, SealOutcome, SealPolicy, SqliteKeyStore,
+    AcceptedKey, AcceptedReport, Authorities, Authority, AuthorityKey, Bundles, Clock, DEFAULT_MEMO_BYTES, Keys,
+    OnsetSource, Origin, Provenance, RawKey, SealOutcome, SealPolicy, SelfReporting, SqliteKeyStore,
 };
 use tests::fixtures::{NOW, certificate_keys, gaen_entry, region, tcn_entry};
 use tests::outside_reader::OutsideReader;
@@ -245,6 +245,8 @@ fn authority() -> Authority {
         issuer: "health".into(),
         audience: "pratique".into(),
         regions: vec![region()],
+        self_reports: SelfReporting::Off,
+        memo_bytes: DEFAULT_MEMO_BYTES,
         policy_version: 1,
         keys: vec![AuthorityKey { kid: key.kid(), key }],
     }

@@ -22,6 +22,8 @@ mod apps;
 
 mod stories;
 
+mod old_apps;
+
 mod lost_replies;
 mod parallel_claims;
 mod self_reports;

@@ -88,8 +88,16 @@ impl Phone {
     /// # Errors
     /// If `last` is out of range.
     pub fn signed_report(&self, last: u16) -> anyhow::Result<SignedReport> {
-        let memo = Memo::new(MemoType::CovidWatchV1, &[])?;
-        Ok(SignedReport::create(&ReportAuthorizationKey::from_seed(self.secret), &memo, 1, last)?)
+        self.signed_report_over(1, last, &[])
+    }
+
+    /// The same over the numbers `first` to `last`, with a memo.
+    ///
+    /// # Errors
+    /// If they are out of range, or the memo is longer than 255 bytes.
+    pub fn signed_report_over(&self, first: u16, last: u16, memo: &[u8]) -> anyhow::Result<SignedReport> {
+        let memo = Memo::new(MemoType::CovidWatchV1, memo)?;
+        Ok(SignedReport::create(&ReportAuthorizationKey::from_seed(self.secret), &memo, first, last)?)
     }
 
     /// Hears what `other` broadcasts in an interval: the identifier of its key of that day, and its TCN number `number`.

@@ -11,7 +11,7 @@ use proto::bundle::{BundleKey, Limits};
 use proto::certificate::Algorithm;
 use proto::note::NoteVerifier;
 use proto::{Feed, Region, Timestamp};
-use store::{ApiKeyKind, Clock};
+use store::{ApiKeyKind, Clock, SelfReporting};
 use tempfile::TempDir;
 use verification::admin::{NewKey, add_signing_key, rotate_signing_key, signing_keys};
 
@@ -26,6 +26,8 @@ use crate::texting;
 /// When journeys begin unless they say otherwise: 2021-03-10T12:00:00Z, a Wednesday noon far from any midnight.
 pub const NOON: Timestamp = Timestamp::from_unix(1_615_377_600);
 
+/// The authority of most journeys.
+const HEALTH: &str = "health";
 /// Where the verification service has its secret.
 const SECRET_FILE: &str = "verification.secret";
 /// And its signing keys.
@@ -102,6 +104,14 @@ impl System {
         let for_verification = verification::State::open(&settings, clock.clone()).await?.with_edge(edge.into());
         let settings = server::Settings { database_url: databases.keys.of_role("pratique_server") };
         let for_server = server::State::open(&settings, clock.clone()).await?;
+        // Apps that name no authority mean the one that most journeys have; work is done quickly here.
+        let self_reports = server::SelfReportSettings {
+            self_report_authority: Some(HEALTH.to_owned()),
+            proof_memory_kib: 8,
+            proof_bits: 4,
+            ..server::SelfReportSettings::default()
+        };
+        let for_server = for_server.with_self_reports(&self_reports)?;
         let cdn = directory.path().join("cdn");
         Ok(Self {
             verification: Service::start(|listener| verification::listen(listener, for_verification))?,
@@ -139,7 +149,7 @@ impl System {
     /// As [`with_authority`](Self::with_authority).
     pub async fn with_authority_on(engine: Engine) -> anyhow::Result<(Self, Authority)> {
         let system = Self::start_on(engine, NOON).await?;
-        let authority = system.authority("health", &["XA"]).await?;
+        let authority = system.authority(HEALTH, &["XA"]).await?;
         Ok((system, authority))
     }
 
@@ -157,10 +167,9 @@ impl System {
         let device_key = verification::admin::create_api_key(registry, id, ApiKeyKind::Device).await?;
         let spec = server::admin::AuthoritySpec {
             id: id.to_owned(),
-            issuer: None,
-            audience: None,
             regions: regions.clone(),
-            keys: vec![key],
+            keys: vec![key.into()],
+            ..Default::default()
         };
         server::admin::register_authority(&self.server_state, spec).await?;
         for region in &regions {
@@ -219,12 +228,21 @@ impl System {
         let published = signing_keys(&self.verification_registry, &authority.id, self.clock.now()).await?;
         let spec = server::admin::AuthoritySpec {
             id: authority.id.clone(),
-            issuer: None,
-            audience: None,
             regions: authority.regions.clone(),
-            keys: published.into_iter().map(|listed| listed.key.key).collect(),
+            keys: published.into_iter().map(|listed| listed.key.key.into()).collect(),
+            ..Default::default()
         };
         server::admin::register_authority(&self.server_state, spec).await?;
+        Ok(())
+    }
+
+    /// Says who may report to an authority without a certificate, as its operator would.
+    ///
+    /// # Errors
+    /// Those of the key server.
+    pub async fn take_uncertified(&self, authority: &Authority, who: SelfReporting) -> anyhow::Result<()> {
+        let change = server::admin::AuthorityChange { self_reports: Some(who), ..Default::default() };
+        server::admin::update_authority(&self.server_state, &authority.id, change).await?;
         Ok(())
     }
 

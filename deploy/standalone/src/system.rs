@@ -184,15 +184,20 @@ async fn introduce(
     let believed = server::admin::authorities(server).await?.into_iter().find(|known| known.id == *id);
     // A side whose database was lost starts anew, and the other one learns of it.
     let keys = match &believed {
-        Some(believed) if !is_new => believed.keys.iter().map(|key| key.key.clone()).collect(),
-        _ => vec![verification::admin::create_signing_key(verification, id).await?],
+        Some(believed) if !is_new => believed.keys.clone(),
+        _ => vec![verification::admin::create_signing_key(verification, id).await?.into()],
     };
+    let mut spec = server::admin::AuthoritySpec { id: id.clone(), ..Default::default() };
+    // Who may report without a certificate, and how long memos are, stays as an operator has said.
+    if let Some(believed) = &believed {
+        (spec.self_reports, spec.memo_bytes) = (believed.self_reports, believed.memo_bytes);
+    }
     // A region that was given up stays believed: keys may still be on their way to its feeds.
     let mut regions = believed.map(|believed| believed.regions).unwrap_or_default();
     if !regions.contains(&plan.region) {
         regions.push(plan.region.clone());
     }
-    let spec = server::admin::AuthoritySpec { id: id.clone(), issuer: None, audience: None, regions, keys };
+    (spec.regions, spec.keys) = (regions, keys);
     server::admin::register_authority(server, spec).await?;
     Ok(is_new)
 }

@@ -15,8 +15,8 @@ use proto::note::NoteVerifier;
 use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
 use proto::{Feed, Interval, Kind, Region, ReportType, Timestamp};
 use store::{
-    AcceptedKey, AcceptedReport, Authority, AuthorityKey, Clock, DatabaseUrl, KeyStore, OnsetSource, Origin,
-    Provenance, RawKey,
+    AcceptedKey, AcceptedReport, Authority, AuthorityKey, Clock, DEFAULT_MEMO_BYTES, DatabaseUrl, KeyStore,
+    OnsetSource, Origin, Provenance, RawKey, SelfReporting,
 };
 
 /// A world of its own for each test.
@@ -54,6 +54,8 @@ impl World {
             issuer: "health".into(),
             audience: "pratique".into(),
             regions: vec![region()],
+            self_reports: SelfReporting::Off,
+            memo_bytes: DEFAULT_MEMO_BYTES,
             policy_version: 1,
             keys: vec![AuthorityKey { kid: key.kid(), key }],
         };

@@ -6,6 +6,7 @@
 
 pub mod codes;
 pub mod publish;
+pub mod self_reports;
 pub mod verification;
 
 mod absent;

@@ -17,7 +17,7 @@ pub(crate) async fn reports(state: Data<State>, body: Body<ReportsRequest>) -> R
     let (Body(request), now) = (body, state.now());
     let believed = belief::believe(state.store(), &request, now).await?;
     let feeds = believed.feeds(Kind::Tcn)?;
-    let verdict = rules::judge_reports(&request, &believed.claims, now)?;
+    let verdict = rules::judge_reports(&request, &believed.claims, believed.authority.memo_bytes, now)?;
     if believed.claims.report_type != ReportType::Negative {
         state.store().accept_reports(&verdict.accepted, &feeds, &believed.provenance(now)).await?;
     }

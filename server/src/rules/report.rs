@@ -14,22 +14,21 @@ use super::verdict::{Refusal, Refused, Verdict};
 
 /// The list in which reports stand, as in the request.
 const LIST: &str = "reports";
-/// In the verified feed a memo says at most one byte: longer ones that are equal would show which reports are one person's.
-const MAX_MEMO_DATA: usize = 1;
-
-/// Judges every report of an upload, in the order in which they were sent.
+/// Judges every report of an upload, in the order in which they were sent. A memo says at most `memo_bytes`, one unless the authority allows
+/// more: longer ones that are equal would show which reports are one person's.
 ///
 /// # Errors
 /// If every single report is bad.
 pub(crate) fn judge_reports(
     request: &ReportsRequest,
     claims: &Claims,
+    memo_bytes: u8,
     now: Timestamp,
 ) -> Result<Verdict<AcceptedReport>, Refusal> {
     let mut verdict = Verdict::new();
     let mut so_far = SoFar::default();
     for (position, text) in request.reports.iter().enumerate() {
-        match read(text).and_then(|report| so_far.take(report)) {
+        match read(text, memo_bytes).and_then(|report| so_far.take(report)) {
             Ok(report) => verdict.accepted.push(AcceptedReport {
                 published: TcnEntry { report, report_type: claims.report_type, class: TcnClass::Verified },
                 release_at: now.floor(RELEASE_GRAIN),
@@ -41,10 +40,10 @@ pub(crate) fn judge_reports(
 }
 
 /// Reads one report and checks what can be said of it alone, its signature last because that costs most.
-fn read(text: &str) -> Result<SignedReport, Malformed> {
+fn read(text: &str, memo_bytes: u8) -> Result<SignedReport, Malformed> {
     let report = SignedReport::decode(&base64::decode("signed_report", text)?)?;
-    if report.memo_data().len() > MAX_MEMO_DATA {
-        return Err(Malformed::new("memo_len", "must be 0 or 1"));
+    if report.memo_data().len() > usize::from(memo_bytes) {
+        return Err(Malformed::new("memo_len", format!("must be at most {memo_bytes} for this authority")));
     }
     report.verify().map_err(|_| Malformed::new("signature", "must verify under the report's rvk"))?;
     Ok(report)
@@ -83,6 +82,10 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_unix(1_795_257_000);
 
     fn judge(reports: Vec<String>) -> Result<Verdict<AcceptedReport>, Refusal> {
+        judge_with_memos(reports, store::DEFAULT_MEMO_BYTES)
+    }
+
+    fn judge_with_memos(reports: Vec<String>, memo_bytes: u8) -> Result<Verdict<AcceptedReport>, Refusal> {
         let claims = Claims {
             issuer: "example".to_owned(),
             audience: "pratique".to_owned(),
@@ -92,7 +95,7 @@ mod tests {
             symptom_onset: None,
             commitment: Commitment::new(&[0; 32]).expect("32 bytes"),
         };
-        judge_reports(&ReportsRequest { reports, ..ReportsRequest::default() }, &claims, NOW)
+        judge_reports(&ReportsRequest { reports, ..ReportsRequest::default() }, &claims, memo_bytes, NOW)
     }
 
     /// The signed bytes of a report of `first..=last` under the key that grows from `seed`.
@@ -152,10 +155,17 @@ mod tests {
     }
 
     #[test]
-    fn a_memo_in_the_verified_feed_says_at_most_one_byte() {
-        assert_eq!(complaint(&report(9, 1, 24, b"ab")), "reports[1].memo_len: must be 0 or 1");
+    fn a_memo_in_the_verified_feed_says_at_most_one_byte_unless_its_authority_allows_more() {
+        const TOO_LONG: &str = "reports[1].memo_len: must be at most 1 for this authority";
+        assert_eq!(complaint(&report(9, 1, 24, b"ab")), TOO_LONG);
         // A length read as a signed byte would take 200 for a negative number.
-        assert_eq!(complaint(&report(9, 1, 24, &[7; 200])), "reports[1].memo_len: must be 0 or 1");
+        assert_eq!(complaint(&report(9, 1, 24, &[7; 200])), TOO_LONG);
+        for (memo_bytes, accepted) in [(0, 1), (1, 2), (199, 2), (200, 3)] {
+            let memos = [&b""[..], b"a", &[7; 200]];
+            let reports = memos.iter().zip(1..).map(|(memo, seed)| base64::encode(&report(seed, 1, 24, memo)));
+            let verdict = judge_with_memos(reports.collect(), memo_bytes).expect("the first is good");
+            assert_eq!(verdict.accepted.len(), accepted, "{memo_bytes}");
+        }
     }
 
     #[test]

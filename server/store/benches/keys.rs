@@ -9,8 +9,8 @@ use proto::bundle::GaenEntry;
 use proto::gaen::TemporaryExposureKey;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
-    AcceptedKey, Authorities, Authority, Bundles, Clock, Keys, Life, OnsetSource, Origin, Provenance, RawKey,
-    SealPolicy, SqliteKeyStore,
+    AcceptedKey, Authorities, Authority, Bundles, Clock, DEFAULT_MEMO_BYTES, Keys, Life, OnsetSource, Origin,
+    Provenance, RawKey, SealPolicy, SelfReporting, SqliteKeyStore,
 };
 use tokio::runtime::Runtime;
 
@@ -36,6 +36,8 @@ fn open(runtime: &Runtime, directory: &Path) -> SqliteKeyStore {
         issuer: "fhi".into(),
         audience: "pratique".into(),
         regions: vec![feed().region],
+        self_reports: SelfReporting::Off,
+        memo_bytes: DEFAULT_MEMO_BYTES,
         policy_version: 1,
         keys: Vec::new(),
     };

@@ -9,8 +9,8 @@ use proto::bundle::GaenEntry;
 use proto::gaen::TemporaryExposureKey;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
-    AcceptedKey, Authorities, Authority, Bundles, Clock, DatabaseUrl, Keys, Life, OnsetSource, Origin,
-    PostgresKeyStore, Provenance, RawKey, SealPolicy,
+    AcceptedKey, Authorities, Authority, Bundles, Clock, DEFAULT_MEMO_BYTES, DatabaseUrl, Keys, Life, OnsetSource,
+    Origin, PostgresKeyStore, Provenance, RawKey, SealPolicy, SelfReporting,
 };
 
 /// Keys of an upload.
@@ -123,6 +123,8 @@ fn authority() -> Authority {
         issuer: "fhi".into(),
         audience: "pratique".into(),
         regions: vec![feed().region],
+        self_reports: SelfReporting::Off,
+        memo_bytes: DEFAULT_MEMO_BYTES,
         policy_version: 1,
         keys: Vec::new(),
     }

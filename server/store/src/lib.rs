@@ -7,6 +7,7 @@ pub mod chance;
 pub mod clock;
 mod error;
 
+mod admissions;
 mod authorities;
 mod bundles;
 mod keys;
@@ -31,7 +32,8 @@ mod stored;
 
 mod open;
 
-pub use authorities::{Authorities, Authority, AuthorityKey};
+pub use admissions::{Admissions, SolvedChallenge, SpendOutcome};
+pub use authorities::{Authorities, Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
 pub use bundles::{
     BundleRow, Bundles, Derived, Listing, Member, MemberCursor, Members, SealOutcome, SealPolicy, Waiting,
 };
@@ -58,9 +60,9 @@ pub use self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, Sel
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 
 /// The key database, as server and exporter use it.
-pub trait KeyStore: Authorities + Keys + Bundles + Life {}
+pub trait KeyStore: Authorities + Admissions + Keys + Bundles + Life {}
 
-impl<S: Authorities + Keys + Bundles + Life> KeyStore for S {}
+impl<S: Authorities + Admissions + Keys + Bundles + Life> KeyStore for S {}
 
 /// The verification database.
 pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters {}

@@ -7,8 +7,8 @@ use proto::gaen::TemporaryExposureKey;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use rusqlite::Connection;
 use store::{
-    AcceptedKey, Authorities, Authority, Bundles, Clock, Keys, OnsetSource, Origin, Provenance, RawKey, SealOutcome,
-    SealPolicy, SqliteKeyStore, StoreError,
+    AcceptedKey, Authorities, Authority, Bundles, Clock, DEFAULT_MEMO_BYTES, Keys, OnsetSource, Origin, Provenance,
+    RawKey, SealOutcome, SealPolicy, SelfReporting, SqliteKeyStore, StoreError,
 };
 
 /// A database with one feed, seen through the store and through SQL.
@@ -28,6 +28,8 @@ impl Spoilt {
             issuer: "fhi".into(),
             audience: "pratique".into(),
             regions: vec![feed.region.clone()],
+            self_reports: SelfReporting::Off,
+            memo_bytes: DEFAULT_MEMO_BYTES,
             policy_version: 1,
             keys: Vec::new(),
         };

@@ -116,6 +116,22 @@ async fn an_expired_or_not_yet_valid_certificate_is_not_believed_beyond_a_minute
 }
 
 #[actix_web::test]
+async fn an_issuer_may_call_its_keys_as_it_likes() {
+    let system = System::start().await;
+    let change = server::admin::AuthorityChange {
+        keys: Some(vec![store::AuthorityKey { kid: "v1".to_owned(), key: NORTH.public_key() }]),
+        ..Default::default()
+    };
+    server::admin::update_authority(&system.state, "north", change).await.expect("changed");
+    let claims = claims(&system, &system.keys(1, 1));
+    let named = |kid: &str| jwt(&json!({ "alg": "EdDSA", "kid": kid }), &claims, by_north);
+    assert_belief(&system, &named("v2"), false, "another name").await;
+    assert_belief(&system, &named(&NORTH.public_key().kid()), false, "the thumbprint is not its name").await;
+    assert_belief(&system, &named("v1"), true, "its name").await;
+    assert_belief(&system, &jwt(&json!({ "alg": "EdDSA" }), &claims, by_north), true, "no name").await;
+}
+
+#[actix_web::test]
 async fn the_key_id_selects_and_without_one_each_key_is_tried() {
     let system = System::start().await;
     // The north changes its key: for a while both are in use, one Ed25519 and one P-256.
@@ -126,10 +142,9 @@ async fn the_key_id_selects_and_without_one_each_key_is_tried() {
     let state = server::State::open(&settings, system.clock.clone()).await.expect("open");
     let spec = server::admin::AuthoritySpec {
         id: "north".to_owned(),
-        issuer: None,
-        audience: None,
         regions: vec!["NO".parse().expect("a region")],
-        keys: vec![NORTH.public_key(), next.clone()],
+        keys: vec![NORTH.public_key().into(), next.clone().into()],
+        ..server::admin::AuthoritySpec::default()
     };
     server::admin::register_authority(&state, spec).await.expect("registered");
     let claims = claims(&system, &system.keys(1, 1));

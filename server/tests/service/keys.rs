@@ -244,6 +244,8 @@ async fn an_authority_without_a_region_is_for_the_operator_to_mend() {
         issuer: west.id.to_owned(),
         audience: "pratique".to_owned(),
         regions: vec![],
+        self_reports: store::SelfReporting::Off,
+        memo_bytes: store::DEFAULT_MEMO_BYTES,
         policy_version: 1,
         keys: vec![store::AuthorityKey { kid: key.kid(), key }],
     };

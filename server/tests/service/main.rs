@@ -9,5 +9,6 @@ mod answers;
 mod certificates;
 mod keys;
 mod reports;
+mod self_reports;
 
 mod program;

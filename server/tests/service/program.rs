@@ -74,12 +74,38 @@ fn an_authority_is_added_listed_and_replaced() {
 }
 
 #[test]
+fn what_is_said_of_an_authority_is_changed_piece_by_piece() {
+    let desk = Desk::new();
+    let added = desk.json(&format!("{ADD} --kid v1 --json"));
+    assert_eq!((&added["self_reports"], &added["memo_bytes"]), (&"off".into(), &1.into()));
+    assert_eq!(added["keys"][0]["kid"], "v1");
+    let open = desk.json("authority update --id NORTH --self-reports open --json");
+    assert_eq!((&open["self_reports"], &open["self_reports_per_hour"]), (&"open".into(), &60.into()));
+    assert_eq!((&open["keys"], &open["regions"]), (&added["keys"], &added["regions"]));
+    let fewer = desk.json("authority update --id north --self-reports open --self-reports-per-hour 5 --json");
+    assert_eq!(fewer["self_reports_per_hour"], 5);
+    let longer = desk.json("authority update --id north --memo-bytes 8 --json");
+    assert_eq!((&longer["self_reports_per_hour"], &longer["memo_bytes"]), (&5.into(), &8.into()));
+    let worked = desk.json("authority update --id north --self-reports proof-of-work --region DK --json");
+    assert_eq!((&worked["self_reports"], &worked["self_reports_per_hour"]), (&"proof-of-work".into(), &Value::Null));
+    assert_eq!((&worked["regions"], &worked["memo_bytes"]), (&serde_json::json!(["DK"]), &8.into()));
+    assert_eq!(desk.json("authority list --json"), Value::Array(vec![worked]));
+    let text = String::from_utf8(desk.run(&format!("{ADD} --self-reports open")).stdout).expect("text");
+    assert!(text.contains("reports without a certificate: open, 60 an hour"), "{text}");
+}
+
+#[test]
 fn people_read_text_and_programs_read_json() {
     let desk = Desk::new();
     let empty = String::from_utf8(desk.run("authority list").stdout).expect("text");
     assert!(empty.contains("server authority add --help"), "{empty}");
     let text = String::from_utf8(desk.run(ADD).stdout).expect("text");
-    assert!(text.contains("north  regions NO, SE\n  issuer north, audience pratique\n  key "), "{text}");
+    assert!(
+        text.contains(
+            "north  regions NO, SE\n  issuer north, audience pratique\n  reports without a certificate: off\n  key "
+        ),
+        "{text}"
+    );
     assert_eq!(desk.json("migrate --json"), serde_json::json!({ "migrated": true }));
 }
 
@@ -104,14 +130,21 @@ fn an_error_says_what_to_do() {
         ("authority add --id north --public-key north.pem --region norway", "1 to 8 characters of A to Z"),
         ("authority add --id north --public-key north.pem", "--region"),
         ("authority add --id n/orth --public-key north.pem --region NO", "id: must be 1 to 64 characters"),
-        ("migrate --database-url mysql://secret@db/keys", "sqlite:PATH"),
+        ("authority update --id west --memo-bytes 2", "no such authority; see server authority list"),
+        ("authority add --id north --public-key north.pem --region NO --kid a b", "as many names with --kid"),
+        ("authority update --id north --kid a", "--public-key"),
+        ("authority update --id north --self-reports off --self-reports-per-hour 5", "goes with --self-reports open"),
+        ("authority update --id north --self-reports open --self-reports-per-hour 0", "--self-reports-per-hour"),
+        ("serve --proof-bits 21", "bits: must be 0 to 20"),
+        ("serve --challenge-secret-file no.pem", "less than 32 bytes"),
+        ("migrate --database-url mysql://hush@db/keys", "sqlite:PATH"),
         ("migrate --database-url sqlite:none/keys.db", "check --database-url or SERVER_DATABASE_URL"),
         ("serve --listen 203.0.113.1:80", "choose another address with --listen"),
     ];
     for (arguments, advice) in cases {
         let complaint = desk.complaint(arguments);
         assert!(complaint.contains(advice), "{arguments}: {complaint}");
-        assert!(!complaint.contains("secret"), "{complaint}");
+        assert!(!complaint.contains("hush"), "{complaint}");
     }
 }
 
@@ -119,7 +152,7 @@ fn an_error_says_what_to_do() {
 fn the_help_is_the_manual() {
     let desk = Desk::new();
     let mut manual = String::new();
-    for command in ["", "serve", "migrate", "authority", "authority add", "authority list"] {
+    for command in ["", "serve", "migrate", "authority", "authority add", "authority update", "authority list"] {
         let help = desk.command(&format!("{command} --help")).env_clear().output().expect("it runs");
         manual += &format!("$ server {command} --help\n{}\n", String::from_utf8(help.stdout).expect("text"));
     }

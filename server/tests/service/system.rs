@@ -7,7 +7,7 @@ use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
 use proto::{ReportType, Timestamp};
 use serde::Serialize;
 use server::admin::{AuthoritySpec, register_authority};
-use server::{Settings, State};
+use server::{SelfReportSettings, Settings, State};
 use store::{Authorities, Bundles, Clock, DatabaseUrl, SqliteKeyStore};
 use tempfile::TempDir;
 
@@ -22,28 +22,35 @@ pub(crate) struct System {
     pub(crate) store: SqliteKeyStore,
     pub(crate) clock: Clock,
     pub(crate) directory: TempDir,
+    /// What the operator uses.
+    pub(crate) state: State,
     server: ServerHandle,
 }
 
 impl System {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&SelfReportSettings::default()).await
+    }
+
+    pub(crate) async fn start_with(self_reports: &SelfReportSettings) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("keys.db");
         let (clock, settings) = (Clock::system(), Settings { database_url: DatabaseUrl::Sqlite(file.clone()) });
         let state = State::open(&settings, clock.clone()).await.expect("a new database opens");
+        let state = state.with_self_reports(self_reports).expect("within bounds");
         for (authority, regions) in [(NORTH, vec!["NO", "SE"]), (SOUTH, vec!["DK"])] {
             let regions = regions.into_iter().map(|region| region.parse().expect("a region")).collect();
-            let keys = vec![authority.public_key()];
-            let spec = AuthoritySpec { id: authority.id.to_owned(), issuer: None, audience: None, regions, keys };
+            let keys = vec![authority.public_key().into()];
+            let spec = AuthoritySpec { id: authority.id.to_owned(), regions, keys, ..AuthoritySpec::default() };
             register_authority(&state, spec).await.expect("registered");
         }
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let server = server::listen(listener, state).expect("it listens");
+        let server = server::listen(listener, state.clone()).expect("it listens");
         let handle = server.handle();
         actix_web::rt::spawn(server);
         let store = SqliteKeyStore::open(&file, clock.clone()).expect("a second handle");
-        Self { address, store, clock, directory, server: handle }
+        Self { address, store, clock, directory, state, server: handle }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

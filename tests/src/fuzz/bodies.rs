@@ -65,7 +65,7 @@ pub fn verification(data: &[u8]) {
 }
 
 /// Whatever a phone sends, it is its own fault and no failure of ours, and the answer has the size of every answer.
-fn assert_quiet(reply: &Reply) {
+pub(super) fn assert_quiet(reply: &Reply) {
     assert!((200..500).contains(&reply.status), "{}: {}", reply.status, String::from_utf8_lossy(&reply.body));
     assert_eq!(reply.body.len(), REPLY_BYTES, "{}", reply.status);
 }

@@ -12,6 +12,7 @@ pub mod certificates;
 pub mod listings;
 pub mod messages;
 pub mod reports;
+pub mod self_reports;
 
 mod corpus;
 mod mutator;

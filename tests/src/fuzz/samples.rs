@@ -9,6 +9,7 @@ use p256::ecdsa::signature::Signer as _;
 use proto::api::base64;
 use proto::api::codes::{BatchIssueRequest, CodeStatusRequest};
 use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
+use proto::api::self_reports::{ChallengeRequest, SubmitReportRequest};
 use proto::api::verification::{CertificateRequest, IssueRequest, UserReportRequest, VerifyRequest};
 use proto::bundle::{Entry, ExportDigest, Header, Signature, Writer};
 use proto::certificate::Claims;
@@ -38,6 +39,20 @@ pub(super) fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "public_key" => public_keys(),
         "publish" => vec![("two_keys", json(&publish_request()))],
         "reports" => vec![("two_reports", json(&reports_request()))],
+        "tcnreport" => {
+            let line = base64::encode(fixtures::report(2, 1_345, &[0xa5; 255]).as_bytes());
+            vec![
+                ("shortest", base64::encode(fixtures::report(1, 24, &[]).as_bytes()).into_bytes()),
+                ("broken_line", format!("{}\r\n{}\n", &line[..76], &line[76..]).into_bytes()),
+            ]
+        }
+        "submit_report" => vec![("positive", submit_report(1, 24)), ("negative", submit_report(-32_000, -31_900))],
+        "proof" => {
+            vec![("zero", [&[b'A'; 62][..], b".0"].concat()), ("large", [&[b'_'; 62][..], b".1234567"].concat())]
+        }
+        "challenge" => {
+            vec![("padded", json(&ChallengeRequest { padding: "AAAA".to_owned() })), ("bare", b"{}".to_vec())]
+        }
         "verification" => verification_bodies(),
         "forwarded" => vec![
             ("one_proxy", b"\x01203.0.113.7, 198.51.100.7:4711".to_vec()),
@@ -202,6 +217,21 @@ fn reports_request() -> ReportsRequest {
         padding: "AAAA".to_owned(),
         reports,
     }
+}
+
+/// The parts of a report, with other indexes than were signed.
+fn submit_report(first: i64, last: i64) -> Vec<u8> {
+    let report = fixtures::report(3, 24, &[1]);
+    let bytes = report.as_bytes();
+    json(&SubmitReportRequest {
+        temporary_contact_key_bytes: base64::encode(&bytes[32..64]),
+        start_index: first,
+        end_index: last,
+        memo_data: base64::encode(report.memo_data()),
+        memo_type: 1,
+        report_verification_public_key_bytes: base64::encode(&bytes[..32]),
+        signature_bytes: base64::encode(&bytes[bytes.len() - 64..]),
+    })
 }
 
 fn verification_bodies() -> Vec<(&'static str, Vec<u8>)> {

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use actix_web::body::to_bytes;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::Data;
 use actix_web::{App, rt};
+use proto::api::self_reports::PROOF_HEADER;
 use proto::api::verification::API_KEY_HEADER;
-use store::{ApiKeyKind, Clock, DatabaseUrl};
+use store::{ApiKeyKind, AuthorityKey, Clock, DatabaseUrl, SelfReporting};
 use tempfile::TempDir;
 
 use crate::{fixtures, texting};
@@ -21,7 +22,11 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
 }
 
-type Post = Box<dyn Fn(&str, &[u8]) -> Reply>;
+/// The authority that asks for proof of work; that of the fixtures takes reports from anybody.
+pub(super) const WORKERS: &str = "workers";
+
+/// Path, body, and one more header.
+type Post = Box<dyn Fn(&str, &[u8], Option<(HeaderName, HeaderValue)>) -> Reply>;
 
 /// A service and the directory of its database.
 struct InProcess {
@@ -37,12 +42,19 @@ thread_local! {
 
 /// Posts JSON to the key server. It knows the authority of the fixtures, and its clock stands near [`fixtures::NOW`].
 pub(super) fn post_to_server(path: &str, body: &[u8]) -> Reply {
-    SERVER.with(|service| (service.post)(path, body))
+    SERVER.with(|service| (service.post)(path, body, None))
+}
+
+/// The same with a proof of work, as far as it can stand in a header.
+pub(super) fn post_with_proof(path: &str, body: &[u8], proof: &[u8]) -> Reply {
+    let name = HeaderName::from_bytes(PROOF_HEADER.as_bytes()).expect("a header's name");
+    let header = HeaderValue::from_bytes(proof).ok().map(|value| (name, value));
+    SERVER.with(|service| (service.post)(path, body, header))
 }
 
 /// Posts JSON to the verification service, with an API key that the route takes.
 pub(super) fn post_to_verification(path: &str, body: &[u8]) -> Reply {
-    VERIFICATION.with(|service| (service.post)(path, body))
+    VERIFICATION.with(|service| (service.post)(path, body, None))
 }
 
 fn server() -> InProcess {
@@ -51,16 +63,34 @@ fn server() -> InProcess {
     let state = runtime.block_on(server::State::open(&settings, clock())).expect("a new database opens");
     let authority = server::admin::AuthoritySpec {
         id: fixtures::ISSUER.to_owned(),
-        issuer: None,
         audience: Some(fixtures::AUDIENCE.to_owned()),
         regions: vec![fixtures::region()],
-        keys: fixtures::certificate_keys().into(),
+        keys: fixtures::certificate_keys().map(AuthorityKey::from).into(),
+        self_reports: SelfReporting::Open { per_hour: u32::MAX / 2 },
+        ..Default::default()
     };
-    runtime.block_on(server::admin::register_authority(&state, authority)).expect("a valid authority");
+    let workers = server::admin::AuthoritySpec {
+        id: WORKERS.to_owned(),
+        self_reports: SelfReporting::ProofOfWork,
+        ..authority.clone()
+    };
+    for authority in [authority, workers] {
+        runtime.block_on(server::admin::register_authority(&state, authority)).expect("a valid authority");
+    }
+    let self_reports = server::SelfReportSettings {
+        self_report_authority: Some(fixtures::ISSUER.to_owned()),
+        proof_memory_kib: 8,
+        proof_bits: 1,
+        ..server::SelfReportSettings::default()
+    };
+    let state = state.with_self_reports(&self_reports).expect("within bounds");
     let app = App::new().app_data(Data::new(state)).configure(server::routes);
     let app = runtime.block_on(init_service(app));
-    let post: Post = Box::new(move |path, body| {
-        let request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, "application/json"));
+    let post: Post = Box::new(move |path, body, header| {
+        let mut request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, "application/json"));
+        if let Some(header) = header {
+            request = request.insert_header(header);
+        }
         let request = request.set_payload(body.to_vec()).to_request();
         runtime.block_on(async { reply(call_service(&app, request).await).await })
     });
@@ -84,7 +114,7 @@ fn verification() -> InProcess {
     let (admin, device) = runtime.block_on(api_keys(&state));
     let app = App::new().app_data(Data::new(state)).configure(verification::routes);
     let app = runtime.block_on(init_service(app));
-    let post: Post = Box::new(move |path, body| {
+    let post: Post = Box::new(move |path, body, _| {
         let is_for_phones = ["/api/user-report", "/api/verify", "/api/certificate"].contains(&path);
         let key = if is_for_phones { &device } else { &admin };
         let request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, "application/json"));

@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use super::{bodies, bundles, callers, certificates, listings, messages, reports};
+use super::{bodies, bundles, callers, certificates, listings, messages, reports, self_reports};
 
 /// A decoder under test.
 pub struct Target {
@@ -23,6 +23,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "public_key", run: certificates::public_key, dictionary: PEM },
     Target { name: "publish", run: bodies::publish, dictionary: PUBLISH },
     Target { name: "reports", run: bodies::reports, dictionary: PUBLISH },
+    Target { name: "tcnreport", run: self_reports::tcnreport, dictionary: &["\r\n", "=", "-_"] },
+    Target { name: "submit_report", run: self_reports::submit_report, dictionary: SUBMIT_REPORT },
+    Target { name: "proof", run: self_reports::proof, dictionary: &[".0", ".18446744073709551615", "."] },
+    Target { name: "challenge", run: self_reports::challenge, dictionary: &["\"padding\":", "null", "{}"] },
     Target { name: "verification", run: bodies::verification, dictionary: VERIFICATION },
     Target { name: "forwarded", run: callers::forwarded, dictionary: ADDRESSES },
     Target { name: "index", run: listings::index, dictionary: &["XA/gaen/", "../", "/", "\n", "\r\n", ".zip"] },
@@ -53,6 +57,20 @@ const PUBLISH: &[&str] = &[
     "null",
     "1e3",
     "\\u0000",
+];
+const SUBMIT_REPORT: &[&str] = &[
+    "\"temporary_contact_key_bytes\":",
+    "\"start_index\":",
+    "\"end_index\":",
+    "\"memo_data\":",
+    "\"memo_type\":",
+    "\"report_verification_public_key_bytes\":",
+    "\"signature_bytes\":",
+    "-32768",
+    "65535",
+    "65536",
+    "9223372036854775807",
+    "null",
 ];
 const VERIFICATION: &[&str] = &[
     "\"testType\":",

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use proto::certificate::CertificateKey;
-use proto::{Feed, Kind, Timestamp};
+use proto::{Feed, Timestamp};
 use tokio_postgres::Row;
 
-use super::column::{at, corrupt, number, value};
+use super::column::{at, corrupt, maybe_number, number, value};
 use super::feeds;
 use super::key_store::PostgresKeyStore;
-use super::transaction::{Mode, Transaction};
-use crate::authorities::{Authorities, Authority, AuthorityKey};
+use super::transaction::{Mode, Params, Transaction};
+use crate::authorities::{Authorities, Authority, AuthorityKey, SelfReporting};
 use crate::error::StoreError;
 
 /// An authority in one row: regions and keys are arrays in the order of their bytes. What is disabled or denied is left out unless `$1`.
@@ -26,7 +26,8 @@ macro_rules! select {
                    ARRAY(SELECT algorithm FROM authority_key
                          WHERE authority = id AND (denied_since IS NULL OR $1) ORDER BY kid COLLATE "C"),
                    ARRAY(SELECT public_key FROM authority_key
-                         WHERE authority = id AND (denied_since IS NULL OR $1) ORDER BY kid COLLATE "C")
+                         WHERE authority = id AND (denied_since IS NULL OR $1) ORDER BY kid COLLATE "C"),
+                   self_reports, self_reports_per_hour, memo_bytes
             FROM authority WHERE (disabled_at IS NULL OR $1) AND "#,
             $condition
         )
@@ -77,10 +78,8 @@ async fn register(tx: &Transaction<'_>, (authority, now): &(Authority, Timestamp
         LOCK TABLE authority IN SHARE ROW EXCLUSIVE MODE";
     const STANDING: &str = select!("register (standing)", "id = $2");
     tx.command(LOCK).await?;
-    for region in &authority.regions {
-        for kind in Kind::ALL {
-            feeds::create(tx, &Feed::verified(region.clone(), kind), *now).await?;
-        }
+    for feed in authority.all_feeds() {
+        feeds::create(tx, &feed, *now).await?;
     }
     let standing = tx.maybe_row(STANDING, &[&true, &authority.id]).await?;
     let policy_version = match standing.as_ref().map(read).transpose()? {
@@ -105,11 +104,25 @@ async fn write(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     const SQL: &str = "-- authorities::register
-        INSERT INTO authority (id, issuer, audience, policy_version, registered_at) VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO authority (id, issuer, audience, policy_version, registered_at, self_reports, self_reports_per_hour, memo_bytes)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (id) DO UPDATE
-        SET issuer = excluded.issuer, audience = excluded.audience, policy_version = excluded.policy_version";
+        SET issuer = excluded.issuer, audience = excluded.audience, policy_version = excluded.policy_version,
+            self_reports = excluded.self_reports, self_reports_per_hour = excluded.self_reports_per_hour,
+            memo_bytes = excluded.memo_bytes";
     let version = i32::try_from(policy_version).unwrap_or(i32::MAX);
-    tx.execute(SQL, &[&authority.id, &authority.issuer, &authority.audience, &version, &now.unix()]).await?;
+    let per_hour = authority.self_reports.per_hour().map(|count| i32::try_from(count).unwrap_or(i32::MAX));
+    let values: Params<'_> = &[
+        &authority.id,
+        &authority.issuer,
+        &authority.audience,
+        &version,
+        &now.unix(),
+        &authority.self_reports.as_str(),
+        &per_hour,
+        &i16::from(authority.memo_bytes),
+    ];
+    tx.execute(SQL, values).await?;
     Ok(())
 }
 
@@ -146,11 +159,14 @@ fn read(row: &Row) -> Result<Authority, StoreError> {
     let read = || {
         let regions: Vec<&str> = value(row, 4)?;
         let regions = regions.iter().map(|region| region.parse().map_err(|_| corrupt(row, 4, "is malformed")));
+        let self_reports = SelfReporting::from_columns(value(row, 8)?, maybe_number(row, 9)?);
         Ok(Authority {
             id: value(row, 0)?,
             issuer: value(row, 1)?,
             audience: value(row, 2)?,
             policy_version: number(row, 3)?,
+            self_reports: self_reports.ok_or_else(|| corrupt(row, 8, "is malformed"))?,
+            memo_bytes: number(row, 10)?,
             regions: regions.collect::<Result<_, _>>()?,
             keys: read_keys(row)?,
         })

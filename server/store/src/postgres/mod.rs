@@ -10,6 +10,7 @@ mod transaction;
 
 mod key_store;
 
+mod admissions;
 mod authorities;
 mod feeds;
 

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use proto::certificate::CertificateKey;
-use proto::{Feed, Kind, Region, Timestamp};
+use proto::{Feed, Region, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::column::{at, corrupt, number, parsed, value};
 use super::feeds;
 use super::key_store::SqliteKeyStore;
-use crate::authorities::{Authorities, Authority, AuthorityKey};
+use crate::authorities::{Authorities, Authority, AuthorityKey, SelfReporting};
 use crate::error::StoreError;
 
 #[async_trait]
@@ -53,10 +53,8 @@ enum Which {
 }
 
 fn register(tx: &Transaction<'_>, authority: &Authority, now: Timestamp) -> Result<(), StoreError> {
-    for region in &authority.regions {
-        for kind in Kind::ALL {
-            feeds::create(tx, &Feed::verified(region.clone(), kind), now)?;
-        }
+    for feed in authority.all_feeds() {
+        feeds::create(tx, &feed, now)?;
     }
     let policy_version = match find(tx, &authority.id, Which::All)? {
         Some(standing) if same(&standing, authority) => return Ok(()),
@@ -75,10 +73,22 @@ fn same(standing: &Authority, authority: &Authority) -> bool {
 
 fn write(tx: &Transaction<'_>, authority: &Authority, policy_version: u32, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "-- authorities::register
-        INSERT INTO authority (id, issuer, audience, policy_version, registered_at) VALUES (?1, ?2, ?3, ?4, ?5)
+        INSERT INTO authority (id, issuer, audience, policy_version, registered_at, self_reports, self_reports_per_hour, memo_bytes)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
         ON CONFLICT (id) DO UPDATE
-        SET issuer = excluded.issuer, audience = excluded.audience, policy_version = excluded.policy_version";
-    let values = params![authority.id, authority.issuer, authority.audience, policy_version, now.unix()];
+        SET issuer = excluded.issuer, audience = excluded.audience, policy_version = excluded.policy_version,
+            self_reports = excluded.self_reports, self_reports_per_hour = excluded.self_reports_per_hour,
+            memo_bytes = excluded.memo_bytes";
+    let values = params![
+        authority.id,
+        authority.issuer,
+        authority.audience,
+        policy_version,
+        now.unix(),
+        authority.self_reports.as_str(),
+        authority.self_reports.per_hour(),
+        authority.memo_bytes,
+    ];
     tx.prepare_cached(SQL)?.execute(values)?;
     Ok(())
 }
@@ -126,7 +136,8 @@ fn all(tx: &Transaction<'_>) -> Result<Vec<Authority>, StoreError> {
 
 fn find(tx: &Transaction<'_>, id: &str, which: Which) -> Result<Option<Authority>, StoreError> {
     const SQL: &str = "-- authorities::authority
-        SELECT id, issuer, audience, policy_version FROM authority WHERE id = ?1 AND (disabled_at IS NULL OR ?2)";
+        SELECT id, issuer, audience, policy_version, self_reports, self_reports_per_hour, memo_bytes
+        FROM authority WHERE id = ?1 AND (disabled_at IS NULL OR ?2)";
     let mut statement = tx.prepare_cached(SQL)?;
     let found = statement.query_row(params![id, which == Which::All], |row| Ok(read(row))).optional()?;
     let Some(authority) = found.transpose().map_err(at("authority"))? else { return Ok(None) };
@@ -135,11 +146,15 @@ fn find(tx: &Transaction<'_>, id: &str, which: Which) -> Result<Option<Authority
 
 /// Reads an authority's own columns; regions and keys follow.
 fn read(row: &Row<'_>) -> Result<Authority, StoreError> {
+    let per_hour = value::<Option<i64>>(row, 5)?.map(|_| number(row, 5)).transpose()?;
+    let self_reports = SelfReporting::from_columns(&value::<String>(row, 4)?, per_hour);
     Ok(Authority {
         id: value(row, 0)?,
         issuer: value(row, 1)?,
         audience: value(row, 2)?,
         policy_version: number(row, 3)?,
+        self_reports: self_reports.ok_or_else(|| corrupt(row, 4, "is malformed"))?,
+        memo_bytes: number(row, 6)?,
         regions: Vec::new(),
         keys: Vec::new(),
     })

@@ -16,6 +16,7 @@ pub(super) type Embedded = (&'static str, &'static str);
 pub(super) const KEYS: &[Embedded] = &[
     ("V1__keys", include_str!("../../migrations/sqlite/keys/V1__keys.sql")),
     ("V2__life", include_str!("../../migrations/sqlite/keys/V2__life.sql")),
+    ("V3__self_reports", include_str!("../../migrations/sqlite/keys/V3__self_reports.sql")),
 ];
 
 /// The migrations of the verification database.

@@ -6,6 +6,7 @@ mod pool;
 
 mod key_store;
 
+mod admissions;
 mod authorities;
 mod feeds;
 

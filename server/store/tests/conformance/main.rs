@@ -4,6 +4,7 @@ mod engine;
 mod samples;
 
 mod accepting;
+mod admissions;
 mod authorities;
 mod clients;
 mod concurrency;
@@ -35,6 +36,17 @@ macro_rules! every_promise {
                 a_region_that_goes_leaves_its_feeds,
                 an_unknown_authority_is_none,
                 authorities_are_listed_by_id,
+            }
+            admissions {
+                nobody_reports_without_a_certificate_unless_the_authority_says_so,
+                who_may_report_is_a_policy_and_makes_the_feeds_for_it,
+                an_authority_may_allow_longer_memos,
+                an_hour_without_any_report_allowed_is_refused,
+                a_self_reported_feed_is_sealed_apart_from_the_verified_one,
+                a_challenge_is_spent_on_one_report,
+                of_fifty_that_spend_a_challenge_at_once_one_succeeds,
+                a_challenge_is_remembered_until_nobody_takes_it,
+                the_tally_of_an_hour_never_passes_its_limit,
             }
             accepting {
                 the_first_values_of_a_key_win,

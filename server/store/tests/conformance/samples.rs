@@ -8,8 +8,8 @@ use proto::gaen::TemporaryExposureKey;
 use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
 use proto::{Feed, Interval, Kind, Region, ReportType, Timestamp};
 use store::{
-    AcceptedKey, AcceptedReport, Authority, AuthorityKey, KeyStore, Member, MemberCursor, OnsetSource, Origin,
-    Provenance, RawKey, SealOutcome, SealPolicy, release_at,
+    AcceptedKey, AcceptedReport, Authority, AuthorityKey, DEFAULT_MEMO_BYTES, KeyStore, Member, MemberCursor,
+    OnsetSource, Origin, Provenance, RawKey, SealOutcome, SealPolicy, SelfReporting, release_at,
 };
 
 use crate::engine::Engine;
@@ -38,6 +38,8 @@ pub(crate) fn authority(id: &str, regions: &[&str]) -> Authority {
         issuer: id.into(),
         audience: "pratique".into(),
         regions: regions.iter().map(|name| region(name)).collect(),
+        self_reports: SelfReporting::Off,
+        memo_bytes: DEFAULT_MEMO_BYTES,
         policy_version: 1,
         keys: vec![AuthorityKey { kid: key.kid(), key }],
     }

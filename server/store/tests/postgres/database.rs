@@ -5,8 +5,9 @@ use proto::bundle::GaenEntry;
 use proto::gaen::TemporaryExposureKey;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
-    AcceptedKey, Authorities, Authority, Bundles, Clock, DatabaseUrl, Keys, MemberCursor, OnsetSource, Origin,
-    PostgresKeyStore, PostgresUrl, Provenance, RawKey, SealOutcome, SealPolicy, StoreError,
+    AcceptedKey, Authorities, Authority, Bundles, Clock, DEFAULT_MEMO_BYTES, DatabaseUrl, Keys, MemberCursor,
+    OnsetSource, Origin, PostgresKeyStore, PostgresUrl, Provenance, RawKey, SealOutcome, SealPolicy, SelfReporting,
+    StoreError,
 };
 use tokio_postgres::Client;
 
@@ -27,6 +28,8 @@ impl World {
             issuer: "fhi".into(),
             audience: "pratique".into(),
             regions: vec![gaen().region, svalbard().region],
+            self_reports: SelfReporting::Off,
+            memo_bytes: DEFAULT_MEMO_BYTES,
             policy_version: 1,
             keys: Vec::new(),
         };

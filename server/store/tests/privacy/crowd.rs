@@ -11,8 +11,8 @@ use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use store::{
-    AcceptedKey, AcceptedReport, Authority, Clock, KeyStore, OnsetSource, Origin, Provenance, RawKey, SealOutcome,
-    SealPolicy, SqliteKeyStore,
+    AcceptedKey, AcceptedReport, Authority, Clock, DEFAULT_MEMO_BYTES, KeyStore, OnsetSource, Origin, Provenance,
+    RawKey, SealOutcome, SealPolicy, SelfReporting, SqliteKeyStore,
 };
 
 /// How many keys or reports a person uploads that may be released at once.
@@ -65,6 +65,8 @@ impl Crowd {
             issuer: "fhi".into(),
             audience: "pratique".into(),
             regions: self.feeds().into_iter().map(|feed| feed.region).collect(),
+            self_reports: SelfReporting::Off,
+            memo_bytes: DEFAULT_MEMO_BYTES,
             policy_version: 1,
             keys: Vec::new(),
         };

@@ -1,0 +1,233 @@
+//! `server authority`: whose certificates are believed, and who may report without one.
+
+use std::fs;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Subcommand, ValueEnum};
+use proto::Region;
+use proto::certificate::CertificateKey;
+use serde_json::{Value, json};
+use server::Settings;
+use server::admin::{self, AuthorityChange, AuthoritySpec};
+use service::say;
+use store::{Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
+
+use crate::open;
+
+/// How many reports an hour an authority takes from anybody, unless it says otherwise: more is not to be expected from apps of 2020.
+const PER_HOUR: NonZeroU32 = NonZeroU32::new(60).expect("60 is not 0");
+
+/// What to do with authorities.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuthorityCommand {
+    /// Believe an authority. Adding the same id again replaces what was said before; uploads that are stored already stay where they are.
+    Add(Add),
+    /// Change what is said of an authority. What is not named stays as it is.
+    Update(Update),
+    /// List the authorities that are believed, with the ids of their keys.
+    List {
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+/// Flags of `server authority add`.
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    #[command(flatten)]
+    settings: Settings,
+    /// What phones send as healthAuthorityID: 1 to 64 characters of a to z, 0 to 9, '.', '_' and '-'; case does not matter.
+    #[arg(long)]
+    id: String,
+    /// A file with a public key that signs the authority's certificates: PEM, Ed25519 or P-256. Give all that are in use, so
+    /// that a key can be changed without a gap.
+    #[arg(long, value_name = "PEM", required = true, num_args = 1..)]
+    public_key: Vec<PathBuf>,
+    /// Where the authority's keys are published: 1 to 8 characters of A to Z, 0 to 9 and '-', usually an ISO 3166 code.
+    #[arg(long, value_name = "REGION", required = true, num_args = 1..)]
+    region: Vec<Region>,
+    /// `iss` of its certificates, if that is not its id.
+    #[arg(long)]
+    issuer: Option<String>,
+    /// `aud` of its certificates.
+    #[arg(long, default_value = admin::DEFAULT_AUDIENCE)]
+    audience: String,
+    #[command(flatten)]
+    policy: Policy,
+}
+
+/// Flags of `server authority update`.
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    settings: Settings,
+    /// Which authority.
+    #[arg(long)]
+    id: String,
+    /// All public keys that sign the authority's certificates from now on, as for `add`.
+    #[arg(long, value_name = "PEM", num_args = 1..)]
+    public_key: Option<Vec<PathBuf>>,
+    /// Where the authority's keys are published from now on.
+    #[arg(long, value_name = "REGION", num_args = 1..)]
+    region: Option<Vec<Region>>,
+    /// `iss` of its certificates.
+    #[arg(long)]
+    issuer: Option<String>,
+    /// `aud` of its certificates.
+    #[arg(long)]
+    audience: Option<String>,
+    #[command(flatten)]
+    policy: Policy,
+}
+
+/// What both have in common.
+#[derive(Debug, Args)]
+struct Policy {
+    /// What certificates call the keys, in the order of --public-key, for issuers that have names of their own, as v1. Default: the RFC 7638
+    /// thumbprint of each.
+    #[arg(long, value_name = "KID", requires = "public_key", num_args = 1..)]
+    kid: Vec<String>,
+    /// Who may send TCN reports without a certificate. They are published as REGION/tcn-self, never beside certified ones.
+    #[arg(long, value_enum, value_name = "WHO")]
+    self_reports: Option<Who>,
+    /// How many of these an hour where anybody may; default 60.
+    #[arg(long, value_name = "REPORTS", requires = "self_reports")]
+    self_reports_per_hour: Option<NonZeroU32>,
+    /// How many bytes the memo of a certified TCN report may have, 0 to 255; default 1. Equal memos of more than a byte show everybody which
+    /// reports are one person's.
+    #[arg(long, value_name = "BYTES")]
+    memo_bytes: Option<u8>,
+}
+
+/// Who may report without a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Who {
+    /// Nobody (the default).
+    Off,
+    /// Whoever has worked for it: the app asks for a challenge at /v1/challenge and computes for about a second.
+    ProofOfWork,
+    /// Anybody, so that the apps of CoEpi and Covid Watch work as they are; few an hour.
+    Open,
+}
+
+impl Policy {
+    fn self_reports(&self) -> anyhow::Result<Option<SelfReporting>> {
+        let per_hour = self.self_reports_per_hour;
+        ensure!(
+            per_hour.is_none() || self.self_reports == Some(Who::Open),
+            "--self-reports-per-hour goes with --self-reports open"
+        );
+        Ok(self.self_reports.map(|who| match who {
+            Who::Off => SelfReporting::Off,
+            Who::ProofOfWork => SelfReporting::ProofOfWork,
+            Who::Open => SelfReporting::Open { per_hour: per_hour.unwrap_or(PER_HOUR).get() },
+        }))
+    }
+
+    /// Reads the keys, under their names if they are given.
+    fn keys(&self, files: &[PathBuf]) -> anyhow::Result<Vec<AuthorityKey>> {
+        let keys = files.iter().map(|path| read_public_key(path)).collect::<anyhow::Result<Vec<_>>>()?;
+        if self.kid.is_empty() {
+            return Ok(keys.into_iter().map(AuthorityKey::from).collect());
+        }
+        if self.kid.len() != keys.len() {
+            bail!("give as many names with --kid as files with --public-key");
+        }
+        Ok(self.kid.iter().cloned().zip(keys).map(|(kid, key)| AuthorityKey { kid, key }).collect())
+    }
+}
+
+impl AuthorityCommand {
+    /// Does it, and says what came of it.
+    pub(crate) async fn run(self, json: bool) -> anyhow::Result<()> {
+        match self {
+            Self::Add(flags) => add(flags, json).await,
+            Self::Update(flags) => update(flags, json).await,
+            Self::List { settings } => list(&settings, json).await,
+        }
+    }
+}
+
+/// Believes an authority from now on; a server that runs on the same database needs no restart.
+async fn add(flags: Add, json: bool) -> anyhow::Result<()> {
+    let Add { settings, id, public_key, region: regions, issuer, audience, policy } = flags;
+    let spec = AuthoritySpec {
+        id,
+        issuer,
+        audience: Some(audience),
+        regions,
+        keys: policy.keys(&public_key)?,
+        self_reports: policy.self_reports()?.unwrap_or_default(),
+        memo_bytes: policy.memo_bytes.unwrap_or(DEFAULT_MEMO_BYTES),
+    };
+    let state = open(&settings).await?;
+    let authority = admin::register_authority(&state, spec).await.context("the authority was not added")?;
+    let text = format!("Certificates of this authority are believed:\n{}", to_text(&authority));
+    Ok(say(json, &to_json(&authority), &text)?)
+}
+
+async fn update(flags: Update, json: bool) -> anyhow::Result<()> {
+    let Update { settings, id, public_key, region: regions, issuer, audience, policy } = flags;
+    let keys = public_key.map(|files| policy.keys(&files)).transpose()?;
+    let (self_reports, memo_bytes) = (policy.self_reports()?, policy.memo_bytes);
+    let change = AuthorityChange { issuer, audience, regions, keys, self_reports, memo_bytes };
+    let state = open(&settings).await?;
+    let authority = admin::update_authority(&state, &id, change).await.context("the authority was not changed")?;
+    Ok(say(json, &to_json(&authority), &format!("This authority is now:\n{}", to_text(&authority)))?)
+}
+
+/// A private key in the file is refused like anything else that is no public key, and never repeated.
+fn read_public_key(path: &Path) -> anyhow::Result<CertificateKey> {
+    let pem = fs::read_to_string(path).with_context(|| format!("cannot read the public key {}", path.display()))?;
+    CertificateKey::from_pem(&pem).with_context(|| {
+        let path = path.display();
+        format!("{path} holds no public key: give a PEM file that begins with BEGIN PUBLIC KEY, Ed25519 or P-256")
+    })
+}
+
+async fn list(settings: &Settings, json: bool) -> anyhow::Result<()> {
+    let authorities = admin::authorities(&open(settings).await?).await?;
+    let text = if authorities.is_empty() {
+        "No certificates are believed yet; see server authority add --help.".to_owned()
+    } else {
+        authorities.iter().map(to_text).collect::<Vec<_>>().join("\n")
+    };
+    Ok(say(json, &Value::Array(authorities.iter().map(to_json).collect()), &text)?)
+}
+
+/// Public halves stay in the database: their ids are what operators compare.
+fn to_json(authority: &Authority) -> Value {
+    let regions: Vec<_> = authority.regions.iter().map(Region::as_str).collect();
+    let keys: Vec<_> =
+        authority.keys.iter().map(|key| json!({ "kid": key.kid, "algorithm": key.key.algorithm() })).collect();
+    json!({
+        "id": authority.id,
+        "issuer": authority.issuer,
+        "audience": authority.audience,
+        "regions": regions,
+        "self_reports": authority.self_reports.as_str(),
+        "self_reports_per_hour": authority.self_reports.per_hour(),
+        "memo_bytes": authority.memo_bytes,
+        "policy_version": authority.policy_version,
+        "keys": keys,
+    })
+}
+
+fn to_text(authority: &Authority) -> String {
+    let regions: Vec<_> = authority.regions.iter().map(Region::as_str).collect();
+    let mut text = format!("{}  regions {}", authority.id, regions.join(", "));
+    text += &format!("\n  issuer {}, audience {}", authority.issuer, authority.audience);
+    text += &format!("\n  reports without a certificate: {}", authority.self_reports.as_str());
+    if let Some(per_hour) = authority.self_reports.per_hour() {
+        text += &format!(", {per_hour} an hour");
+    }
+    if authority.memo_bytes != DEFAULT_MEMO_BYTES {
+        text += &format!("\n  memos of certified reports may have {} bytes", authority.memo_bytes);
+    }
+    for key in &authority.keys {
+        text += &format!("\n  key {} ({})", key.kid, key.key.algorithm());
+    }
+    text
+}

@@ -1,0 +1,55 @@
+//! `Admissions` on PostgreSQL.
+
+use async_trait::async_trait;
+use proto::Timestamp;
+
+use super::column::array;
+use super::key_store::PostgresKeyStore;
+use super::transaction::{Mode, Transaction};
+use crate::admissions::{Admissions, SolvedChallenge, SpendOutcome};
+use crate::error::StoreError;
+use crate::keys::RELEASE_GRAIN;
+
+/// The grain of the tally, in seconds.
+const HOUR: i64 = 3_600;
+
+#[async_trait]
+impl Admissions for PostgresKeyStore {
+    async fn spend_challenge(&self, solved: &SolvedChallenge, now: Timestamp) -> Result<SpendOutcome, StoreError> {
+        let given = (*solved, now);
+        self.pool
+            .transact("admissions::spend_challenge", Mode::Write, &given, |tx, given| Box::pin(spend(tx, given)))
+            .await
+    }
+
+    async fn tally_self_report(&self, authority: &str, per_hour: u32, now: Timestamp) -> Result<bool, StoreError> {
+        // The hour before is left to programs whose clocks are behind.
+        const SQL: &str = "-- admissions::tally_self_report
+            WITH forgotten AS (DELETE FROM self_report_tally WHERE authority = $1 AND hour < $2::bigint - 3600)
+            INSERT INTO self_report_tally AS tally (authority, hour, count) VALUES ($1, $2, 1)
+            ON CONFLICT (authority, hour) DO UPDATE SET count = tally.count + 1 WHERE tally.count < $3
+            RETURNING count";
+        if per_hour == 0 {
+            return Ok(false);
+        }
+        let limit = i32::try_from(per_hour).unwrap_or(i32::MAX);
+        let hour = now.floor(HOUR).unix();
+        let counted = self.pool.query("admissions::tally_self_report", SQL, &[&authority, &hour, &limit]).await?;
+        Ok(!counted.is_empty())
+    }
+}
+
+async fn spend(tx: &Transaction<'_>, (solved, now): &(SolvedChallenge, Timestamp)) -> Result<SpendOutcome, StoreError> {
+    const FORGET: &str = "-- admissions::spend_challenge (forget)
+        DELETE FROM spent_challenge WHERE forget_at <= $1";
+    // Waits for whoever is spending the same one; the next statement sees what they committed.
+    const INSERT: &str = "-- admissions::spend_challenge
+        INSERT INTO spent_challenge (id, spent_on, forget_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    const STANDING: &str = "-- admissions::spend_challenge (standing)
+        SELECT spent_on FROM spent_challenge WHERE id = $1";
+    tx.execute(FORGET, &[&now.unix()]).await?;
+    let forget_at = solved.forget_at.ceil(RELEASE_GRAIN).unix();
+    tx.execute(INSERT, &[&solved.id.as_slice(), &solved.spent_on.as_slice(), &forget_at]).await?;
+    let spent_on: [u8; 32] = array(&tx.row(STANDING, &[&solved.id.as_slice()]).await?, 0)?;
+    Ok(if spent_on == solved.spent_on { SpendOutcome::Spent } else { SpendOutcome::SpentElsewhere })
+}
