@@ -348,6 +348,28 @@ pub(crate) async fn a_key_of_two_regions_lives_as_long_as_its_last_publication(e
     assert_eq!(engine.rows().await["gaen_key"], 0);
 }
 
+pub(crate) async fn a_report_of_two_regions_lives_as_long_as_its_last_bundle(engine: &impl Engine) {
+    let store = opened(engine).await;
+    let (now, feeds) = (engine.clock().now(), [feed(Kind::Tcn), svalbard(Kind::Tcn)]);
+    let reports: Vec<_> = (0..20).map(|number| report(number, 10, now)).collect();
+    store.accept_reports(&reports, &feeds, &provenance(now)).await.expect("accepted");
+    let first = seal(&*store, &feeds[0]).await;
+    pass(&*store, &feeds[0]).await;
+    move_to(engine, first.end.plus(7 * DAY));
+    let second = seal(&*store, &feeds[1]).await;
+    pass(&*store, &feeds[1]).await;
+
+    let purged = outlive(engine, &*store, &feeds[0], first.end).await;
+    assert_eq!((purged.publications, purged.identities), (20, 0), "they are published in Svalbard");
+    store.accept_reports(&reports, &feeds, &provenance(now)).await.expect("accepted, as far as it is new");
+    assert_eq!(store.waiting(&feeds[0]).await.expect("counted").releasable, 0, "a verification key is known");
+    assert_eq!(store.members(&feeds[1], 1, None, 100).await.expect("a page").members.len(), 20);
+
+    let purged = outlive(engine, &*store, &feeds[1], second.end).await;
+    assert_eq!((purged.publications, purged.identities), (20, 20));
+    assert_eq!(engine.rows().await["tcn_report"], 0);
+}
+
 pub(crate) async fn a_purge_removes_no_more_at_a_time_than_it_may(engine: &impl Engine) {
     let store = opened(engine).await;
     for first in [0, 25] {

@@ -107,6 +107,7 @@ macro_rules! every_promise {
                 after_everything_has_died_only_feeds_and_authorities_remain,
                 nothing_is_kept_longer_than_its_time_and_what_waits_for_ever,
                 a_key_of_two_regions_lives_as_long_as_its_last_publication,
+                a_report_of_two_regions_lives_as_long_as_its_last_bundle,
                 a_purge_removes_no_more_at_a_time_than_it_may,
                 programs_that_purge_at_once_leave_nothing_behind,
                 what_was_listed_before_a_death_can_no_longer_be_told,
