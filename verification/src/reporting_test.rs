@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 use store::Spelling;
 
 use crate::admin::{self, AuthorityChange, CodeSpec};
+use crate::budget::{Budgets, SharedBudgets};
 use crate::dates;
 use crate::handlers::fixture_test::{Answer, COMMITMENT, Desk};
 
 const PHONE: &str = "+4791234567";
+const DAY: i64 = 86_400;
 
 /// A service whose authority takes self-reports and can answer them.
 async fn open() -> Desk {
@@ -150,6 +152,10 @@ async fn a_message_that_may_be_lost_is_sent_again_with_the_same_code() {
 #[actix_web::test]
 async fn a_request_that_sends_nothing_is_not_counted() {
     let desk = open().await;
+    // Noon of tomorrow, UTC: no day ends while the test runs.
+    let now = desk.state.now().unix();
+    let noon = (now.div_euclid(DAY) + 1) * DAY + DAY / 2 - now;
+    desk.clock.set_offset(noon);
     desk.send_texts("[limits]\nper_number_a_day = 1");
     assert_eq!(report(&desk, &request(1)).await.status, 200);
     for _ in 0..2 {
@@ -160,7 +166,7 @@ async fn a_request_that_sends_nothing_is_not_counted() {
     let refused = report(&desk, &request(2)).await;
     assert_eq!(refused.refusal(), (429, "quota_exceeded"));
     assert!(refused.retry_after.is_some());
-    desk.clock.set_offset(86_400);
+    desk.clock.set_offset(noon + DAY);
     assert_eq!(report(&desk, &request(2)).await.status, 200, "nothing was kept of it");
 }
 
@@ -193,6 +199,21 @@ async fn a_code_of_letters_blocks_its_phone_for_an_hour_at_most() {
         assert_eq!(claim(&desk, code, 1).await.refusal(), (400, "code_expired"));
     }
     assert_eq!(report(&desk, &request(2)).await.status, 200);
+}
+
+#[actix_web::test]
+async fn while_digits_are_guessed_people_who_report_get_letters() {
+    let mut desk = open().await;
+    let shared = SharedBudgets { per_authority: 1, in_all: 2_000 };
+    desk.state = desk.state.clone().with_budgets(Budgets { shared, ..Budgets::default() });
+    assert_eq!(report(&desk, &request(1)).await.status, 200);
+    let [digits, link] = code(&desk);
+    assert_eq!(digits.len(), 8);
+    // A right code with a wrong nonce is a wrong code, and here one is enough.
+    assert_eq!(claim(&desk, &digits, 2).await.refusal(), (400, "code_invalid"));
+    assert_eq!(claim(&desk, &link, 1).await.status, 200, "links cost nothing");
+    assert_eq!(report(&desk, &request(3)).await.status, 200);
+    assert_eq!(code(&desk)[0].len(), 11);
 }
 
 #[actix_web::test]
