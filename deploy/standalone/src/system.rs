@@ -69,6 +69,12 @@ impl System {
         let verification = open_verification(layout, clock.clone()).await?;
         let database_url = DatabaseUrl::Sqlite(layout.key_database());
         let server = server::State::open(&server::Settings { database_url }, clock.clone()).await?;
+        // There is one authority here, so apps that name none mean it; whether it takes their reports is for `server authority update` to say.
+        let self_reports = server::SelfReportSettings {
+            self_report_authority: Some(plan.authority.clone()),
+            ..server::SelfReportSettings::default()
+        };
+        let server = server.with_self_reports(&self_reports)?;
         make_bundle_keys(layout, &plan.region)?;
         let exporter = open_exporter(layout, plan, clock).await?;
         let is_new = introduce(&verification, &server, plan).await?;

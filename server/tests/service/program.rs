@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::authority::NORTH;
 use crate::phone;
+use crate::self_reports;
 use crate::wire::{exchange, request};
 
 /// A directory with a database to be and an authority's public key.
@@ -206,15 +207,30 @@ fn a_signal_stops_the_server_after_the_request_under_way() {
 fn requests_of_phones_leave_no_line_in_the_log() {
     let desk = Desk::new();
     assert!(desk.run(ADD).status.success());
+    for (id, who) in [("open", "open --self-reports-per-hour 1"), ("worker", "proof-of-work")] {
+        desk.json(&format!("authority add --id {id} --public-key north.pem --region NO --self-reports {who} --json"));
+    }
     let (child, address) = serve(&desk, Stdio::piped());
     let now = Clock::system().now();
     let keys = phone::keys(now, 1, 3);
     let certificate = NORTH.certify(phone::commit(&keys), Confirmed, now);
     let good = serde_json::to_vec(&phone::upload(keys.clone(), &NORTH, certificate)).expect("JSON");
     let bad = serde_json::to_vec(&phone::upload(keys, &NORTH, "bad".to_owned())).expect("JSON");
-    for (body, status) in [(good, 200), (bad, 401), (b"{".to_vec(), 400)] {
-        let request = request("POST", "/v1/publish", Some("application/json"), &body);
-        assert_eq!(exchange(address.parse().expect("an address"), &request).status, status);
+    let alone = self_reports::bare(self_reports::report(1, b"", 1, 24).as_bytes());
+    let requests = [
+        ("/v1/publish", good, 200),
+        ("/v1/publish", bad, 401),
+        ("/v1/publish", b"{".to_vec(), 400),
+        ("/v1/challenge", b"{}".to_vec(), 200),
+        ("/tcnreport/0.4.0", alone.clone(), 403),
+        ("/self/open/tcnreport/0.4.0", alone.clone(), 200),
+        ("/self/open/tcnreport/0.4.0", alone.clone(), 429),
+        ("/self/worker/tcnreport/0.4.0", alone, 403),
+        ("/self/open/submitReport", b"{}".to_vec(), 400),
+    ];
+    for (path, body, status) in requests {
+        let request = request("POST", path, Some("application/json"), &body);
+        assert_eq!(exchange(address.parse().expect("an address"), &request).status, status, "{path}");
     }
     signal(&child, "-TERM");
     let output = child.wait_with_output().expect("it ends");

@@ -33,14 +33,14 @@ async fn allow(system: &System, id: &str, self_reports: SelfReporting) {
     update_authority(&system.state, id, change).await.expect("changed");
 }
 
-fn report(person: u8, memo: &[u8], first: u16, last: u16) -> SignedReport {
+pub(crate) fn report(person: u8, memo: &[u8], first: u16, last: u16) -> SignedReport {
     let key = ReportAuthorizationKey::from_seed([person; 32]);
     let memo = Memo::new(MemoType::CoEpiV1, memo).expect("a memo");
     SignedReport::create(&key, &memo, first, last).expect("a report")
 }
 
 /// CoEpi's body.
-fn bare(report: &[u8]) -> Vec<u8> {
+pub(crate) fn bare(report: &[u8]) -> Vec<u8> {
     base64::encode(report).into_bytes()
 }
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 use client::{
     FeedState, Http, KeyExposures, KeyServer, KeyUpload, ReportExposures, ReportUpload, Secret, Subscription,
 };
+use proto::api::base64;
 use proto::gaen::{Observation, Observations, TemporaryExposureKey};
 use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
 use proto::{Interval, Kind, index};
-use store::{Clock, DatabaseUrl, chance};
+use store::{Clock, DatabaseUrl, SelfReporting, chance};
 use verification::admin::{AuthorityChange, CodeSpec, update_authority};
 use verification::{DatabaseSettings, Registry};
 
@@ -132,8 +133,19 @@ async fn what_an_operator_changes_about_the_authority_outlives_a_restart() {
     let dir = tempfile::tempdir().expect("a directory");
     let served = Served::start(dir.path());
     let authority = served.text("/health_authority_id").to_owned();
+    // An app that knows nothing of certificates means the only authority that there is, which takes nothing from it.
+    let bare = base64::encode(report().as_bytes());
+    let report_alone = |served: &Served| ask(served.text("/server"), &["POST /tcnreport/0.4.0"], &bare).status;
+    assert_eq!(report_alone(&served), 403);
     assert!(served.stop("-TERM").success());
 
+    let database_url = DatabaseUrl::Sqlite(dir.path().join("db/keys.sqlite"));
+    let settings = server::Settings { database_url };
+    let state = server::State::open(&settings, Clock::system()).await.expect("opens");
+    let open = Some(SelfReporting::Open { per_hour: 5 });
+    let change = server::admin::AuthorityChange { self_reports: open, ..Default::default() };
+    server::admin::update_authority(&state, &authority, change).await.expect("changed");
+    drop(state);
     let database_url = DatabaseUrl::Sqlite(dir.path().join("db/verification.sqlite"));
     let registry = Registry::open(&DatabaseSettings { database_url }, Clock::system()).await.expect("opens");
     let codes = CodeSpec { length: Some(10), ..CodeSpec::default() };
@@ -143,6 +155,7 @@ async fn what_an_operator_changes_about_the_authority_outlives_a_restart() {
 
     let served = Served::start(dir.path());
     assert_eq!(served.issue().len(), 10);
+    assert_eq!(report_alone(&served), 200);
     assert!(served.stop("-TERM").success());
 }
 
