@@ -1,6 +1,8 @@
 //! The test vectors of TCN v0.4, and the protocol's reference implementation as an independent peer.
 
 use proptest::prelude::*;
+use proto::api::self_reports::{SubmitReportRequest, read_tcnreport};
+use proto::api::{base64, parse_body};
 use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport, TemporaryContactKey};
 use tcn::MemoType as PeerMemoType;
 
@@ -126,4 +128,21 @@ fn bytes_that_the_peer_lets_pass_are_refused() {
     let trailing = [report.as_bytes(), b"?"].concat();
     assert!(peer_numbers(&trailing).is_some(), "the peer reads a prefix");
     assert_eq!(SignedReport::decode(&trailing).expect_err("trailing byte").field, "memo_len");
+}
+
+#[test]
+fn the_report_of_the_specification_is_read_as_the_apps_of_2020_sent_it() {
+    let report = vector("signed_report");
+    let bare = base64::encode(&report);
+    assert_eq!(read_tcnreport(bare.as_bytes()).expect("CoEpi's").as_bytes(), report);
+
+    let part = |range: std::ops::Range<usize>| base64::encode(&report[range]);
+    let body = format!(
+        r#"{{"temporary_contact_key_bytes":"{}","start_index":2,"end_index":10,"memo_data":"c3ltcHRvbSBkYXRh","memo_type":0,"report_verification_public_key_bytes":"{}","signature_bytes":"{}"}}"#,
+        part(32..64),
+        part(0..32),
+        part(82..146),
+    );
+    let parts: SubmitReportRequest = parse_body(body.as_bytes()).expect("Covid Watch's");
+    assert_eq!(parts.report().expect("well formed").as_bytes(), report);
 }
