@@ -14,8 +14,14 @@ use crate::tools;
 const ENOUGH: usize = 200;
 
 /// What the programs find in their environment.
-fn environment(authority: &Authority) -> [(&str, &str); 3] {
-    [("ADMIN_KEY", &authority.admin_key), ("DEVICE_KEY", &authority.device_key), ("AUTHORITY", &authority.id)]
+fn environment(authority: &Authority) -> [(&str, &str); 4] {
+    let keys = [
+        ("ADMIN_KEY", &authority.admin_key),
+        ("DEVICE_KEY", &authority.device_key),
+        ("STATS_KEY", &authority.stats_key),
+    ];
+    let [admin, device, stats] = keys.map(|(name, key)| (name, key.as_str()));
+    [admin, device, stats, ("AUTHORITY", &authority.id)]
 }
 
 /// How often each path answered with each status, from a HAR file.
@@ -66,7 +72,17 @@ async fn schemathesis_finds_no_failure_and_nothing_that_the_document_does_not_sa
     // It says that all is well; this looks whether it got anywhere: through every door, and with many requests.
     let answers = answers(&directory.path().join("report.har"))?;
     assert!(answers.values().sum::<usize>() > ENOUGH, "{answers:?}");
-    for door in ["issue", "batch-issue", "checkcodestatus", "expirecode", "user-report", "verify", "certificate"] {
+    for door in [
+        "issue",
+        "batch-issue",
+        "checkcodestatus",
+        "expirecode",
+        "user-report",
+        "verify",
+        "certificate",
+        "stats/realm.json",
+        "stats/realm.csv",
+    ] {
         let opened = answers.contains_key(&(format!("/api/{door}"), 200));
         assert!(opened, "/api/{door} was never answered with 200: {answers:?}");
     }

@@ -18,6 +18,8 @@ pub struct Authority {
     pub admin_key: String,
     /// Its DEVICE key, which stands in the app.
     pub device_key: String,
+    /// Its STATS key, for its dashboards.
+    pub stats_key: String,
     /// The verification service.
     pub verification: SocketAddr,
 }

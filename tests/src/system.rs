@@ -165,6 +165,7 @@ impl System {
         let key = add_signing_key(registry, id, self.drawn(Algorithm::default())).await?.key;
         let admin_key = verification::admin::create_api_key(registry, id, ApiKeyKind::Admin).await?;
         let device_key = verification::admin::create_api_key(registry, id, ApiKeyKind::Device).await?;
+        let stats_key = verification::admin::create_api_key(registry, id, ApiKeyKind::Stats).await?;
         let spec = server::admin::AuthoritySpec {
             id: id.to_owned(),
             regions: regions.clone(),
@@ -182,6 +183,7 @@ impl System {
             regions,
             admin_key: admin_key.as_str().to_owned(),
             device_key: device_key.as_str().to_owned(),
+            stats_key: stats_key.as_str().to_owned(),
             verification: self.verification.address(),
         })
     }

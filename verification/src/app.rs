@@ -12,7 +12,7 @@ use service::{unknown_path, wrong_method};
 
 use crate::chores;
 use crate::handlers::{
-    batch_issue, certificate, check_code_status, expire_code, health, issue, jwks, openapi, user_report, verify,
+    batch_issue, certificate, check_code_status, expire_code, health, issue, jwks, openapi, stats, user_report, verify,
 };
 use crate::problem::Problem;
 use crate::state::State;
@@ -48,6 +48,9 @@ pub(crate) fn table() -> Vec<(Method, &'static str, Route)> {
         (Method::POST, "/api/batch-issue", web::post().to(batch_issue::batch_issue)),
         (Method::POST, "/api/checkcodestatus", web::post().to(check_code_status::check_code_status)),
         (Method::POST, "/api/expirecode", web::post().to(expire_code::expire_code)),
+        // Its dashboards, with a STATS key.
+        (Method::GET, "/api/stats/realm.json", web::route().guard(get_or_head()).to(stats::realm_json)),
+        (Method::GET, "/api/stats/realm.csv", web::route().guard(get_or_head()).to(stats::realm_csv)),
         // Key servers.
         (Method::GET, "/jwks/{authority}", web::route().guard(get_or_head()).to(jwks::jwks)),
         // Operators, and whoever writes a program for one of the above.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use store::Day;
 use tokio::time::MissedTickBehavior;
 
-use crate::alarm;
-use crate::purging;
 use crate::state::State;
+use crate::{alarm, purging, statistics};
 
 /// How often it looks whether there is something to do.
 const BEAT: Duration = Duration::from_secs(10);
@@ -19,6 +19,7 @@ const BEATS_A_STEP: u64 = 30;
 pub(crate) async fn run(state: State) {
     let mut clock = tokio::time::interval(BEAT);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut shown = None;
     for beat in 0_u64.. {
         clock.tick().await;
         if !state.is_shared() {
@@ -31,7 +32,22 @@ pub(crate) async fn run(state: State) {
             state.metrics().step();
         }
         if beat % BEATS_A_PURGE == 0 {
+            freeze(&state, &mut shown).await;
             purging::purge_or_complain(&state).await;
+        }
+    }
+}
+
+/// Decides what is shown of a day that is over, once: its counts need not be kept then.
+async fn freeze(state: &State, shown: &mut Option<Day>) {
+    let over = statistics::last_over(state.now());
+    if *shown == Some(over) {
+        return;
+    }
+    match statistics::freeze_all(state.as_ref(), state.threshold()).await {
+        Ok(()) => *shown = Some(over),
+        Err(error) => {
+            tracing::error!(%error, "what is shown of yesterday is not decided yet; trying again in a minute")
         }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod codes;
 mod issue_many;
 pub(crate) mod keys;
 pub(crate) mod secret;
+pub(crate) mod stats;
 
 use std::net::SocketAddr;
 
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 use codes::{Issue, Look};
 use keys::KeysCommand;
 use secret::SecretCommand;
+use stats::{ShowStats, WithholdingFlags};
 use verification::{Budgets, DatabaseSettings, EdgeSettings, Settings};
 
 /// The verification service of Pratique: gives people codes on a health authority's behalf and turns them into certificates.
@@ -89,6 +91,8 @@ pub(crate) enum Command {
     Status(Look),
     /// End a code's life, unless it was claimed.
     Expire(Look),
+    /// Show an authority's days in numbers: steps of ten, a dash where a number is withheld because it is small or would tell a small one.
+    Stats(ShowStats),
 }
 
 /// Flags of `verification serve`.
@@ -102,10 +106,12 @@ pub(crate) struct Serve {
     /// How many codes one request to /api/batch-issue may ask for.
     #[arg(long, value_name = "CODES", env = "VERIFICATION_BATCH_LIMIT", default_value_t = 10)]
     pub(crate) batch_limit: usize,
-    /// Write nothing: refuse every POST with 429 maintenance_mode, until the service is started again without this. What can be asked for
-    /// with GET is answered.
+    /// Write nothing: refuse every request that needs an API key with 429 maintenance_mode, until the service is started again without this.
+    /// What anybody can ask for is answered.
     #[arg(long, env = "VERIFICATION_MAINTENANCE")]
     pub(crate) maintenance: bool,
+    #[command(flatten)]
+    pub(crate) withholding: WithholdingFlags,
     #[command(flatten)]
     pub(crate) budgets: Budgets,
     #[command(flatten)]

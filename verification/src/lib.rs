@@ -33,6 +33,7 @@ mod reporting_test;
 mod sending;
 #[cfg(test)]
 mod sending_test;
+pub mod statistics;
 
 mod delivery;
 mod signing;

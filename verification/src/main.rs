@@ -5,7 +5,7 @@ mod cli;
 use anyhow::Context;
 use clap::Parser;
 use cli::session::{open, open_service, say};
-use cli::{Cli, Command, Serve, api_key, authority, codes, keys, secret};
+use cli::{Cli, Command, Serve, api_key, authority, codes, keys, secret, stats};
 use indicatif::ProgressBar;
 use serde_json::json;
 use verification::{DatabaseSettings, Purged, admin};
@@ -30,12 +30,13 @@ async fn main() -> anyhow::Result<()> {
         Command::Issue(flags) => codes::issue(*flags, json).await,
         Command::Status(flags) => codes::status(flags, json).await,
         Command::Expire(flags) => codes::expire(flags, json).await,
+        Command::Stats(flags) => stats::run(flags, json).await,
     }
 }
 
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     let state = open_service(&flags.settings).await?.with_batch_limit(flags.batch_limit);
-    let state = state.with_maintenance(flags.maintenance);
+    let state = state.with_maintenance(flags.maintenance).with_threshold(flags.withholding.threshold);
     let state = state.with_budgets(flags.budgets).with_edge(flags.edge.into());
     if let Err(error) = admin::check_signing_keys(&state).await {
         tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");

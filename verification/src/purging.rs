@@ -1,7 +1,10 @@
 //! Deleting what has expired, in steps that are short enough for phones to wait for.
 
+use store::Day;
+
 use crate::error::VerificationError;
 use crate::registry::Registry;
+use crate::statistics::KEPT;
 
 /// How many rows of a kind are deleted in one transaction.
 const ROWS: u32 = 500;
@@ -16,7 +19,7 @@ pub struct Purged {
 }
 
 /// Deletes everything that has expired: sealed codes, commitments of tokens, codes to be forgotten, who failed and how
-/// often. May be repeated and interrupted at will.
+/// often, counts of days whose figures stand, and figures that are old. May be repeated and interrupted at will.
 ///
 /// # Errors
 /// [`VerificationError::Store`] if the database fails; what was deleted until then stays deleted.
@@ -43,7 +46,10 @@ async fn purge_by(
     let mut purged = Purged { rows: 0, batches: 0 };
     loop {
         let (store, now) = (registry.store(), registry.now());
-        let rows = store.purge(now, rows_at_once).await? + store.forget_guesses(now, rows_at_once).await?;
+        let oldest = Day::containing(now).plus(-KEPT);
+        let rows = store.purge(now, rows_at_once).await?
+            + store.forget_guesses(now, rows_at_once).await?
+            + store.forget_counts(oldest, rows_at_once).await?;
         purged = Purged { rows: purged.rows + rows, batches: purged.batches + 1 };
         so_far(purged);
         if rows == 0 {

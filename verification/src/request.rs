@@ -27,6 +27,13 @@ pub(crate) struct Call<K, T> {
     kind: PhantomData<K>,
 }
 
+/// A request without a body.
+pub(crate) struct Visit<K> {
+    /// Whose key it is.
+    pub(crate) issuer: Issuer,
+    kind: PhantomData<K>,
+}
+
 /// A kind of caller.
 pub(crate) trait Caller: 'static {
     /// Which API key it has. No other will do, however mighty.
@@ -47,6 +54,13 @@ impl Caller for Admin {
     const KIND: ApiKeyKind = ApiKeyKind::Admin;
 }
 
+/// The authority's dashboards.
+pub(crate) struct Stats;
+
+impl Caller for Stats {
+    const KIND: ApiKeyKind = ApiKeyKind::Stats;
+}
+
 impl<K: Caller, T: DeserializeOwned + 'static> FromRequest for Call<K, T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
@@ -61,6 +75,16 @@ impl<K: Caller, T: DeserializeOwned + 'static> FromRequest for Call<K, T> {
             service::require_json(&request)?;
             Ok(Self { issuer, body: parse_body(&bytes)?, kind: PhantomData })
         })
+    }
+}
+
+impl<K: Caller> FromRequest for Visit<K> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut dev::Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Ok(Self { issuer: believe(&request, K::KIND).await?, kind: PhantomData }) })
     }
 }
 

@@ -16,6 +16,7 @@ use crate::registry::Registry;
 use crate::secret_watch::SecretWatch;
 use crate::secrets::Secrets;
 use crate::signing::{self, Keychain, Keyring, Signer};
+use crate::statistics::Threshold;
 
 /// An open service. Clones share everything.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub struct State {
     inner: Arc<Inner>,
     batch_limit: usize,
     maintenance: bool,
+    threshold: Threshold,
     budgets: Budgets,
     edge: Arc<Edge>,
 }
@@ -67,6 +69,7 @@ impl State {
             inner,
             batch_limit: BATCH_LIMIT,
             maintenance: false,
+            threshold: Threshold::default(),
             budgets: Budgets::default(),
             edge: Arc::default(),
         })
@@ -82,6 +85,12 @@ impl State {
     #[must_use]
     pub fn with_maintenance(self, maintenance: bool) -> Self {
         Self { maintenance, ..self }
+    }
+
+    /// The same with another number below which counts are withheld; 10 unless it is set.
+    #[must_use]
+    pub fn with_threshold(self, threshold: Threshold) -> Self {
+        Self { threshold, ..self }
     }
 
     /// The same with other prices of wrong codes; those of [`Budgets::default`] unless they are set.
@@ -124,6 +133,11 @@ impl State {
     /// The secrets that are live now. Each request asks once, so that all of it is under the same ones.
     pub(crate) fn secrets(&self) -> Arc<Secrets> {
         self.inner.secrets.secrets()
+    }
+
+    /// Below it counts are withheld.
+    pub(crate) fn threshold(&self) -> Threshold {
+        self.threshold
     }
 
     /// How many codes one request may issue.

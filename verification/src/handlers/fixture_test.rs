@@ -133,6 +133,19 @@ impl Desk {
         (status, body)
     }
 
+    /// Asks with an API key for what is not padded; refusals are.
+    pub(crate) async fn look(&self, path: &str, key: &str) -> (StatusCode, String) {
+        let app = App::new().app_data(Data::new(self.state.clone())).configure(routes);
+        let service = test::init_service(app).await;
+        let request = test::TestRequest::get().uri(path).insert_header((API_KEY_HEADER, key));
+        let response = test::call_service(&service, request.to_request()).await;
+        let status = response.status();
+        assert_eq!(response.headers().get("cache-control").map(|value| value.as_bytes()), Some(b"no-store".as_slice()));
+        let text = String::from_utf8(test::read_body(response).await.to_vec()).expect("text");
+        assert_documented(&Method::GET, path, status, &serde_json::from_str(&text).unwrap_or_default());
+        (status, text)
+    }
+
     /// The `kid`s of the keys that are published for the authority.
     pub(crate) async fn published(&self) -> Vec<String> {
         let (_, set) = self.get("/jwks/no").await;

@@ -8,6 +8,7 @@ pub(crate) mod health;
 pub(crate) mod issue;
 pub(crate) mod jwks;
 pub(crate) mod openapi;
+pub(crate) mod stats;
 pub(crate) mod user_report;
 pub(crate) mod verify;
 

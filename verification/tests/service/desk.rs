@@ -186,3 +186,20 @@ fn what_an_authority_may_not_want_is_named() {
     }
     assert!(complaint(dir, &["authority", "create", "--id", "no"]).contains("verification authority update"));
 }
+
+#[test]
+fn an_authority_reads_its_days_in_numbers() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    set_up(dir);
+    let command = ["stats", "--authority", "no"];
+    let nothing = run(dir, &command);
+    assert!(String::from_utf8_lossy(&nothing.stdout).starts_with("Nothing to show yet"));
+    assert_eq!(json_of(dir, &command), json!({ "statistics": [], "totals": [] }));
+    let csv = run(dir, &[&command[..], &["--csv"]].concat());
+    assert!(csv.stdout.starts_with(b"date,codes_issued,"));
+    let unknown = complaint(dir, &["stats", "--authority", "se"]);
+    assert!(unknown.contains("verification authority list"), "{unknown}");
+    let odd = run(dir, &[&command[..], &["--withhold-below", "15"]].concat());
+    assert!(!odd.status.success() && String::from_utf8_lossy(&odd.stderr).contains("multiple of 10"));
+}

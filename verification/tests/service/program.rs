@@ -244,7 +244,7 @@ fn a_reader_that_goes_away_changes_no_exit_code() {
 /// The help is the manual. When it changes on purpose, the test writes what it would be now beside it; read it, then keep it.
 #[test]
 fn the_help_is_what_was_read() {
-    let commands: [&[&str]; 23] = [
+    let commands: [&[&str]; 24] = [
         &[],
         &["serve"],
         &["migrate"],
@@ -268,6 +268,7 @@ fn the_help_is_what_was_read() {
         &["issue"],
         &["status"],
         &["expire"],
+        &["stats"],
     ];
     let mut help = String::new();
     for arguments in commands {
