@@ -16,6 +16,8 @@ pub mod certificate;
 pub mod commitment;
 pub mod proof_of_work;
 
+pub mod ohttp;
+
 mod generated;
 
 pub mod bundle;
