@@ -4,7 +4,9 @@ use std::io;
 use std::net::TcpListener;
 
 use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
+use service::ohttp::{door, keys};
 use service::{unknown_path, wrong_method};
 
 use crate::handlers::{challenge, health, publish, reports, submit_report, tcnreport};
@@ -24,8 +26,13 @@ pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
     })
 }
 
-/// Every route, by caller. [`State`] must be in the application's data.
+/// Every route, behind the door of the gateway. [`State`] must be in the application's data.
 pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(web::scope("").configure(every_route).wrap(from_fn(door::<State, Problem>)));
+}
+
+/// All of them, by caller.
+fn every_route(cfg: &mut ServiceConfig) {
     let other = || web::to(wrong_method::<Problem>);
     // Phones.
     cfg.service(web::resource("/v1/publish").post(publish::publish).default_service(other()));
@@ -40,6 +47,10 @@ pub fn routes(cfg: &mut ServiceConfig) {
         cfg.service(web::resource(path).post(submit_report::submit_report).default_service(other()));
     }
     cfg.service(web::resource("/v1/challenge").post(challenge::challenge).default_service(other()));
+    // Phones, and the relays between them and us. The door takes what is sealed before it comes here, if there is a key for it.
+    let published = keys::<State, Problem>;
+    cfg.service(web::resource("/ohttp-keys").get(published).head(published).default_service(other()));
+    cfg.service(web::resource("/ohttp").post(unknown_path::<Problem>).default_service(other()));
     // Operators.
     cfg.service(web::resource("/health").get(health::health).head(health::health).default_service(other()));
     cfg.default_service(web::to(unknown_path::<Problem>));

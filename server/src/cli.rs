@@ -1,10 +1,13 @@
 //! The command line.
 
 pub(crate) mod authority;
+pub(crate) mod ohttp_key;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use ohttp_key::OhttpKeyCommand;
 use server::{SelfReportSettings, Settings};
 
 /// The key server of Pratique: takes keys and reports from phones and keeps what a health authority vouches for.
@@ -55,6 +58,9 @@ pub(crate) enum Command {
     /// Say whose certificates are believed, and where keys go.
     #[command(subcommand)]
     Authority(authority::AuthorityCommand),
+    /// The keys of the Oblivious HTTP gateway, to which phones seal their uploads.
+    #[command(subcommand)]
+    OhttpKey(OhttpKeyCommand),
 }
 
 /// Flags of `server serve`.
@@ -67,4 +73,9 @@ pub(crate) struct Serve {
     /// The address to listen on; port 0 takes any free one, which is printed.
     #[arg(long, value_name = "ADDR", env = "SERVER_LISTEN", default_value = "127.0.0.1:8081")]
     pub(crate) listen: SocketAddr,
+    /// The file with the keys of an Oblivious HTTP gateway (RFC 9458), mode 600; `server ohttp-key generate` writes it, and a change counts
+    /// at once. With it, relays may POST what phones sealed to /ohttp, and the keys are at /ohttp-keys; without it, neither is there.
+    /// Whoever has it can read what was sealed to it.
+    #[arg(long, value_name = "FILE", env = "SERVER_OHTTP_KEY_FILE")]
+    pub(crate) ohttp_key_file: Option<PathBuf>,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use proto::Malformed;
+use service::secret_file::SecretFileError;
 use store::StoreError;
 
 /// The server cannot be opened or administered like this.
@@ -19,6 +20,9 @@ pub enum ServerError {
         /// What is wrong with it.
         why: String,
     },
+    /// The file with the gateway's keys is not as it must be.
+    #[error(transparent)]
+    KeyFile(#[from] SecretFileError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -12,6 +12,7 @@ mod error;
 
 mod app;
 mod handlers;
+mod phone_paths;
 
 mod body;
 mod dialect;

@@ -4,7 +4,7 @@ mod cli;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::{Cli, Command, Serve};
+use cli::{Cli, Command, Serve, ohttp_key};
 use serde_json::json;
 use server::{Settings, State, admin};
 use service::say;
@@ -24,6 +24,7 @@ async fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Authority(command) => command.run(json).await,
+        Command::OhttpKey(command) => ohttp_key::run(command, json),
     }
 }
 
@@ -36,7 +37,10 @@ async fn open(settings: &Settings) -> anyhow::Result<State> {
 
 /// Serves until a signal comes and the requests that are under way then are answered.
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
-    let state = open(&flags.settings).await?.with_self_reports(&flags.self_reports)?;
+    let mut state = open(&flags.settings).await?.with_self_reports(&flags.self_reports)?;
+    if let Some(file) = &flags.ohttp_key_file {
+        state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;
+    }
     let authorities = admin::authorities(&state).await?;
     if authorities.is_empty() {
         tracing::warn!("no authority is known, so every upload will be refused; see `server authority add --help`");

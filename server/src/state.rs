@@ -1,13 +1,16 @@
 //! What every handler shares: the store and the clock.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use proto::Timestamp;
+use service::ohttp::{Gateway, HasGateway, Outside};
 use store::{Clock, KeyStore};
 
 use crate::admission::Admission;
 use crate::config::{SelfReportSettings, Settings};
 use crate::error::ServerError;
+use crate::phone_paths::PHONE_PATHS;
 
 /// An open server. Clones share the store and the clock.
 #[derive(Clone)]
@@ -15,6 +18,7 @@ pub struct State {
     store: Arc<dyn KeyStore>,
     clock: Clock,
     admission: Arc<Admission>,
+    gateway: Option<Arc<Gateway>>,
 }
 
 impl State {
@@ -26,7 +30,7 @@ impl State {
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, ServerError> {
         let store = store::open_key_store(&settings.database_url, clock.clone()).await?;
         let admission = Arc::new(Admission::new(&SelfReportSettings::default(), store::chance::bytes())?);
-        Ok(Self { store, clock, admission })
+        Ok(Self { store, clock, admission, gateway: None })
     }
 
     /// The same, with other settings for reports without a certificate.
@@ -43,6 +47,17 @@ impl State {
         &self.admission
     }
 
+    /// The same with a gateway of Oblivious HTTP, whose keys are in this file. Without one, `/ohttp` and `/ohttp-keys` are not there.
+    ///
+    /// # Errors
+    /// [`ServerError::KeyFile`].
+    pub fn with_gateway(self, key_file: &Path) -> Result<Self, ServerError> {
+        let clock = self.clock.clone();
+        let outside = Outside { now: Arc::new(move || clock.now()), chance: || Box::new(store::chance::source()) };
+        let gateway = Gateway::open(key_file, PHONE_PATHS, outside)?;
+        Ok(Self { gateway: Some(Arc::new(gateway)), ..self })
+    }
+
     /// The key database.
     pub(crate) fn store(&self) -> &dyn KeyStore {
         &*self.store
@@ -51,5 +66,11 @@ impl State {
     /// The time now. Each request reads it once.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+}
+
+impl HasGateway for State {
+    fn gateway(&self) -> Option<&Gateway> {
+        self.gateway.as_deref()
     }
 }

@@ -26,6 +26,7 @@ mod old_apps;
 
 mod lost_replies;
 mod parallel_claims;
+mod sealed;
 mod self_reports;
 
 mod guessing;

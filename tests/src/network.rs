@@ -1,8 +1,8 @@
 //! A bad network: a proxy that hands requests on and, when told to, loses the reply. The service has done its work; the phone never learns.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,7 +13,11 @@ pub struct BadNetwork {
     /// How many of the next replies to lose.
     to_lose: Arc<AtomicU32>,
     lost: Arc<AtomicU32>,
+    carried: Carried,
 }
+
+/// All messages, in the order in which they came.
+type Carried = Arc<Mutex<Vec<Vec<u8>>>>;
 
 impl BadNetwork {
     /// Opens a proxy in front of `service`.
@@ -25,14 +29,16 @@ impl BadNetwork {
         let address = listener.local_addr()?;
         let (to_lose, lost) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let counters = (Arc::clone(&to_lose), Arc::clone(&lost));
+        let carried = Carried::default();
+        let messages = Arc::clone(&carried);
         tokio::spawn(async move {
             while let Ok((phone, _)) = listener.accept().await {
-                let counters = counters.clone();
+                let (counters, messages) = (counters.clone(), Arc::clone(&messages));
                 // A broken connection is what this is for: nobody needs to hear of it.
-                tokio::spawn(async move { carry(phone, service, &counters.0, &counters.1).await.ok() });
+                tokio::spawn(async move { carry(phone, service, &counters, &messages).await.ok() });
             }
         });
-        Ok(Self { address, to_lose, lost })
+        Ok(Self { address, to_lose, lost, carried })
     }
 
     /// Where phones connect to.
@@ -45,6 +51,11 @@ impl BadNetwork {
         self.to_lose.store(count, Ordering::SeqCst);
     }
 
+    /// Every request and every reply that came this way, as they were sent.
+    pub fn carried(&self) -> Vec<Vec<u8>> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How many replies were lost so far: a test that expects a loss checks that there was one.
     pub fn lost(&self) -> u32 {
         self.lost.load(Ordering::SeqCst)
@@ -55,14 +66,17 @@ impl BadNetwork {
 async fn carry(
     mut phone: TcpStream,
     service: SocketAddr,
-    to_lose: &AtomicU32,
-    lost: &AtomicU32,
+    (to_lose, lost): &(Arc<AtomicU32>, Arc<AtomicU32>),
+    carried: &Carried,
 ) -> std::io::Result<()> {
+    let note = |message: &[u8]| carried.lock().unwrap_or_else(PoisonError::into_inner).push(message.to_vec());
     let mut upstream = TcpStream::connect(service).await?;
     loop {
         let request = read_message(&mut phone).await?;
+        note(&request);
         upstream.write_all(&request).await?;
         let reply = read_message(&mut upstream).await?;
+        note(&reply);
         let lose = to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         if lose {
             lost.fetch_add(1, Ordering::SeqCst);

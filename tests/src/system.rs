@@ -34,6 +34,8 @@ const SECRET_FILE: &str = "verification.secret";
 const CERTIFICATE_KEYS: &str = "certificate-keys";
 /// And the settings of authorities that send text messages.
 const DELIVERY: &str = "delivery";
+/// The keys of the gateways, one file a service.
+const GATEWAY_KEYS: [&str; 2] = ["verification.ohttp", "server.ohttp"];
 
 /// A running system. Everything lies in one temporary directory, and on the server of the test run, and ends with this value.
 pub struct System {
@@ -73,6 +75,9 @@ impl System {
         std::fs::create_dir(directory.path().join("cdn"))?;
         std::fs::create_dir(directory.path().join(DELIVERY))?;
         verification::Settings::create_secret(&directory.path().join(SECRET_FILE))?;
+        for file in GATEWAY_KEYS {
+            service::ohttp::create(&directory.path().join(file), &mut store::chance::source())?;
+        }
         Self::open(directory, databases, clock).await
     }
 
@@ -112,6 +117,9 @@ impl System {
             ..server::SelfReportSettings::default()
         };
         let for_server = for_server.with_self_reports(&self_reports)?;
+        let [verification_keys, server_keys] = GATEWAY_KEYS.map(|file| directory.path().join(file));
+        let for_verification = for_verification.with_gateway(&verification_keys)?;
+        let for_server = for_server.with_gateway(&server_keys)?;
         let cdn = directory.path().join("cdn");
         Ok(Self {
             verification: Service::start(|listener| verification::listen(listener, for_verification))?,

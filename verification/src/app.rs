@@ -7,7 +7,9 @@ use actix_web::Route;
 use actix_web::dev::Server;
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
+use service::ohttp::{door, keys};
 use service::{unknown_path, wrong_method};
 
 use crate::chores;
@@ -43,6 +45,9 @@ pub(crate) fn table() -> Vec<(Method, &'static str, Route)> {
         (Method::POST, "/api/user-report", web::post().to(user_report::user_report)),
         (Method::POST, "/api/verify", web::post().to(verify::verify)),
         (Method::POST, "/api/certificate", web::post().to(certificate::certificate)),
+        // Phones, and the relays between them and us. The door takes what is sealed before it comes here, if there is a key for it.
+        (Method::GET, "/ohttp-keys", web::route().guard(get_or_head()).to(keys::<State, Problem>)),
+        (Method::POST, "/ohttp", web::post().to(unknown_path::<Problem>)),
         // The authority, with an ADMIN key.
         (Method::POST, "/api/issue", web::post().to(issue::issue)),
         (Method::POST, "/api/batch-issue", web::post().to(batch_issue::batch_issue)),
@@ -59,8 +64,12 @@ pub(crate) fn table() -> Vec<(Method, &'static str, Route)> {
     ]
 }
 
-/// All of them. [`State`] must be in the application's data.
+/// All of them, behind the door of the gateway. [`State`] must be in the application's data.
 pub fn routes(cfg: &mut ServiceConfig) {
+    cfg.service(web::scope("").configure(every_route).wrap(from_fn(door::<State, Problem>)));
+}
+
+fn every_route(cfg: &mut ServiceConfig) {
     for (_, path, route) in table() {
         cfg.service(web::resource(path).route(route).default_service(web::to(wrong_method::<Problem>)));
     }

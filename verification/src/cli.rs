@@ -8,16 +8,19 @@ pub(crate) mod authority;
 pub(crate) mod codes;
 mod issue_many;
 pub(crate) mod keys;
+pub(crate) mod ohttp_key;
 pub(crate) mod secret;
 pub(crate) mod stats;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use api_key::ApiKeyCommand;
 use authority::AuthorityCommand;
 use clap::{Args, Parser, Subcommand};
 use codes::{Issue, Look};
 use keys::KeysCommand;
+use ohttp_key::OhttpKeyCommand;
 use secret::SecretCommand;
 use stats::{ShowStats, WithholdingFlags};
 use verification::{Budgets, DatabaseSettings, EdgeSettings, Settings};
@@ -85,6 +88,9 @@ pub(crate) enum Command {
     /// The service's own secrets.
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// The keys of the Oblivious HTTP gateway, to which phones seal their requests.
+    #[command(subcommand)]
+    OhttpKey(OhttpKeyCommand),
     /// Issue a code for a person, or one for each row of a file.
     Issue(Box<Issue>),
     /// Say what has become of a code.
@@ -103,6 +109,11 @@ pub(crate) struct Serve {
     /// The address to listen on; port 0 takes any free one, which is printed.
     #[arg(long, value_name = "ADDR", env = "VERIFICATION_LISTEN", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    /// The file with the keys of an Oblivious HTTP gateway (RFC 9458), mode 600; `verification ohttp-key generate` writes it, and a change counts
+    /// at once. With it, relays may POST what phones sealed to /ohttp, and the keys are at /ohttp-keys; without it, neither is there.
+    /// Whoever has it can read what was sealed to it.
+    #[arg(long, value_name = "FILE", env = "VERIFICATION_OHTTP_KEY_FILE")]
+    pub(crate) ohttp_key_file: Option<PathBuf>,
     /// How many codes one request to /api/batch-issue may ask for.
     #[arg(long, value_name = "CODES", env = "VERIFICATION_BATCH_LIMIT", default_value_t = 10)]
     pub(crate) batch_limit: usize,

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use proto::Malformed;
+use service::secret_file::SecretFileError;
 use store::StoreError;
 
 /// The service cannot be opened or administered like this.
@@ -70,4 +71,14 @@ pub enum VerificationError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<SecretFileError> for VerificationError {
+    fn from(error: SecretFileError) -> Self {
+        match error {
+            SecretFileError::File { path, cause } => Self::File { path, cause },
+            SecretFileError::Exposed(path) => Self::Exposed(path),
+            SecretFileError::Content { path, reason } => Self::Content { path, reason },
+        }
+    }
 }

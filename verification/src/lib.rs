@@ -12,6 +12,7 @@ mod state;
 
 mod app;
 mod handlers;
+mod phone_paths;
 mod problem;
 mod request;
 
@@ -44,7 +45,6 @@ mod calling_code;
 mod code;
 mod code_spec;
 mod dates;
-mod file_stamp;
 mod phone;
 mod policy;
 mod secret;

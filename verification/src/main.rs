@@ -5,7 +5,7 @@ mod cli;
 use anyhow::Context;
 use clap::Parser;
 use cli::session::{open, open_service, say};
-use cli::{Cli, Command, Serve, api_key, authority, codes, keys, secret, stats};
+use cli::{Cli, Command, Serve, api_key, authority, codes, keys, ohttp_key, secret, stats};
 use indicatif::ProgressBar;
 use serde_json::json;
 use verification::{DatabaseSettings, Purged, admin};
@@ -27,6 +27,7 @@ async fn main() -> anyhow::Result<()> {
         Command::ApiKey(command) => api_key::run(command, json).await,
         Command::Purge { database } => purge(&database, json).await,
         Command::Secret(command) => secret::run(command, json).await,
+        Command::OhttpKey(command) => ohttp_key::run(command, json),
         Command::Issue(flags) => codes::issue(*flags, json).await,
         Command::Status(flags) => codes::status(flags, json).await,
         Command::Expire(flags) => codes::expire(flags, json).await,
@@ -37,7 +38,10 @@ async fn main() -> anyhow::Result<()> {
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     let state = open_service(&flags.settings).await?.with_batch_limit(flags.batch_limit);
     let state = state.with_maintenance(flags.maintenance).with_threshold(flags.withholding.threshold);
-    let state = state.with_budgets(flags.budgets).with_edge(flags.edge.into());
+    let mut state = state.with_budgets(flags.budgets).with_edge(flags.edge.into());
+    if let Some(file) = &flags.ohttp_key_file {
+        state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;
+    }
     if let Err(error) = admin::check_signing_keys(&state).await {
         tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");
     }

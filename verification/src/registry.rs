@@ -32,6 +32,11 @@ impl Registry {
         &*self.store
     }
 
+    /// The clock.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
     /// The time now.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

@@ -1,161 +1,26 @@
-//! Files that only their owner may read.
+//! Files that only their owner may read, with this crate's errors.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use service::secret_file;
 use zeroize::Zeroizing;
 
 use crate::error::VerificationError;
 
-/// No secret of ours is longer, in bytes.
-const LONGEST: u64 = 16_384;
-
-/// Reads a secret as text, unless others than the owner may read it too.
+/// As [`secret_file::read`].
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, VerificationError> {
-    let failed = |cause| VerificationError::File { path: path.to_owned(), cause };
-    // Looked at through the open file, so that it cannot be exchanged in between.
-    let file = fs::File::open(path).map_err(failed)?;
-    if exposed(&file.metadata().map_err(failed)?) {
-        return Err(VerificationError::Exposed(path.to_owned()));
-    }
-    let mut text = Zeroizing::new(String::new());
-    file.take(LONGEST).read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
+    Ok(secret_file::read(path)?)
 }
 
-/// Writes a secret into a new file that only its owner may read. An existing file is never touched.
+/// As [`secret_file::create`].
 pub(crate) fn create(path: &Path, text: &str) -> Result<(), VerificationError> {
-    let failed = |cause| VerificationError::File { path: path.to_owned(), cause };
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        create_private_dir(parent).map_err(failed)?;
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|cause| match cause.kind() {
-        ErrorKind::AlreadyExists => VerificationError::Content {
-            path: path.to_owned(),
-            reason: "exists already and is kept: without it, what it protects is lost",
-        },
-        _ => failed(cause),
-    })?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    Ok(secret_file::create(path, text)?)
 }
 
-/// Puts what `change` makes of a secret in its place, at once: whoever reads it finds the one or the other. The new text lies beside it
-/// meanwhile; that file is made before the old text is read, and so keeps a second program from changing what this one replaces.
+/// As [`secret_file::replace`].
 pub(crate) fn replace<T>(
     path: &Path,
     change: impl FnOnce(&str) -> Result<(Zeroizing<String>, T), VerificationError>,
 ) -> Result<T, VerificationError> {
-    let beside = beside(path);
-    create(&beside, "")?;
-    let changed = read(path).and_then(|before| change(&before)).and_then(|(text, answer)| {
-        exchange(path, &beside, &text).map_err(|cause| VerificationError::File { path: path.to_owned(), cause })?;
-        Ok(answer)
-    });
-    if changed.is_err() {
-        // Nothing is lost with it. Should it stay, the next one says so.
-        let _ = fs::remove_file(&beside);
-    }
-    changed
-}
-
-fn exchange(path: &Path, beside: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).open(beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(beside, path)?;
-    // The name is as durable as the text only once the directory is.
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(parent)?.sync_all()
-}
-
-/// Where a text waits until it takes the place of another: `FILE.new`.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    PathBuf::from(name)
-}
-
-fn create_private_dir(path: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-#[cfg(unix)]
-fn exposed(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o077 != 0
-}
-
-#[cfg(not(unix))]
-fn exposed(_metadata: &fs::Metadata) -> bool {
-    false
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn a_secret_that_others_may_read_is_refused() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("new/secret");
-        create(&path, "text").expect("written");
-        assert_eq!(read(&path).expect("private").as_str(), "text");
-        for mode in [0o640, 0o604, 0o660] {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
-            assert!(matches!(read(&path), Err(VerificationError::Exposed(_))), "{mode:o}");
-        }
-    }
-
-    fn replace_by(path: &Path, text: &str) -> Result<(), VerificationError> {
-        replace(path, |_| Ok((Zeroizing::new(text.to_owned()), ())))
-    }
-
-    #[test]
-    fn a_secret_is_replaced_by_one_program_at_a_time() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("secret");
-        create(&path, "first").expect("written");
-        let nested = replace(&path, |before| {
-            assert_eq!(before, "first");
-            Ok((Zeroizing::new("second".to_owned()), replace_by(&path, "third")))
-        });
-        let other = nested.expect("replaced");
-        assert!(matches!(other, Err(VerificationError::Content { .. })), "the other one was told to wait");
-        assert_eq!(read(&path).expect("private").as_str(), "second");
-        replace_by(&path, "third").expect("replaced");
-        assert_eq!(read(&path).expect("private").as_str(), "third");
-    }
-
-    #[test]
-    fn a_replacement_that_fails_leaves_nothing_behind() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("secret");
-        assert!(matches!(replace_by(&path, "text"), Err(VerificationError::File { .. })), "there was none");
-        create(&path, "first").expect("written");
-        let refused =
-            replace(&path, |_| Err::<(Zeroizing<String>, ()), _>(VerificationError::NoSigningKey(String::new())));
-        assert!(refused.is_err());
-        assert_eq!(read(&path).expect("private").as_str(), "first");
-        assert_eq!(fs::read_dir(dir.path()).expect("read").count(), 1);
-    }
-
-    #[test]
-    fn an_existing_secret_is_kept() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("secret");
-        create(&path, "first").expect("written");
-        assert!(matches!(create(&path, "second"), Err(VerificationError::Content { .. })));
-        assert_eq!(read(&path).expect("private").as_str(), "first");
-    }
+    secret_file::replace(path, change)
 }

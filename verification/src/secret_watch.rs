@@ -1,53 +1,32 @@
-//! The live secrets as their file has them now.
-//!
-//! A rotated secret counts at once for whoever issues codes, be it this program or another over the same database. Were the others to go on
-//! with what they read when they started, they would not know these codes. So each request looks whether the file is still the one that was
-//! read, which costs one system call.
+//! The live secrets as their file has them now: a rotated secret counts at once for whoever issues codes, be it this program or another
+//! over the same database.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::path::Path;
+use std::sync::Arc;
+
+use service::Watched;
 
 use crate::error::VerificationError;
-use crate::file_stamp::FileStamp;
 use crate::secrets::Secrets;
 
 /// A secret file and what it held when it was last read.
-pub(crate) struct SecretWatch {
-    path: PathBuf,
-    /// Guards what was read, and which file that was.
-    seen: RwLock<(FileStamp, Arc<Secrets>)>,
-}
+pub(crate) struct SecretWatch(Watched<Secrets>);
 
 impl SecretWatch {
     /// Reads the file for the first time.
     pub(crate) fn open(path: &Path) -> Result<Self, VerificationError> {
-        let stamp = FileStamp::of(path);
-        let secrets = Arc::new(Secrets::read(path)?);
-        Ok(Self { path: path.to_owned(), seen: RwLock::new((stamp, secrets)) })
+        Watched::open(path, Secrets::read).map(Self)
     }
 
     /// The live secrets. A file that cannot be read any more, or holds none, is complained about once and leaves those that were live.
     pub(crate) fn secrets(&self) -> Arc<Secrets> {
-        let stamp = FileStamp::of(&self.path);
-        let (seen, secrets) = self.seen.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if stamp == seen {
-            return secrets;
-        }
-        let secrets = match Secrets::read(&self.path) {
-            Ok(changed) => Arc::new(changed),
-            Err(error) => {
-                tracing::error!(%error, "the secret file has changed and cannot be used; going on with what it held before");
-                secrets
-            }
-        };
-        *self.seen.write().unwrap_or_else(PoisonError::into_inner) = (stamp, Arc::clone(&secrets));
-        secrets
+        self.0.current(Secrets::read)
     }
 }
 
 impl std::fmt::Debug for SecretWatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SecretWatch").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("SecretWatch").field("path", &self.0.path()).finish_non_exhaustive()
     }
 }
 

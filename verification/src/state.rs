@@ -1,8 +1,10 @@
 //! What every handler shares: database, clock, secrets, signing keys.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use proto::Timestamp;
+use service::ohttp::{Gateway, HasGateway, Outside};
 use service::{Edge, Metrics};
 use store::{Clock, CodeStore};
 
@@ -11,6 +13,7 @@ use crate::config::Settings;
 use crate::delivery::Couriers;
 use crate::error::VerificationError;
 use crate::guess_metrics::GuessMetrics;
+use crate::phone_paths::PHONE_PATHS;
 use crate::policy::BATCH_LIMIT;
 use crate::registry::Registry;
 use crate::secret_watch::SecretWatch;
@@ -27,6 +30,7 @@ pub struct State {
     threshold: Threshold,
     budgets: Budgets,
     edge: Arc<Edge>,
+    gateway: Option<Arc<Gateway>>,
 }
 
 struct Inner {
@@ -72,6 +76,7 @@ impl State {
             threshold: Threshold::default(),
             budgets: Budgets::default(),
             edge: Arc::default(),
+            gateway: None,
         })
     }
 
@@ -103,6 +108,17 @@ impl State {
     #[must_use]
     pub fn with_edge(self, edge: Edge) -> Self {
         Self { edge: Arc::new(edge), ..self }
+    }
+
+    /// The same with a gateway of Oblivious HTTP, whose keys are in this file. Without one, `/ohttp` and `/ohttp-keys` are not there.
+    ///
+    /// # Errors
+    /// What can be wrong with the file.
+    pub fn with_gateway(self, key_file: &Path) -> Result<Self, VerificationError> {
+        let clock = self.inner.registry.clock();
+        let outside = Outside { now: Arc::new(move || clock.now()), chance: || Box::new(store::chance::source()) };
+        let gateway = Gateway::open(key_file, PHONE_PATHS, outside)?;
+        Ok(Self { gateway: Some(Arc::new(gateway)), ..self })
     }
 
     /// What operators may see.
@@ -176,6 +192,12 @@ impl State {
     /// Whether anybody but the caller still holds this state.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.inner) > 1
+    }
+}
+
+impl HasGateway for State {
+    fn gateway(&self) -> Option<&Gateway> {
+        self.gateway.as_deref()
     }
 }
 

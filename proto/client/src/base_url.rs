@@ -34,6 +34,18 @@ impl BaseUrl {
         Ok(Self(url))
     }
 
+    /// The URL itself, without a slash at its end.
+    pub(crate) fn itself(&self) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(self.0.path().trim_end_matches('/'));
+        url
+    }
+
+    /// Host and port, as a request is addressed to them.
+    pub(crate) fn authority(&self) -> &str {
+        self.0.authority()
+    }
+
     /// The URL of `path` below this one; `path` has no leading slash.
     pub(crate) fn at(&self, path: &str) -> Url {
         let mut url = self.0.clone();

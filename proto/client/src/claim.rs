@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::base_url::BaseUrl;
 use crate::error::ClientError;
 use crate::http::Http;
+use crate::relay::Relay;
 use crate::secret::Secret;
+use crate::way::Way;
 
 /// The longest API key, token and certificate, in bytes.
 const MAX_CREDENTIAL: usize = 4_096;
@@ -65,8 +67,7 @@ pub struct Verified {
 /// A verification service, and the app's key to it.
 #[derive(Clone)]
 pub struct Verification {
-    http: Http,
-    base: BaseUrl,
+    way: Way,
     api_key: HeaderValue,
 }
 
@@ -82,7 +83,13 @@ impl Verification {
             return Err(refused());
         }
         api_key.set_sensitive(true);
-        Ok(Self { http, base, api_key })
+        Ok(Self { way: Way::new(http, base), api_key })
+    }
+
+    /// The same through a relay: every call is sealed to the service's gateway.
+    #[must_use]
+    pub fn through(self, relay: Relay) -> Self {
+        Self { way: self.way.through(relay), ..self }
     }
 
     /// `POST /api/verify`: claims a code. Store `nonce` first: with it the same call is answered with the same token again, so that a lost
@@ -133,7 +140,7 @@ impl Verification {
         M: proto::api::padding::Padded + Clone,
         R: DeserializeOwned,
     {
-        let reply = self.http.post(self.base.at(path), Some(&self.api_key), request).await?;
+        let reply = self.way.post(path, Some(&self.api_key), request).await?;
         serde_json::from_slice(&reply).map_err(|_| Malformed::new("reply", "is not the documented JSON").into())
     }
 }

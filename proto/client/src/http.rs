@@ -147,6 +147,26 @@ impl Http {
         }
     }
 
+    /// Posts bytes, and reads the answer if it is a good one.
+    pub(crate) async fn post_bytes(
+        &self,
+        url: Url,
+        (body_type, answer_type): (&'static str, &'static str),
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, ClientError> {
+        let mut request = Request::new(Method::POST, url);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(body_type));
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static(answer_type));
+        let length = format!("content-length: {}\r\n", body.len()).len();
+        let total = header_bytes(&request) + length + body.len();
+        request.body_mut().replace(body.into());
+        let response = self.send(request, total).await?;
+        match response.status() {
+            StatusCode::OK => self.read(response, "the reply", MAX_REPLY).await,
+            _ => Err(self.refusal(response).await),
+        }
+    }
+
     async fn send(&self, request: Request, total: usize) -> Result<Response, ClientError> {
         let response = self.client.execute(request).await.map_err(unreachable)?;
         self.meter.requests.fetch_add(1, Ordering::Relaxed);
@@ -173,23 +193,39 @@ impl Http {
         let status = response.status();
         let retry_after = text_of(response.headers(), &RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
         let body = self.read(response, "the reply", MAX_REPLY).await.unwrap_or_default();
-        let said: Said = serde_json::from_slice(&body).unwrap_or_default();
-        let code = shortened(if said.code.is_empty() { &said.error_code } else { &said.code });
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            let retry_after = retry_after.map(Duration::from_secs);
-            return ClientError::Busy { status: status.as_u16(), code, retry_after };
-        }
-        ClientError::Refused { status: status.as_u16(), code, message: shortened(&said.error) }
+        refused(status, retry_after, &body)
     }
 }
 
-/// A refusal of either service: verification says `errorCode` and `error_code`, the key server `code`.
+/// What a status other than 200 means for the caller.
+pub(crate) fn refused(status: StatusCode, retry_after: Option<u64>, body: &[u8]) -> ClientError {
+    let said: Said = serde_json::from_slice(body).unwrap_or_default();
+    let code = shortened(said.code());
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        let retry_after = retry_after.map(Duration::from_secs);
+        return ClientError::Busy { status: status.as_u16(), code, retry_after };
+    }
+    let message = if said.error.is_empty() { said.title } else { said.error };
+    ClientError::Refused { status: status.as_u16(), code, message: shortened(&message) }
+}
+
+/// A refusal of either service: verification says `errorCode` and `error_code`, the key server `code`, and their gateways a `type`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Said {
     error: String,
     error_code: String,
     code: String,
+    r#type: String,
+    title: String,
+}
+
+impl Said {
+    fn code(&self) -> &str {
+        // RFC 9458, section 5.3: https://iana.org/assignments/http-problem-types#ohttp-key
+        let problem = self.r#type.rsplit_once('#').map_or("", |(_, name)| name);
+        [&self.code, &self.error_code].into_iter().find(|code| !code.is_empty()).map_or(problem, String::as_str)
+    }
 }
 
 /// A foreign text as it may be shown and logged: one line, at most 200 characters.

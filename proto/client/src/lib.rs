@@ -14,6 +14,8 @@ mod secret;
 
 mod base_url;
 mod http;
+mod relay;
+mod way;
 
 mod claim;
 mod self_report;
@@ -31,6 +33,7 @@ pub use claim::{Certificate, Token, Verification, Verified};
 pub use error::ClientError;
 pub use http::{Http, REQUEST_BYTES, Traffic};
 pub use matching::{KeyExposure, KeyExposures, ReportExposure, ReportExposures};
+pub use relay::Relay;
 pub use secret::Secret;
 pub use self_report::SelfReport;
 pub use state::{FeedState, SeenManifest};

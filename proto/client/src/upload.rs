@@ -14,7 +14,9 @@ use crate::base_url::BaseUrl;
 use crate::claim::Certificate;
 use crate::error::ClientError;
 use crate::http::Http;
+use crate::relay::Relay;
 use crate::secret::Secret;
+use crate::way::Way;
 
 /// Keys on their way to the server. Store it before asking for the certificate: a retry must send exactly what was committed to.
 #[derive(Clone, Serialize, Deserialize)]
@@ -125,14 +127,19 @@ pub struct Receipt {
 /// A key server.
 #[derive(Clone)]
 pub struct KeyServer {
-    http: Http,
-    base: BaseUrl,
+    way: Way,
 }
 
 impl KeyServer {
     /// The server at `base`.
     pub const fn new(http: Http, base: BaseUrl) -> Self {
-        Self { http, base }
+        Self { way: Way::new(http, base) }
+    }
+
+    /// The same through a relay: every upload is sealed to the server's gateway.
+    #[must_use]
+    pub fn through(self, relay: Relay) -> Self {
+        Self { way: self.way.through(relay) }
     }
 
     /// `POST /v1/publish`. May be repeated: the answer does not depend on what the server knows.
@@ -152,7 +159,7 @@ impl KeyServer {
     }
 
     async fn upload(&self, path: &str, request: impl Padded + Clone) -> Result<Receipt, ClientError> {
-        let reply = self.http.post(self.base.at(path), None, request).await?;
+        let reply = self.way.post(path, None, request).await?;
         let reply: PublishReply =
             serde_json::from_slice(&reply).map_err(|_| Malformed::new("reply", "is not the documented JSON"))?;
         Ok(Receipt {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use futures_util::StreamExt;
 use proto::api::MAX_BODY;
 use tokio::time::timeout;
@@ -23,7 +23,15 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// # Errors
 /// [`Unheard::TooLarge`], [`Unheard::TooSlow`] and [`Unheard::EndedEarly`].
 pub async fn read(body: Payload) -> Result<Vec<u8>, Unheard> {
-    read_within(BODY_TIMEOUT, body).await
+    read_up_to(MAX_BODY, body).await
+}
+
+/// As [`read`], with another number of bytes that are kept.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) async fn read_up_to(most: usize, body: Payload) -> Result<Vec<u8>, Unheard> {
+    read_within(BODY_TIMEOUT, most, body).await
 }
 
 /// Checks that a request says that its body is JSON. Parameters, such as a character set, say nothing that JSON does not fix.
@@ -31,29 +39,33 @@ pub async fn read(body: Payload) -> Result<Vec<u8>, Unheard> {
 /// # Errors
 /// [`Unheard::NotJson`].
 pub fn require_json(request: &HttpRequest) -> Result<(), Unheard> {
-    let value = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if says(request.headers(), "application/json") { Ok(()) } else { Err(Unheard::NotJson) }
+}
+
+/// Whether a body is of this media type, by what its sender says.
+pub(crate) fn says(headers: &HeaderMap, wanted: &str) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = value.and_then(|value| value.split(';').next());
-    let json = media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"));
-    if json { Ok(()) } else { Err(Unheard::NotJson) }
+    media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(wanted))
 }
 
 /// The limit is on the body as a whole: a sender who drips a byte now and then does not get more time for it.
-async fn read_within(limit: Duration, body: Payload) -> Result<Vec<u8>, Unheard> {
-    timeout(limit, read_all(body)).await.unwrap_or(Err(Unheard::TooSlow))
+async fn read_within(limit: Duration, most: usize, body: Payload) -> Result<Vec<u8>, Unheard> {
+    timeout(limit, read_all(most, body)).await.unwrap_or(Err(Unheard::TooSlow))
 }
 
-async fn read_all(mut body: Payload) -> Result<Vec<u8>, Unheard> {
+async fn read_all(most: usize, mut body: Payload) -> Result<Vec<u8>, Unheard> {
     let (mut kept, mut arrived) = (Vec::new(), 0_usize);
     while arrived <= PATIENCE
         && let Some(chunk) = body.next().await
     {
         let chunk = chunk.map_err(|_| Unheard::EndedEarly)?;
         arrived = arrived.saturating_add(chunk.len());
-        if arrived <= MAX_BODY {
+        if arrived <= most {
             kept.extend_from_slice(&chunk);
         }
     }
-    if arrived <= MAX_BODY { Ok(kept) } else { Err(Unheard::TooLarge) }
+    if arrived <= most { Ok(kept) } else { Err(Unheard::TooLarge) }
 }
 
 #[cfg(test)]
@@ -90,9 +102,9 @@ mod tests {
             Some((chunk(1), ()))
         };
         let dripping = body(stream::unfold((), move |()| drop()));
-        assert_eq!(read_within(Duration::from_millis(20), dripping).await, Err(Unheard::TooSlow));
+        assert_eq!(read_within(Duration::from_millis(20), MAX_BODY, dripping).await, Err(Unheard::TooSlow));
         let silent = body(stream::pending());
-        assert_eq!(read_within(Duration::from_millis(20), silent).await, Err(Unheard::TooSlow));
+        assert_eq!(read_within(Duration::from_millis(20), MAX_BODY, silent).await, Err(Unheard::TooSlow));
     }
 
     #[test]

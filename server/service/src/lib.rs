@@ -21,8 +21,15 @@ mod routes;
 
 mod unheard;
 
+mod file_stamp;
+pub mod secret_file;
+mod watched;
+
+pub mod ohttp;
+
 pub use body::{read, require_json};
 pub use caller::{Caller, Edge, Prefix, forwarded_for};
+pub use file_stamp::FileStamp;
 pub use health::health;
 pub use listen::{bind, listen};
 pub use log::log_to_stderr;
@@ -33,3 +40,4 @@ pub use routes::{unknown_path, wrong_method};
 pub use say::say;
 pub use stop::stop_on_signal;
 pub use unheard::Unheard;
+pub use watched::Watched;

@@ -23,6 +23,9 @@ pub enum Unheard {
     /// The body is not JSON by its own account.
     #[error("Content-Type: must be application/json")]
     NotJson,
+    /// What was sealed is no request.
+    #[error("the sealed message must be a request in Binary HTTP")]
+    NotBinaryHttp,
 }
 
 impl Unheard {
@@ -33,12 +36,12 @@ impl Unheard {
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::EndedEarly => StatusCode::BAD_REQUEST,
+            Self::EndedEarly | Self::NotBinaryHttp => StatusCode::BAD_REQUEST,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         }
     }
 
-    /// For programs. The Exposure Notifications API names none of these but the broken body, for which each of its halves has a code of
+    /// For programs. The Exposure Notifications API names none of these but the broken message, for which each of its halves has a code of
     /// its own: `malformed`.
     pub const fn code(self, malformed: &'static str) -> &'static str {
         match self {
@@ -46,7 +49,7 @@ impl Unheard {
             Self::WrongMethod => "method_not_allowed",
             Self::TooLarge => "body_too_large",
             Self::TooSlow => "request_timeout",
-            Self::EndedEarly => malformed,
+            Self::EndedEarly | Self::NotBinaryHttp => malformed,
             Self::NotJson => "unsupported_media_type",
         }
     }

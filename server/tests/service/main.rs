@@ -9,6 +9,7 @@ mod answers;
 mod certificates;
 mod keys;
 mod reports;
+mod sealed;
 mod self_reports;
 
 mod program;

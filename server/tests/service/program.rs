@@ -153,7 +153,8 @@ fn an_error_says_what_to_do() {
 fn the_help_is_the_manual() {
     let desk = Desk::new();
     let mut manual = String::new();
-    for command in ["", "serve", "migrate", "authority", "authority add", "authority update", "authority list"] {
+    let authority = ["authority", "authority add", "authority update", "authority list"];
+    for command in ["", "serve", "migrate"].into_iter().chain(authority).chain(["ohttp-key rotate"]) {
         let help = desk.command(&format!("{command} --help")).env_clear().output().expect("it runs");
         manual += &format!("$ server {command} --help\n{}\n", String::from_utf8(help.stdout).expect("text"));
     }

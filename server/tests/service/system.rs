@@ -38,6 +38,9 @@ impl System {
         let (clock, settings) = (Clock::system(), Settings { database_url: DatabaseUrl::Sqlite(file.clone()) });
         let state = State::open(&settings, clock.clone()).await.expect("a new database opens");
         let state = state.with_self_reports(self_reports).expect("within bounds");
+        let key_file = directory.path().join("ohttp.keys");
+        service::ohttp::create(&key_file, &mut store::chance::source()).expect("a key");
+        let state = state.with_gateway(&key_file).expect("a gateway");
         for (authority, regions) in [(NORTH, vec!["NO", "SE"]), (SOUTH, vec!["DK"])] {
             let regions = regions.into_iter().map(|region| region.parse().expect("a region")).collect();
             let keys = vec![authority.public_key().into()];

@@ -9,6 +9,7 @@ pub mod bodies;
 pub mod bundles;
 pub mod callers;
 pub mod certificates;
+pub mod envelopes;
 pub mod listings;
 pub mod messages;
 pub mod reports;

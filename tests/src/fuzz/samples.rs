@@ -15,10 +15,12 @@ use proto::bundle::{Entry, ExportDigest, Header, Signature, Writer};
 use proto::certificate::Claims;
 use proto::commitment::{Commitment, HmacKey, KeySegment};
 use proto::manifest::{AnnouncedKey, KeyUse, ListedBundle, Manifest};
+use proto::ohttp::{Cipher, InnerReply, InnerRequest, encode_keys, seal_request};
 use proto::tcn::SignedReport;
 use proto::{Feed, Kind, ReportType};
 use serde::Serialize;
 
+use super::envelopes::{KEY, rng};
 use crate::fixtures;
 
 /// The key of the commitments in the samples.
@@ -58,6 +60,14 @@ pub(super) fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
             ("one_proxy", b"\x01203.0.113.7, 198.51.100.7:4711".to_vec()),
             ("three_proxies", b"\x03[2001:db8::7]:80\n10.0.0.1,::ffff:10.0.0.2".to_vec()),
         ],
+        "envelope" => vec![("aes_gcm", envelope(Cipher::Aes128Gcm)), ("chacha", envelope(Cipher::ChaCha20Poly1305))],
+        "binary_http" => vec![
+            ("request", sealed_request().encode("keys.example", 64)),
+            ("reply", sealed_reply().encode(64).expect("fits")),
+            // RFC 9292, section 5.1: of unknown length.
+            ("chunks", b"\x02\x03GET\x05https\0\x01/\0\x03abc\0\0".to_vec()),
+        ],
+        "ohttp_keys" => vec![("one", encode_keys([KEY.config()])), ("two", encode_keys([KEY.config(); 2]))],
         "index" => vec![("empty", Vec::new()), ("two_bundles", index().into_bytes())],
         "manifest" => vec![("two_bundles", manifest().into_bytes())],
         "phone" => vec![("written", "(+47) 912-34.567".into()), ("national", "91234567".into())],
@@ -322,4 +332,19 @@ fn listed() -> Vec<ListedBundle> {
 /// A body as it travels.
 pub(super) fn json(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("a body of strings and numbers serialises")
+}
+
+fn sealed_request() -> InnerRequest {
+    let headers = vec![("content-type".to_owned(), b"application/json".to_vec())];
+    let (method, path, body) = ("POST".to_owned(), "/v1/publish".to_owned(), json(&publish_request()));
+    InnerRequest { method, path, headers, body }
+}
+
+fn sealed_reply() -> InnerReply {
+    InnerReply { status: 200, headers: vec![("retry-after".to_owned(), b"5".to_vec())], body: b"{}".to_vec() }
+}
+
+fn envelope(cipher: Cipher) -> Vec<u8> {
+    let key = KEY.config().with_cipher(cipher).expect("our keys take both");
+    seal_request(&key, &sealed_request().encode("", 64), &mut rng()).expect("a good key").0
 }

@@ -11,9 +11,11 @@ use actix_web::web::Data;
 use actix_web::{App, rt};
 use proto::api::self_reports::PROOF_HEADER;
 use proto::api::verification::API_KEY_HEADER;
+use proto::ohttp::{InnerReply, REQUEST_MEDIA_TYPE, seal_request};
 use store::{ApiKeyKind, AuthorityKey, Clock, DatabaseUrl, SelfReporting};
 use tempfile::TempDir;
 
+use super::envelopes::{KEY, rng};
 use crate::{fixtures, texting};
 
 /// What came back.
@@ -52,6 +54,23 @@ pub(super) fn post_with_proof(path: &str, body: &[u8], proof: &[u8]) -> Reply {
     SERVER.with(|service| (service.post)(path, body, header))
 }
 
+/// Posts what may be an envelope to the key server's gateway.
+pub(super) fn post_envelope(body: &[u8]) -> Reply {
+    post_to_server("/ohttp", body)
+}
+
+/// Seals a message to the key server's gateway and posts it.
+pub(super) fn post_sealed(message: &[u8]) -> Reply {
+    let (envelope, opener) = seal_request(KEY.config(), message, &mut rng()).expect("a good key");
+    let reply = post_envelope(&envelope);
+    if reply.status == 200 {
+        assert!(opener.open(&reply.body).is_ok_and(|message| InnerReply::decode(&message).is_ok()));
+    } else {
+        assert_eq!((reply.status, envelope.len() > 72_000), (413, true));
+    }
+    reply
+}
+
 /// Posts JSON to the verification service, with an API key that the route takes.
 pub(super) fn post_to_verification(path: &str, body: &[u8]) -> Reply {
     VERIFICATION.with(|service| (service.post)(path, body, None))
@@ -84,10 +103,14 @@ fn server() -> InProcess {
         ..server::SelfReportSettings::default()
     };
     let state = state.with_self_reports(&self_reports).expect("within bounds");
+    let key_file = directory.path().join("ohttp.keys");
+    service::secret_file::create(&key_file, &format!("1 {}\n", "09".repeat(32))).expect("a new file");
+    let state = state.with_gateway(&key_file).expect("a gateway");
     let app = App::new().app_data(Data::new(state)).configure(server::routes);
     let app = runtime.block_on(init_service(app));
     let post: Post = Box::new(move |path, body, header| {
-        let mut request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, "application/json"));
+        let media_type = if path == "/ohttp" { REQUEST_MEDIA_TYPE } else { "application/json" };
+        let mut request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, media_type));
         if let Some(header) = header {
             request = request.insert_header(header);
         }

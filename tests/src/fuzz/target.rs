@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use super::{bodies, bundles, callers, certificates, listings, messages, reports, self_reports};
+use super::{bodies, bundles, callers, certificates, envelopes, listings, messages, reports, self_reports};
 
 /// A decoder under test.
 pub struct Target {
@@ -29,6 +29,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "challenge", run: self_reports::challenge, dictionary: &["\"padding\":", "null", "{}"] },
     Target { name: "verification", run: bodies::verification, dictionary: VERIFICATION },
     Target { name: "forwarded", run: callers::forwarded, dictionary: ADDRESSES },
+    Target { name: "envelope", run: envelopes::envelope, dictionary: &[] },
+    Target { name: "binary_http", run: envelopes::binary_http, dictionary: BINARY_HTTP },
+    Target { name: "ohttp_keys", run: envelopes::ohttp_keys, dictionary: &[] },
     Target { name: "index", run: listings::index, dictionary: &["XA/gaen/", "../", "/", "\n", "\r\n", ".zip"] },
     Target { name: "manifest", run: listings::manifest, dictionary: MANIFEST },
     Target { name: "phone", run: messages::phone, dictionary: PHONE },
@@ -91,6 +94,18 @@ const VERIFICATION: &[&str] = &[
     "\\u0000",
 ];
 const ADDRESSES: &[&str] = &["192.0.2.1", "2001:db8::1", "[::1]:80", "::ffff:1.2.3.4", ":65535", ", ", "\n", "unknown"];
+const BINARY_HTTP: &[&str] = &[
+    "\u{4}POST",
+    "\u{3}GET",
+    "\u{5}https",
+    "\u{b}/v1/publish",
+    "\u{b}/v1/reports",
+    "\u{c}content-type\u{10}application/json",
+    "\u{9}x-api-key",
+    "\u{6}cookie",
+    "@\u{48}",
+    "\0\0\0",
+];
 const MANIFEST: &[&str] = &[
     "pratique/manifest/v1\n",
     "feed XA/tcn\n",

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use service::FileStamp;
 use zeroize::Zeroizing;
 
 use super::fields::Secret;
 use super::outgoing::{Outgoing, OutgoingSettings};
 use crate::error::VerificationError;
-use crate::file_stamp::FileStamp;
 use crate::secret_file;
 
 /// Files that were read, or were to be, each as it was looked at before. Paths are relative to the delivery directory.

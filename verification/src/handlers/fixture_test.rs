@@ -75,6 +75,8 @@ impl Desk {
         Settings::create_secret(&settings.secret_file).expect("a secret");
         let clock = Clock::system();
         let state = State::with_keyrings(&settings, clock.clone(), keyrings).await.expect("opens");
+        service::ohttp::create(&path("ohttp.keys"), &mut store::chance::source()).expect("a key");
+        let state = state.with_gateway(&path("ohttp.keys")).expect("a gateway");
         let (admin, device) = authority(&state, "no", false).await;
         Self { state, clock, admin, device, dir }
     }

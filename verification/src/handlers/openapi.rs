@@ -34,6 +34,7 @@ mod tests {
     use crate::app::{routes, table};
     use crate::handlers::documented_test::OPENAPI;
     use crate::handlers::fixture_test::Desk;
+    use crate::phone_paths::PHONE_PATHS;
 
     /// Method and path of every documented route.
     fn documented() -> BTreeSet<(String, String)> {
@@ -57,6 +58,15 @@ mod tests {
             }
         }
         assert_eq!(documented(), routes);
+    }
+
+    #[actix_web::test]
+    async fn every_route_for_phones_can_be_reached_through_the_gateway() {
+        let paths = OPENAPI["paths"].as_object().expect("paths").iter();
+        let is_for_phones = |operations: &Value| operations["post"]["tags"][0] == "app";
+        let documented: BTreeSet<&str> =
+            paths.filter(|(_, operations)| is_for_phones(operations)).map(|(path, _)| path.as_str()).collect();
+        assert_eq!(PHONE_PATHS.iter().copied().collect::<BTreeSet<_>>(), documented);
     }
 
     #[actix_web::test]

@@ -244,7 +244,7 @@ fn a_reader_that_goes_away_changes_no_exit_code() {
 /// The help is the manual. When it changes on purpose, the test writes what it would be now beside it; read it, then keep it.
 #[test]
 fn the_help_is_what_was_read() {
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 28] = [
         &[],
         &["serve"],
         &["migrate"],
@@ -265,6 +265,10 @@ fn the_help_is_what_was_read() {
         &["secret"],
         &["secret", "create"],
         &["secret", "rotate"],
+        &["ohttp-key"],
+        &["ohttp-key", "generate"],
+        &["ohttp-key", "rotate"],
+        &["ohttp-key", "list"],
         &["issue"],
         &["status"],
         &["expire"],

@@ -6,11 +6,11 @@ use std::time::SystemTime;
 
 /// A file as it was looked at; that it could not be looked at is a state, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileStamp(Option<(u64, u64, Option<SystemTime>)>);
+pub struct FileStamp(Option<(u64, u64, Option<SystemTime>)>);
 
 impl FileStamp {
     /// Looks at a file. To be taken before it is read: should it change in between, it is read once more than it had to be.
-    pub(crate) fn of(path: &Path) -> Self {
+    pub fn of(path: &Path) -> Self {
         Self(fs::metadata(path).ok().map(|metadata| {
             #[cfg(unix)]
             let inode = std::os::unix::fs::MetadataExt::ino(&metadata);

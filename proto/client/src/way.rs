@@ -1,0 +1,42 @@
+//! How a service is reached: directly, or through a relay.
+
+use proto::api::padding::Padded;
+use reqwest::header::HeaderValue;
+
+use crate::base_url::BaseUrl;
+use crate::error::ClientError;
+use crate::http::Http;
+use crate::relay::{Relay, Sealed};
+
+/// A service, and the way to it.
+#[derive(Clone)]
+pub(crate) struct Way {
+    http: Http,
+    base: BaseUrl,
+    relay: Option<Relay>,
+}
+
+impl Way {
+    /// Directly to the service at `base`.
+    pub(crate) const fn new(http: Http, base: BaseUrl) -> Self {
+        Self { http, base, relay: None }
+    }
+
+    /// The same through a relay.
+    pub(crate) fn through(self, relay: Relay) -> Self {
+        Self { relay: Some(relay), ..self }
+    }
+
+    /// Posts a message to a route, whose path has no leading slash, and reads the answer if it is a good one.
+    pub(crate) async fn post<M: Padded + Clone>(
+        &self,
+        path: &str,
+        api_key: Option<&HeaderValue>,
+        message: M,
+    ) -> Result<Vec<u8>, ClientError> {
+        match &self.relay {
+            Some(relay) => relay.post(&self.http, Sealed { base: &self.base, path, api_key }, message).await,
+            None => self.http.post(self.base.at(path), api_key, message).await,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The gateway of Oblivious HTTP (RFC 9458): `GET /ohttp-keys` and `POST /ohttp`.
+//!
+//! A relay carries a sealed request without reading it; the gateway opens it, has the same application answer it as if the phone had sent
+//! it directly, and seals the answer. Whoever looks on, be it the relay or the machine that ends TLS before us, sees requests and replies
+//! of one size and neither code, key nor path. We see the relay's address and not the phone's.
+//!
+//! A relay may send an envelope twice: each route for phones answers a repeat as it answered the first time, so nothing is gained by it.
+
+mod key_ring;
+mod stored_keys;
+
+mod gateway;
+mod refusal;
+
+mod door;
+mod keys;
+
+pub use door::door;
+pub use gateway::{Gateway, HasGateway, Outside, SEALED_REPLY_BYTES};
+pub use keys::keys;
+pub use stored_keys::{KeyNote, create, list, rotate};

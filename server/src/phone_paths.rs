@@ -1,0 +1,14 @@
+//! Which routes are for phones: what may be asked for through the gateway, and nothing else.
+
+/// Their paths, as the list of routes has them. `{authority}` stands for any word.
+pub(crate) const PHONE_PATHS: &[&str] = &[
+    "/v1/publish",
+    "/v1/reports",
+    "/v1/challenge",
+    "/tcnreport/0.4.0",
+    "/tcnreport/v0.4.0",
+    "/submitReport",
+    "/self/{authority}/tcnreport/0.4.0",
+    "/self/{authority}/tcnreport/v0.4.0",
+    "/self/{authority}/submitReport",
+];
