@@ -193,3 +193,19 @@ async fn a_key_that_was_replaced_opens_until_it_retires() {
     let (envelope, opener) = seal(&published[0], &message);
     assert!(open(&post(&system, &envelope).await, opener).is_ok());
 }
+
+#[actix_web::test]
+async fn apps_without_certificates_pass_through_the_gateway_too() {
+    let system = System::start().await;
+    let self_reports = ["/tcnreport/0.4.0", "/tcnreport/v0.4.0", "/submitReport"];
+    let named = self_reports.map(|path| format!("/self/north{path}"));
+    let paths = self_reports.iter().map(|path| (*path).to_owned()).chain(named).chain(["/v1/challenge".to_owned()]);
+    for path in paths {
+        let message = upload("POST", &path, JSON, b"{}").encode("", 1);
+        let (envelope, opener) = seal(&key(&system).await, &message);
+        let inner = open(&post(&system, &envelope).await, opener).expect("a reply");
+        let plain = system.send(request("POST", &path, Some("application/json"), b"{}")).await;
+        assert_eq!((inner.status, inner.body.len()), (plain.status, plain.body.len()), "{path}");
+        assert!(![404, 405, 500].contains(&inner.status), "{path}");
+    }
+}

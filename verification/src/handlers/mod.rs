@@ -18,3 +18,5 @@ mod documented_test;
 pub(crate) mod fixture_test;
 #[cfg(test)]
 mod guessing_test;
+#[cfg(test)]
+mod sealed_test;
