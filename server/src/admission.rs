@@ -1,10 +1,10 @@
 //! May this report be published although no health authority vouches for it?
 
-use std::fs;
 use std::path::Path;
 
 use proto::Timestamp;
 use proto::proof_of_work::Difficulty;
+use service::secret_file;
 use store::{Authority, KeyStore, SelfReporting, SpendOutcome};
 
 use crate::challenge::Challenges;
@@ -18,6 +18,9 @@ use crate::problem::{Problem, Unproven};
 const MIN_SECRET: usize = 32;
 /// When somebody is to come back who found the examiner busy, in seconds.
 const EXAMINER_BUSY: u32 = 5;
+/// How many reports with proof of work an authority takes in an hour: each may cost every phone that follows it more than a thousand hashes, and
+/// in 14 days they fill two thirds of what a feed can list.
+const PROVEN_PER_HOUR: u32 = 10_000;
 /// The grain of an authority's tally, in seconds.
 const HOUR: i64 = 3_600;
 
@@ -34,7 +37,8 @@ impl Admission {
     /// By these settings; `drawn` is the secret if they name none.
     ///
     /// # Errors
-    /// [`ServerError::Malformed`] for a difficulty out of bounds, [`ServerError::Secret`] for a file that cannot be read or is too short.
+    /// [`ServerError::Malformed`] for a difficulty out of bounds, [`ServerError::KeyFile`] for a file that cannot be read or that others may read, and
+    /// [`ServerError::Secret`] for one that is too short.
     pub(crate) fn new(settings: &SelfReportSettings, drawn: [u8; 32]) -> Result<Self, ServerError> {
         let SelfReportSettings { proof_memory_kib, proof_passes, proof_bits, .. } = *settings;
         let difficulty = Difficulty::new(proof_memory_kib, proof_passes, proof_bits)?;
@@ -63,6 +67,7 @@ impl Admission {
             SelfReporting::ProofOfWork => {
                 signed()?;
                 self.prove(store, sent, now).await?;
+                count(store, &authority, PROVEN_PER_HOUR, now).await?;
             }
             SelfReporting::Open { per_hour } => {
                 signed()?;
@@ -81,7 +86,7 @@ impl Admission {
             Ok(false) => return Err(Unproven::Invalid.into()),
             Err(_) => return Err(Problem::Busy { retry_after: EXAMINER_BUSY }),
         }
-        match store.spend_challenge(&self.challenges.solved(&challenge, &sent.report), now).await? {
+        match store.spend_challenge(&self.challenges.solved(&challenge, &sent.report)).await? {
             SpendOutcome::Spent => Ok(()),
             SpendOutcome::SpentElsewhere => Err(Unproven::Spent.into()),
         }
@@ -90,9 +95,9 @@ impl Admission {
 
 /// Reads a secret of any form, as long as it is long enough.
 fn read_secret(path: &Path) -> Result<Vec<u8>, ServerError> {
-    let refused = |why: String| ServerError::Secret { path: path.to_owned(), why };
-    let secret = fs::read(path).map_err(|why| refused(why.to_string()))?;
-    if secret.len() < MIN_SECRET { Err(refused("it has less than 32 bytes".to_owned())) } else { Ok(secret) }
+    let refused = |why| ServerError::Secret { path: path.to_owned(), why };
+    let secret = secret_file::read_bytes(path)?;
+    if secret.len() < MIN_SECRET { Err(refused("it has less than 32 bytes")) } else { Ok(secret.to_vec()) }
 }
 
 /// Takes one of the authority's places in this hour. A repeat takes another: whether a report is known is not for an answer to depend on.
@@ -108,6 +113,9 @@ fn until_next_hour(now: Timestamp) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -125,6 +133,9 @@ mod tests {
         let refused = || Admission::new(&settings, [0; 32]).err().expect("refused").to_string();
         assert!(refused().contains("secret"));
         fs::write(&path, [7; 31]).expect("written");
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("chmod");
+        assert!(refused().contains("chmod 600"));
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("chmod");
         assert!(refused().contains("32 bytes"));
         fs::write(&path, [7; 32]).expect("written");
         assert!(Admission::new(&settings, [0; 32]).is_ok());

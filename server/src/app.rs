@@ -9,21 +9,25 @@ use actix_web::web::{self, Data, ServiceConfig};
 use service::ohttp::{door, keys};
 use service::{unknown_path, wrong_method};
 
+use crate::chores;
 use crate::handlers::{challenge, health, publish, reports, submit_report, tcnreport};
 use crate::problem::Problem;
 use crate::state::State;
 
-/// Serves on a listener that is already bound, so that the caller knows the port. The server runs once it is awaited and stops through its
-/// handle; signals belong to the program.
+/// Serves on a listener that is already bound, so that the caller knows the port, and forgets what nobody asks for any more. The server runs once
+/// it is awaited and stops through its handle; signals belong to the program. To be called inside a Tokio runtime.
 ///
 /// # Errors
 /// Those of the listener.
 pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
-    let state = Data::new(state);
-    service::listen(listener, move |cfg| {
-        cfg.app_data(state.clone());
+    let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
+    let data = Data::new(state.clone());
+    let server = service::listen(listener, move |cfg| {
+        cfg.app_data(data.clone());
         routes(cfg);
-    })
+    })?;
+    runtime.spawn(chores::run(state));
+    Ok(server)
 }
 
 /// Every route, behind the door of the gateway. [`State`] must be in the application's data.

@@ -23,7 +23,7 @@ pub struct SelfReportSettings {
     /// base URL may be chosen name theirs in the path: /self/ID/tcnreport/0.4.0. Without this, the bare paths refuse everything.
     #[arg(long, value_name = "ID", env = "SERVER_SELF_REPORT_AUTHORITY")]
     pub self_report_authority: Option<String>,
-    /// A file with at least 32 random bytes, under which challenges are sealed. Servers that stand side by side need the same one. Default:
+    /// A file with at least 32 random bytes, mode 600, under which challenges are sealed. Servers that stand side by side need the same one. Default:
     /// bytes that are drawn at each start.
     #[arg(long, value_name = "FILE", env = "SERVER_CHALLENGE_SECRET_FILE")]
     pub challenge_secret_file: Option<PathBuf>,

@@ -18,9 +18,9 @@ pub enum ServerError {
         /// Its file.
         path: PathBuf,
         /// What is wrong with it.
-        why: String,
+        why: &'static str,
     },
-    /// The file with the gateway's keys is not as it must be.
+    /// A file with a secret, or with the gateway's keys, is not as it must be.
     #[error(transparent)]
     KeyFile(#[from] SecretFileError),
     /// The store failed.

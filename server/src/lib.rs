@@ -11,6 +11,7 @@ mod config;
 mod error;
 
 mod app;
+mod chores;
 mod handlers;
 mod phone_paths;
 

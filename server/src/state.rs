@@ -36,7 +36,8 @@ impl State {
     /// The same, with other settings for reports without a certificate.
     ///
     /// # Errors
-    /// [`ServerError::Malformed`] for a difficulty out of bounds, [`ServerError::Secret`] for a file that cannot be read or is too short.
+    /// [`ServerError::Malformed`] for a difficulty out of bounds, [`ServerError::KeyFile`] for a file that cannot be read or that others may read, and
+    /// [`ServerError::Secret`] for one that is too short.
     pub fn with_self_reports(self, settings: &SelfReportSettings) -> Result<Self, ServerError> {
         let admission = Arc::new(Admission::new(settings, store::chance::bytes())?);
         Ok(Self { admission, ..self })
@@ -66,6 +67,13 @@ impl State {
     /// The time now. Each request reads it once.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+}
+
+impl State {
+    /// Whether anybody but the caller still holds this state.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.admission) > 1
     }
 }
 

@@ -39,7 +39,7 @@ impl Relay {
     /// The relay that stands at `url` and carries what it is given to the gateway with these keys, as they were published
     /// (`application/ohttp-keys`). `chance` is a cryptographically secure source of randomness.
     ///
-    /// With `listed`, the hashes that a signed manifest has for the service, none but a key of these is used: a key that was made for one
+    /// With `listed`, the hashes that are known of the service from elsewhere, none but a key of these is used: a key that was made for one
     /// phone alone would tell its requests from all others.
     ///
     /// # Errors

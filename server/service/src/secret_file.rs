@@ -36,17 +36,28 @@ const LONGEST: u64 = 16_384;
 /// Reads a secret as text, unless others than the owner may read it too.
 ///
 /// # Errors
-/// [`SecretFileError::File`] and [`SecretFileError::Exposed`].
+/// [`SecretFileError::File`], [`SecretFileError::Exposed`], and [`SecretFileError::Content`] if it is no text.
 pub fn read(path: &Path) -> Result<Zeroizing<String>, SecretFileError> {
+    let bytes = read_bytes(path)?;
+    let text = std::str::from_utf8(&bytes);
+    let text = text.map_err(|_| SecretFileError::Content { path: path.to_owned(), reason: "must be text" })?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Reads a secret of any form, unless others than the owner may read it too.
+///
+/// # Errors
+/// [`SecretFileError::File`] and [`SecretFileError::Exposed`].
+pub fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     let failed = |cause| SecretFileError::File { path: path.to_owned(), cause };
     // Looked at through the open file, so that it cannot be exchanged in between.
     let file = fs::File::open(path).map_err(failed)?;
     if exposed(&file.metadata().map_err(failed)?) {
         return Err(SecretFileError::Exposed(path.to_owned()));
     }
-    let mut text = Zeroizing::new(String::new());
-    file.take(LONGEST).read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(LONGEST).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }
 
 /// Writes a secret into a new file that only its owner may read. An existing file is never touched.

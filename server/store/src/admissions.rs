@@ -28,11 +28,14 @@ pub enum SpendOutcome {
 /// Admits reports that come without a certificate.
 #[async_trait]
 pub trait Admissions: Send + Sync {
-    /// Spends a challenge. Of many that spend one at once, through whichever program, the reports of all but one are refused. Forgets those
-    /// that may be forgotten at `now`.
-    async fn spend_challenge(&self, solved: &SolvedChallenge, now: Timestamp) -> Result<SpendOutcome, StoreError>;
+    /// Spends a challenge. Of many that spend one at once, through whichever program, the reports of all but one are refused.
+    async fn spend_challenge(&self, solved: &SolvedChallenge) -> Result<SpendOutcome, StoreError>;
 
     /// Counts one more report for `authority` in the hour of `now`, unless there were `per_hour` already; whether it was counted. However
     /// many are counted at once, never are more than `per_hour`.
     async fn tally_self_report(&self, authority: &str, per_hour: u32, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Deletes at most `limit` each of challenges that may be forgotten at `now`, and of tallies of hours that are over for an hour, which is
+    /// left to programs whose clocks are behind. Answers how many in all; call again until none.
+    async fn forget_admissions(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

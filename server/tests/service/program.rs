@@ -137,7 +137,7 @@ fn an_error_says_what_to_do() {
         ("authority update --id north --self-reports off --self-reports-per-hour 5", "goes with --self-reports open"),
         ("authority update --id north --self-reports open --self-reports-per-hour 0", "--self-reports-per-hour"),
         ("serve --proof-bits 21", "bits: must be 0 to 20"),
-        ("serve --challenge-secret-file no.pem", "less than 32 bytes"),
+        ("serve --challenge-secret-file no.pem", "chmod 600"),
         ("migrate --database-url mysql://hush@db/keys", "sqlite:PATH"),
         ("migrate --database-url sqlite:none/keys.db", "check --database-url or SERVER_DATABASE_URL"),
         ("serve --listen 203.0.113.1:80", "choose another address with --listen"),

@@ -24,7 +24,7 @@ pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) fn settings(dir: &Path, sender: &str, more: &str) {
     let text = format!(
         "calling_codes = ['47']\nregion = 'NO'\nlink = 'https://no.example/v'\n[sender]\n{sender}\n\
-         [templates]\ndefault = 'Code [code] [enslink]'\n{more}"
+         [templates]\ndefault = 'Code [code], [enslink]'\n{more}"
     );
     private(&dir.join("delivery/no.toml"), &text);
 }
@@ -82,7 +82,7 @@ fn a_twilio_account_gets_the_message_as_its_api_wants_it() {
     assert_eq!(asked.header("content-type"), "application/x-www-form-urlencoded");
     assert_eq!((asked.field("To").as_str(), asked.field("From").as_str()), (PHONE, "+4759440000"));
     let body = asked.field("Body");
-    assert!(body.starts_with(&format!("Code {} https://", answer.text("code"))), "{body}");
+    assert!(body.starts_with(&format!("Code {}, https://", answer.text("code"))), "{body}");
     assert_eq!(service.verify(&json!({ "code": long_code(&body) })).text("testtype"), "likely");
     assert!(provider.is_idle());
 }

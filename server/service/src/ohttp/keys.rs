@@ -9,7 +9,7 @@ use super::gateway::HasGateway;
 use crate::unheard::Unheard;
 
 /// The key configurations, the current one first (RFC 9458, section 3). They are the same for everybody, so a cache may keep them; a phone
-/// best asks through the relay, and uses those alone whose hash stands in a signed manifest.
+/// best asks through the relay, and uses those alone whose hash it has from elsewhere.
 ///
 /// # Errors
 /// 404, if this service has no gateway.

@@ -4,7 +4,8 @@
 //! it directly, and seals the answer. Whoever looks on, be it the relay or the machine that ends TLS before us, sees requests and replies
 //! of one size and neither code, key nor path. We see the relay's address and not the phone's.
 //!
-//! A relay may send an envelope twice: each route for phones answers a repeat as it answered the first time, so nothing is gained by it.
+//! A relay may send an envelope twice: each route for phones answers a repeat as it answered the first time, and nothing is stored twice. What
+//! counts attempts counts each: wrong codes, reports by the hour.
 
 mod key_ring;
 mod stored_keys;

@@ -212,6 +212,7 @@ pub(crate) async fn an_api_key_is_known_by_its_digest_alone(engine: &impl Engine
 pub(crate) async fn nobody_gets_keys_who_is_not_there(engine: &impl Engine) {
     let store = engine.open().await;
     assert_eq!(store.issuer_keys("a", NOW).await.expect("looked up"), None);
+    assert_eq!(store.issuer_keys("a\0", NOW).await.expect("looked up"), None, "PostgreSQL has no such texts");
     assert!(matches!(store.add_issuer_key("a", &key(FIRST, 0)).await, Err(StoreError::NotFound(_))));
     let api_key = store.add_api_key("a", ApiKeyKind::Device, [1; 32], NOW).await;
     assert!(matches!(api_key, Err(StoreError::NotFound(_))));

@@ -78,25 +78,23 @@ fn solved(id: u8, spent_on: u8, engine: &impl Engine) -> SolvedChallenge {
 
 pub(crate) async fn a_challenge_is_spent_on_one_report(engine: &impl Engine) {
     let (store, other) = (opened(engine).await, engine.open().await);
-    let now = engine.clock().now();
     for store in [&store, &other] {
         // A repeat, also through another program, is answered like the first time.
-        let again = store.spend_challenge(&solved(1, 1, engine), now).await.expect("spent");
+        let again = store.spend_challenge(&solved(1, 1, engine)).await.expect("spent");
         assert_eq!(again, SpendOutcome::Spent);
-        let elsewhere = store.spend_challenge(&solved(1, 2, engine), now).await.expect("looked at");
+        let elsewhere = store.spend_challenge(&solved(1, 2, engine)).await.expect("looked at");
         assert_eq!(elsewhere, SpendOutcome::SpentElsewhere);
     }
-    assert_eq!(other.spend_challenge(&solved(2, 2, engine), now).await.expect("spent"), SpendOutcome::Spent);
+    assert_eq!(other.spend_challenge(&solved(2, 2, engine)).await.expect("spent"), SpendOutcome::Spent);
 }
 
 pub(crate) async fn of_fifty_that_spend_a_challenge_at_once_one_succeeds(engine: &impl Engine) {
     let mut programs: Vec<Arc<dyn KeyStore>> = vec![opened(engine).await];
     programs.push(engine.open().await);
-    let now = engine.clock().now();
     let mut racers = JoinSet::new();
     for racer in 0..RACERS {
         let (store, solved) = (Arc::clone(&programs[usize::from(racer % 2)]), solved(1, racer, engine));
-        racers.spawn(async move { store.spend_challenge(&solved, now).await.expect("an outcome") });
+        racers.spawn(async move { store.spend_challenge(&solved).await.expect("an outcome") });
     }
     let outcomes = racers.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == SpendOutcome::Spent).count(), 1);
@@ -105,14 +103,14 @@ pub(crate) async fn of_fifty_that_spend_a_challenge_at_once_one_succeeds(engine:
 pub(crate) async fn a_challenge_is_remembered_until_nobody_takes_it(engine: &impl Engine) {
     let store = opened(engine).await;
     let now = engine.clock().now();
-    assert_eq!(store.spend_challenge(&solved(1, 1, engine), now).await.expect("spent"), SpendOutcome::Spent);
-    let late = now.plus(3_599);
-    let elsewhere = store.spend_challenge(&solved(1, 2, engine), late).await.expect("looked at");
+    assert_eq!(store.spend_challenge(&solved(1, 1, engine)).await.expect("spent"), SpendOutcome::Spent);
+    assert_eq!(store.forget_admissions(now.plus(3_599), 10).await.expect("forgot"), 0);
+    let elsewhere = store.spend_challenge(&solved(1, 2, engine)).await.expect("looked at");
     assert_eq!(elsewhere, SpendOutcome::SpentElsewhere);
-    // An hour and the grain later the row is gone, whichever challenge is spent then.
+    // An hour and the grain later the row may go.
     let gone = now.plus(3_600 + 900);
-    store.spend_challenge(&solved(9, 9, engine), gone).await.expect("spent");
-    assert_eq!(store.spend_challenge(&solved(1, 2, engine), now).await.expect("spent"), SpendOutcome::Spent);
+    assert_eq!(store.forget_admissions(gone, 10).await.expect("forgot"), 1);
+    assert_eq!(store.spend_challenge(&solved(1, 2, engine)).await.expect("spent"), SpendOutcome::Spent);
 }
 
 pub(crate) async fn the_tally_of_an_hour_never_passes_its_limit(engine: &impl Engine) {
@@ -131,5 +129,21 @@ pub(crate) async fn the_tally_of_an_hour_never_passes_its_limit(engine: &impl En
     assert!(store.tally_self_report("another", 1, now).await.expect("counted"), "each authority has its own");
     for hour in 1..4 {
         assert!(store.tally_self_report("fhi", 1, now.plus(hour * 3_600)).await.expect("counted"), "the next hour");
+    }
+}
+
+pub(crate) async fn what_nobody_asks_for_any_more_is_forgotten_in_bounded_steps(engine: &impl Engine) {
+    let store = opened(engine).await;
+    let now = engine.clock().now().floor(3_600);
+    for hour in 0..5 {
+        assert!(store.tally_self_report("fhi", 1, now.plus(hour * 3_600)).await.expect("counted"));
+    }
+    for id in 0..5 {
+        store.spend_challenge(&solved(id, id, engine)).await.expect("spent");
+    }
+    assert_eq!(store.forget_admissions(now.plus(3_600), 10).await.expect("forgot"), 0, "clocks differ");
+    let later = now.plus(5 * 3_600);
+    for removed in [4, 4, 1, 0] {
+        assert_eq!(store.forget_admissions(later, 2).await.expect("forgot"), removed);
     }
 }

@@ -46,6 +46,7 @@ pub(crate) async fn an_unknown_authority_is_none(engine: &impl Engine) {
     let store = opened(engine).await;
     store.ping().await.expect("answers");
     assert_eq!(store.authority("fhi2").await.expect("read"), None);
+    assert_eq!(store.authority("fhi\0").await.expect("read"), None, "PostgreSQL has no such texts");
     assert_eq!(store.authority("FHI").await.expect("read"), None, "the caller folds the case");
 }
 

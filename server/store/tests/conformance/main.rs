@@ -46,6 +46,7 @@ macro_rules! every_promise {
                 a_challenge_is_spent_on_one_report,
                 of_fifty_that_spend_a_challenge_at_once_one_succeeds,
                 a_challenge_is_remembered_until_nobody_takes_it,
+                what_nobody_asks_for_any_more_is_forgotten_in_bounded_steps,
                 the_tally_of_an_hour_never_passes_its_limit,
             }
             accepting {

@@ -31,7 +31,7 @@ async fn the_server_may_accept_and_no_more() {
     accept(&server, 0..20, &[gaen()]).await.expect("accepted, as far as it is new");
     use store::{Admissions, Authorities};
     let solved = SolvedChallenge { id: [1; 16], spent_on: [2; 32], forget_at: now() };
-    assert_eq!(server.spend_challenge(&solved, now()).await.expect("spent"), SpendOutcome::Spent);
+    assert_eq!(server.spend_challenge(&solved).await.expect("spent"), SpendOutcome::Spent);
     for _ in 0..2 {
         assert!(server.tally_self_report("fhi", 2, now()).await.expect("counted"));
     }

@@ -1,0 +1,33 @@
+//! What a running server does by itself: it forgets, in steps that are short enough for phones to wait for, what nobody asks for any more.
+
+use std::time::Duration;
+
+use store::StoreError;
+use tokio::time::MissedTickBehavior;
+
+use crate::state::State;
+
+/// How often.
+const PERIOD: Duration = Duration::from_secs(60);
+/// How many rows of a kind are deleted in one transaction.
+const ROWS: u32 = 500;
+
+/// Runs until nobody else holds the state.
+pub(crate) async fn run(state: State) {
+    let mut clock = tokio::time::interval(PERIOD);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        clock.tick().await;
+        if !state.is_shared() {
+            return;
+        }
+        if let Err(error) = forget(&state).await {
+            tracing::error!(%error, "spent challenges and tallies of hours that are over could not be deleted; trying again in a minute");
+        }
+    }
+}
+
+async fn forget(state: &State) -> Result<(), StoreError> {
+    while state.store().forget_admissions(state.now(), ROWS).await? > 0 {}
+    Ok(())
+}
