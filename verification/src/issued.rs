@@ -12,6 +12,8 @@ use crate::uuid::Uuid;
 pub(crate) struct Issued {
     /// The authority's name for it.
     pub(crate) uuid: Uuid,
+    /// The name of the message that carries it, for whoever sends it: the same as long as its row is.
+    pub(crate) message_id: String,
     /// What to type.
     pub(crate) short: Text,
     /// What to put into a link. Codes that were issued before there were long ones have none.

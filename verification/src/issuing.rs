@@ -81,7 +81,7 @@ async fn store(
         let (issued, row) = draw(&secrets, issuer, order, now, rng);
         match put(state, &secrets, order, row, now).await? {
             IssueOutcome::Issued => return Ok(issued),
-            IssueOutcome::Repeated(standing) => return reopen(&secrets, &standing),
+            IssueOutcome::Repeated(standing) => return reopen(&secrets, &issuer.id, &standing),
             IssueOutcome::UuidTaken => return Err(Problem::UUID_EXISTS),
             IssueOutcome::QuotaExceeded => return Err(Problem::quota_exceeded(now)),
             IssueOutcome::Collision => {}
@@ -152,21 +152,25 @@ fn draw(
         forget_at: short.expires_at.max(long.expires_at).plus(MEMORY),
         quota: issuer.daily_quota,
     };
-    (Issued { uuid: order.uuid, short, long: Some(long), sent: None }, row)
+    let message_id = secrets.current().message_id(&issuer.id, order.uuid.0);
+    (Issued { uuid: order.uuid, message_id, short, long: Some(long), sent: None }, row)
 }
 
 /// The code that was issued before and still waits. Once its short form has expired, there is nothing to tell the person on the telephone.
-fn reopen(secrets: &Secrets, standing: &StandingCode) -> Result<Issued, Problem> {
+fn reopen(secrets: &Secrets, authority: &str, standing: &StandingCode) -> Result<Issued, Problem> {
+    let secret = secrets.get(&standing.pepper);
     let open = |wanted| {
         let form = standing.forms.iter().find(|form| form.form == wanted)?;
-        let text = secrets.get(&standing.pepper).and_then(|secret| secret.open(standing.id, &form.sealed));
+        let text = secret.and_then(|secret| secret.open(standing.id, &form.sealed));
         Some(text.map(|text| Text { code: Code::from_row(text), expires_at: form.expires_at }).ok_or_else(|| {
             tracing::error!("a stored code does not open: was its row or the secret changed?");
             Problem::INTERNAL
         }))
     };
     let short = open(CodeForm::Short).ok_or(Problem::UUID_EXISTS)??;
-    Ok(Issued { uuid: Uuid(standing.uuid), short, long: open(CodeForm::Long).transpose()?, sent: None })
+    // Under the secret of the row, as at the first attempt: a rotation must not make it another message.
+    let message_id = secret.ok_or(Problem::INTERNAL)?.message_id(authority, standing.uuid);
+    Ok(Issued { uuid: Uuid(standing.uuid), message_id, short, long: open(CodeForm::Long).transpose()?, sent: None })
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl<'a> Errand<'a> {
         Ok(errand)
     }
 
-    /// Sends an issued code as it was wished for, unless it is known to be delivered. A message that is refused expires its code.
+    /// Sends an issued code as it was wished for, unless it is known to be delivered.
     pub(crate) async fn run(self, issued: &Issued) -> Result<Sent, Problem> {
         let Self { state, authority, wish, now, .. } = self;
         let (uuid, body) = (issued.uuid.0, wish.compose(issued, now));
@@ -57,18 +57,26 @@ impl<'a> Errand<'a> {
             self.abandon().await;
             return Ok(Sent::Known(Delivery::Delivered));
         }
-        let id = state.secrets().current().message_id(authority, uuid);
-        let message = TextMessage { id: &id, to: &wish.to, body: &body, sent_at: now };
+        let message = TextMessage { id: &issued.message_id, to: &wish.to, body: &body, sent_at: now };
         let delivery = wish.courier.send(&message).await;
         match delivery {
             Delivery::Delivered => remember(state, authority, uuid, MessageState::Delivered, now).await,
             Delivery::Unknown => remember(state, authority, uuid, MessageState::Unknown, now).await,
-            Delivery::Refused => {
-                state.store().expire(authority, uuid, state.now()).await?;
-                return Err(Problem::MESSAGE_REFUSED);
-            }
+            Delivery::Refused => return self.give_up(uuid).await,
         }
         Ok(Sent::Known(delivery))
+    }
+
+    /// A message that is refused expires its code, unless another request for the same code got it through meanwhile. Staff's is not counted
+    /// then, or a provider's bad day would lock numbers until midnight. What a phone asks for stays counted, or anybody with the app could have
+    /// the provider look at numbers all day.
+    async fn give_up(self, uuid: [u8; 16]) -> Result<Sent, Problem> {
+        let Self { state, authority, wish, .. } = self;
+        let expired = state.store().expire_undelivered(authority, uuid, state.now()).await?;
+        if wish.purpose == Purpose::Issue {
+            self.abandon().await;
+        }
+        if expired { Err(Problem::MESSAGE_REFUSED) } else { Ok(Sent::Known(Delivery::Delivered)) }
     }
 
     /// Nothing is sent after all.

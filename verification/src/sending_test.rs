@@ -2,6 +2,9 @@
 
 use proto::api::base64;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 use crate::admin::{self, AuthorityChange};
 use crate::handlers::fixture_test::{Answer, Desk, authority};
@@ -16,6 +19,47 @@ fn request(phone: &str) -> Value {
 
 async fn issue(desk: &Desk, phone: &str) -> Answer {
     desk.issue(&request(phone)).await
+}
+
+/// A program that is asked to send messages, and says nothing until the test does.
+struct Webhook(TcpListener);
+
+impl Webhook {
+    /// One that the authority uses from now on, with `more` at the end of the settings.
+    async fn open(desk: &Desk, more: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let key = "0123456789abcdef0123456789abcdef";
+        let sender = format!("kind = 'webhook'\nurl = 'http://{address}'\nkey = '{key}'\ntimeout_seconds = 60");
+        desk.send_texts_by(&sender, more);
+        Self(listener)
+    }
+
+    /// What it is asked next, and the line on which it is to answer.
+    async fn hear(&self) -> (Value, TcpStream) {
+        let (mut line, _) = self.0.accept().await.expect("somebody asks");
+        let mut bytes = Vec::new();
+        loop {
+            assert!(line.read_buf(&mut bytes).await.expect("read") > 0, "whoever asks waits");
+            let text = String::from_utf8_lossy(&bytes);
+            let body = text.split_once("\r\n\r\n").map(|(_, body)| serde_json::from_str(body));
+            if let Some(Ok(message)) = body {
+                return (message, line);
+            }
+        }
+    }
+
+    /// Answers the next request; says what it was asked.
+    async fn answer(&self, status: u16) -> Value {
+        let (message, line) = self.hear().await;
+        say(line, status).await;
+        message
+    }
+}
+
+async fn say(mut line: TcpStream, status: u16) {
+    let reply = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    line.write_all(reply.as_bytes()).await.expect("said");
 }
 
 /// Noon of tomorrow, UTC: no day and no hour ends while a test runs.
@@ -179,6 +223,71 @@ async fn who_reports_about_themselves_does_not_use_up_what_staff_need() {
     assert_eq!(issue(&desk, PHONE).await.status, 200);
     assert_eq!(report("+4790000000").await.refusal(), (429, "quota_exceeded"));
     assert_eq!(issue(&desk, "+4790000000").await.refusal(), (429, "quota_exceeded"));
+}
+
+#[actix_web::test]
+async fn a_refusal_leaves_a_code_that_was_delivered_meanwhile() {
+    let desk = Desk::open().await;
+    let webhook = Webhook::open(&desk, "").await;
+    let wish = json!({ "testType": "likely", "uuid": UUID, "phone": PHONE });
+    let finished = Notify::new();
+    let ask = async || {
+        let answer = desk.issue(&wish).await;
+        finished.notify_one();
+        answer
+    };
+    let provider = async {
+        let ((one, delivered), (other, refused)) = (webhook.hear().await, webhook.hear().await);
+        assert_eq!(one["id"], other["id"]);
+        say(delivered, 204).await;
+        finished.notified().await;
+        say(refused, 400).await;
+    };
+    let (one, other, ()) = tokio::join!(ask(), ask(), provider);
+    for answer in [&one, &other] {
+        assert_eq!((answer.status.as_u16(), answer.text("smsStatus")), (200, "delivered"));
+    }
+    assert_eq!(desk.verify(&json!({ "code": one.text("code") })).await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_message_keeps_its_name_when_the_secret_changes() {
+    let desk = Desk::open().await;
+    let webhook = Webhook::open(&desk, "").await;
+    let wish = json!({ "testType": "likely", "uuid": UUID, "phone": PHONE });
+    let mut ids = Vec::new();
+    // 409 says that it was heard of before: that is no refusal.
+    for (status, said) in [(503, "unknown"), (409, "unknown"), (204, "delivered")] {
+        let (answer, message) = tokio::join!(desk.issue(&wish), webhook.answer(status));
+        assert_eq!((answer.status.as_u16(), answer.text("smsStatus")), (200, said));
+        ids.push(message["id"].clone());
+        desk.rotate().await;
+    }
+    assert!(ids[0].is_string() && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}
+
+#[actix_web::test]
+async fn what_is_refused_costs_staff_nothing_and_phones_a_message() {
+    let desk = Desk::open().await;
+    set_noon(&desk);
+    let change = AuthorityChange { user_reports: Some(true), ..AuthorityChange::default() };
+    admin::update_authority(&desk.state, "no", change).await.expect("changed");
+    let webhook = Webhook::open(&desk, "[limits]\nper_number_a_day = 1\nper_block_an_hour = 1\na_day = 1").await;
+    for _ in 0..3 {
+        let (refused, _) = tokio::join!(issue(&desk, PHONE), webhook.answer(401));
+        assert_eq!(refused.refusal(), (400, "sms_failure"));
+    }
+    let (sent, _) = tokio::join!(issue(&desk, PHONE), webhook.answer(204));
+    assert_eq!(sent.text("smsStatus"), "delivered");
+    assert_eq!(issue(&desk, PHONE).await.refusal(), (429, "quota_exceeded"));
+
+    let report = async || {
+        let body = json!({ "phone": PHONE, "nonce": base64::encode(&[1; 256]) });
+        desk.post("/api/user-report", &desk.device, &body).await
+    };
+    let (refused, _) = tokio::join!(report(), webhook.answer(401));
+    assert_eq!(refused.refusal(), (400, "sms_failure"));
+    assert_eq!(report().await.refusal(), (429, "quota_exceeded"));
 }
 
 #[actix_web::test]

@@ -21,7 +21,7 @@ pub struct Tally {
     pub digests: Vec<[u8; 32]>,
     /// How many there may be.
     pub limit: u32,
-    /// When it begins anew; nothing is left of it then.
+    /// When it begins anew; nothing is left of it then. A program whose clock is late ends none sooner than another has said.
     pub ends_at: Timestamp,
 }
 
@@ -59,6 +59,11 @@ pub trait Deliveries: Send + Sync {
         state: MessageState,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Ends the life of a code whose message was refused, as [`Codes::expire`](crate::Codes::expire) does. Answers `false`, and changes
+    /// nothing, if it is known to be delivered: another request for the same code got it through. Of this and
+    /// [`record_delivery`](Self::record_delivery) at the same time, who comes second sees what the first has done.
+    async fn expire_undelivered(&self, authority: &str, uuid: [u8; 16], now: Timestamp) -> Result<bool, StoreError>;
 }
 
 impl MessageState {

@@ -8,7 +8,7 @@ use crate::phone::PhoneNumber;
 
 /// A text message on its way.
 pub(crate) struct TextMessage<'a> {
-    /// The same for every attempt to send the same code, and nothing that stands in a row: a receiver may drop what it has sent already.
+    /// The same for every attempt to send the same code, whatever becomes of the service's secret meanwhile, and nothing that stands in a row: a receiver may drop what it has sent already.
     pub(crate) id: &'a str,
     /// Whose phone it goes to.
     pub(crate) to: &'a PhoneNumber,
@@ -25,7 +25,7 @@ pub(crate) enum Delivery {
     Delivered,
     /// The provider has said that it will not send it, and would say so again: the number is none, the account is closed. Nobody got it.
     Refused,
-    /// Nobody knows: no answer in time, an answer that says "later", or one that cannot be read. It may have been sent; it may be sent again.
+    /// Nobody knows: no answer in time, one that says "later" or "I have had this already" (409), or one that cannot be read. It may have been sent; it may be sent again.
     Unknown,
 }
 

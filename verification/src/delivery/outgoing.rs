@@ -97,10 +97,12 @@ impl Outgoing {
 }
 
 impl Reply {
-    /// What a status means unless the provider has its own customs. 408, 425 and 429 say "later"; what is neither success nor the sender's
-    /// fault, redirects included, says nothing about the message.
+    /// What a status means unless the provider has its own customs. 408, 425 and 429 say "later", and 409 that the message stands in
+    /// the way of itself: it was sent before, or is being sent. What is neither success nor the sender's fault, redirects included, says
+    /// nothing about the message.
     pub(super) fn verdict(&self) -> Delivery {
-        let later = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+        let later =
+            [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
         match self.status {
             status if status.is_success() => Delivery::Delivered,
             status if status.is_client_error() && !later.contains(&status) => Delivery::Refused,

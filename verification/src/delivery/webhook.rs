@@ -12,8 +12,9 @@
 //! printf '%s.%s' "$TIMESTAMP" "$BODY" | openssl dgst -sha256 -hmac "$KEY"
 //! ```
 //!
-//! It answers with 2xx once it answers for the message, with 4xx if it will never send it (the code is then expired), and with anything
-//! else, 408, 425 and 429 among it, if it may be asked again.
+//! It answers with 2xx once it answers for the message, also if it has sent it before, with 4xx if it will never send it (the code is then
+//! expired, unless it is known to be delivered), and with anything else, 408, 409, 425 and 429 among it, if it may be asked again. 409 says
+//! that it has heard of the `id`; whether anybody got the message stays unknown.
 
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit, Mac};

@@ -186,14 +186,18 @@ impl Desk {
 
     /// Has the authority send text messages into a file: settings with `more` at their end. Answers where they are.
     pub(crate) fn send_texts(&self, more: &str) -> PathBuf {
+        self.send_texts_by("kind = 'file'\npath = 'texts'", more)
+    }
+
+    /// The same by another way.
+    pub(crate) fn send_texts_by(&self, sender: &str, more: &str) -> PathBuf {
         let settings = format!(
             r#"
 calling_codes = ["+47"]
 refused_prefixes = ["47829"]
 region = "NO"
 [sender]
-kind = "file"
-path = "texts"
+{sender}
 [templates]
 default = "[code] [expires] min [enslink]"
 "På norsk" = "Koden din er [code], [longcode] i [region], [longexpires] t"

@@ -149,6 +149,7 @@ fn what_is_unclear_keeps_the_code_and_is_sent_again_until_it_is_delivered() {
         Says::Status(500, "{}"),
         Says::Status(429, ""),
         Says::Status(408, ""),
+        Says::Status(409, ""),
         Says::Elsewhere(307, elsewhere.url()),
         Says::Elsewhere(302, elsewhere.url()),
         Says::Nothing,

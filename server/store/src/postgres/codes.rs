@@ -18,6 +18,7 @@ mod status;
 use async_trait::async_trait;
 use proto::Timestamp;
 
+pub(super) use expire::expire_undelivered;
 pub(super) use find::found;
 
 use super::migrations::VERIFICATION;

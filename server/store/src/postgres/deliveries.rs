@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use proto::Timestamp;
 
-use super::codes::PostgresCodeStore;
+use super::codes::{PostgresCodeStore, expire_undelivered};
 use super::column;
 use super::transaction::{Mode, Params, Transaction};
 use crate::counters::Day;
@@ -56,6 +56,11 @@ impl Deliveries for PostgresCodeStore {
         let values: Params<'_> = &[&authority, &uuid.as_slice(), &state, &day];
         self.pool.query("deliveries::record", SQL, values).await.map(drop)
     }
+
+    async fn expire_undelivered(&self, authority: &str, uuid: [u8; 16], now: Timestamp) -> Result<bool, StoreError> {
+        // A code that was claimed has nothing left to end; whether it was delivered is to be known of it all the same.
+        Ok(expire_undelivered(&self.pool, authority, uuid, now).await? || !self.is_delivered(authority, uuid).await?)
+    }
 }
 
 /// Locks every tally, then looks, then counts: who comes second sees what the first has counted.
@@ -88,7 +93,8 @@ async fn lock(
         INSERT INTO message_tally AS tally (digest, sent, ends_at)
         SELECT digest, 0, ends_at FROM unnest($1::bytea[], $2::bigint[]) AS asked (digest, ends_at)
         ON CONFLICT (digest) DO UPDATE
-        SET sent = CASE WHEN tally.ends_at <= $3 THEN 0 ELSE tally.sent END, ends_at = excluded.ends_at
+        SET sent = CASE WHEN tally.ends_at <= $3 THEN 0 ELSE tally.sent END,
+            ends_at = greatest(tally.ends_at, excluded.ends_at)
         RETURNING digest, sent";
     let ends: Vec<i64> = tallies.iter().map(|tally| tally.ends_at.unix()).collect();
     let rows = transaction.rows(SQL, &[&current, &ends, &now.unix()]).await?;

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use proto::Timestamp;
 use rusqlite::Transaction;
 
+pub(super) use expire::run as end;
 pub(super) use find::run as look_up;
 
 use super::migrations::{self, VERIFICATION};

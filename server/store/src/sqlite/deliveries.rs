@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use proto::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::codes::SqliteCodeStore;
+use super::codes::{SqliteCodeStore, end};
 use super::{column, counter};
 use crate::counters::{CounterKind, Day};
 use crate::deliveries::{CountOutcome, Deliveries, MessageState, Tally};
@@ -37,6 +37,19 @@ impl Deliveries for SqliteCodeStore {
         let authority = authority.to_owned();
         self.pool
             .write("deliveries::record", move |transaction| record(transaction, &authority, uuid, state, now))
+            .await
+    }
+
+    async fn expire_undelivered(&self, authority: &str, uuid: [u8; 16], now: Timestamp) -> Result<bool, StoreError> {
+        let authority = authority.to_owned();
+        self.pool
+            .write("deliveries::expire", move |transaction| {
+                let is_delivered = is_delivered(transaction, &authority, uuid)?;
+                if !is_delivered {
+                    end(transaction, &authority, uuid, now)?;
+                }
+                Ok(!is_delivered)
+            })
             .await
     }
 }
@@ -76,7 +89,8 @@ fn sent(transaction: &Transaction<'_>, tally: &Tally, now: Timestamp) -> Result<
 fn add(transaction: &Transaction<'_>, tally: &Tally, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "-- deliveries::count, add
         INSERT INTO message_tally (digest, sent, ends_at) VALUES (?1, 1, ?2)
-        ON CONFLICT (digest) DO UPDATE SET sent = iif(ends_at <= ?3, 1, sent + 1), ends_at = excluded.ends_at";
+        ON CONFLICT (digest) DO UPDATE SET sent = iif(ends_at <= ?3, 1, sent + 1),
+            ends_at = max(ends_at, excluded.ends_at)";
     let current = tally.current()?;
     transaction.prepare_cached(SQL)?.execute(params![current, tally.ends_at.unix(), now.unix()])?;
     Ok(())

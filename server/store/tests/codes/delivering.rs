@@ -1,10 +1,12 @@
 //! How many messages are sent, and what is known of them.
 
+use std::sync::Arc;
+
 use proto::Timestamp;
-use store::{CountOutcome, CounterKind, Day, MessageState, Tally};
+use store::{ClaimOutcome, CountOutcome, CounterKind, Day, MessageState, Tally};
 
 use crate::engine::Engine;
-use crate::samples::{CODE_LIFE, NOW, authorities, code};
+use crate::samples::{CODE_LIFE, NOW, TERMS, authorities, bound, code};
 
 const DAY: Timestamp = NOW.plus(86_400);
 const HOUR: Timestamp = NOW.plus(3_600);
@@ -54,6 +56,18 @@ pub(crate) async fn a_tally_begins_anew_when_it_has_ended(engine: &impl Engine) 
     let next = NOW.plus(7_200);
     assert_eq!([count(HOUR, next).await, count(HOUR, next).await], [CountOutcome::Counted; 2]);
     assert_eq!(count(HOUR, next).await, CountOutcome::Full { until: next });
+}
+
+pub(crate) async fn a_clock_that_is_late_renews_no_tally(engine: &impl Engine) {
+    let store = engine.open().await;
+    let count = async |now: Timestamp, ends_at| store.count_message(&[tally(1, 2, ends_at)], now).await.expect("asked");
+    let (late, next) = (HOUR.plus(-1), HOUR.plus(3_600));
+    // One program has begun the next hour, another still counts in the hour before.
+    assert_eq!([count(HOUR, next).await, count(late, HOUR).await], [CountOutcome::Counted; 2]);
+    assert_eq!(count(HOUR, next).await, CountOutcome::Full { until: next });
+    assert!(matches!(count(late, HOUR).await, CountOutcome::Full { .. }));
+    assert_eq!(count(next.plus(-1), next).await, CountOutcome::Full { until: next }, "to the end of the later hour");
+    assert_eq!(count(next, next.plus(3_600)).await, CountOutcome::Counted);
 }
 
 pub(crate) async fn what_was_counted_under_an_older_secret_counts(engine: &impl Engine) {
@@ -130,4 +144,46 @@ pub(crate) async fn what_is_delivered_stays_delivered(engine: &impl Engine) {
     let counted = store.counts("a", today, today).await.expect("read");
     assert_eq!(counted[0].counts[CounterKind::Delivered], 1, "once, and no code that is not there");
     assert_eq!(store.purge(NOW.plus(2 * 86_400 + CODE_LIFE), 100).await.expect("purged"), 4, "it goes with its code");
+}
+
+pub(crate) async fn what_is_refused_expires_unless_it_is_delivered(engine: &impl Engine) {
+    let store = engine.open().await;
+    authorities(&*store).await;
+    for byte in 1..=4 {
+        store.issue(&code(byte), NOW).await.expect("issued");
+    }
+    let record = async |byte, state| store.record_delivery("a", [byte; 16], state, NOW).await.expect("recorded");
+    let expire = async |who, byte| store.expire_undelivered(who, [byte; 16], NOW.plus(1)).await.expect("asked");
+    let claim = async |byte| store.claim(&bound(byte, byte, NOW.plus(1))).await.expect("answered");
+    record(1, MessageState::Delivered).await;
+    record(2, MessageState::Unknown).await;
+    assert!(expire("b", 1).await, "nobody else's code");
+    assert!(!expire("a", 1).await);
+    assert_eq!(claim(1).await, ClaimOutcome::Claimed(TERMS));
+    for byte in [2, 3] {
+        assert_eq!([expire("a", byte).await, expire("a", byte).await], [true; 2]);
+        assert_eq!(claim(byte).await, ClaimOutcome::Expired);
+    }
+    assert!(!expire("a", 1).await, "claimed, and delivered before");
+    assert_eq!(claim(4).await, ClaimOutcome::Claimed(TERMS));
+    assert!(expire("a", 4).await, "claimed, and nobody knows how it was delivered");
+    let today = Day::containing(NOW);
+    assert_eq!(store.counts("a", today, today).await.expect("read")[0].counts[CounterKind::Expired], 2);
+}
+
+pub(crate) async fn a_delivery_and_a_refusal_at_once_are_seen_by_whoever_comes_second(engine: &impl Engine) {
+    let stores = [engine.open().await, engine.open().await];
+    authorities(&*stores[0]).await;
+    for byte in 1..=40 {
+        stores[0].issue(&code(byte), NOW).await.expect("issued");
+        let [delivering, refusing] = [0, 1].map(|at| Arc::clone(&stores[at]));
+        let uuid = [byte; 16];
+        let deliver =
+            tokio::spawn(async move { delivering.record_delivery("a", uuid, MessageState::Delivered, NOW).await });
+        let refuse = tokio::spawn(async move { refusing.expire_undelivered("a", uuid, NOW.plus(1)).await });
+        deliver.await.expect("ran").expect("recorded");
+        let expired = refuse.await.expect("ran").expect("answered");
+        let claimed = stores[0].claim(&bound(byte, 7, NOW.plus(1))).await.expect("answered");
+        assert_eq!(claimed, if expired { ClaimOutcome::Expired } else { ClaimOutcome::Claimed(TERMS) });
+    }
 }

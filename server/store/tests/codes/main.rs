@@ -99,10 +99,13 @@ promises! {
         a_message_is_counted_in_every_tally_or_in_none,
         what_was_not_sent_is_taken_back,
         a_tally_begins_anew_when_it_has_ended,
+        a_clock_that_is_late_renews_no_tally,
         what_was_counted_under_an_older_secret_counts,
         many_messages_at_once_stop_at_the_limit,
         tallies_are_forgotten_in_bounded_steps,
         what_is_delivered_stays_delivered,
+        what_is_refused_expires_unless_it_is_delivered,
+        a_delivery_and_a_refusal_at_once_are_seen_by_whoever_comes_second,
     }
     guessing {
         of_many_guesses_at_once_no_more_than_the_budget_are_looked_up,

@@ -9,19 +9,46 @@ use crate::error::StoreError;
 use crate::postgres::pool::Pool;
 use crate::postgres::transaction::Params;
 
-/// Expires an unclaimed code, and says what it is then. The code's row decides between this and a claim: both lock it before they change a
-/// form, and who comes second sees what the first has done. Its end is to be counted as long as the last form to expire has its text, which
-/// whoever counts deletes; self-reports are not counted.
+/// Expires an unclaimed code, and says what it is then.
 pub(super) async fn run(
     pool: &Pool,
     authority: &str,
     uuid: [u8; 16],
     now: Timestamp,
 ) -> Result<ExpireOutcome, StoreError> {
+    let expired = end(pool, authority, uuid, now, false).await?;
+    Ok(match status::run(pool, authority, uuid).await? {
+        None => ExpireOutcome::Unknown,
+        Some(after) if expired => ExpireOutcome::Expired(after),
+        Some(_) => ExpireOutcome::Claimed,
+    })
+}
+
+/// Expires a code that was neither claimed nor delivered; answers whether there is one.
+pub(in crate::postgres) async fn expire_undelivered(
+    pool: &Pool,
+    authority: &str,
+    uuid: [u8; 16],
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    end(pool, authority, uuid, now, true).await
+}
+
+/// Ends every form of an unclaimed code; `spares_delivered` leaves one that is known to be delivered. The code's row decides between this and a claim: both lock it before they change a
+/// form, and who comes second sees what the first has done. Its end is to be counted as long as the last form to expire has its text, which
+/// whoever counts deletes; self-reports are not counted.
+async fn end(
+    pool: &Pool,
+    authority: &str,
+    uuid: [u8; 16],
+    now: Timestamp,
+    spares_delivered: bool,
+) -> Result<bool, StoreError> {
     const SQL: &str = "-- codes::expire
         WITH unclaimed AS (
             SELECT id, report_type FROM code
-            WHERE authority = $1 AND uuid = $2 AND token_digest IS NULL FOR NO KEY UPDATE
+            WHERE authority = $1 AND uuid = $2 AND token_digest IS NULL
+              AND (NOT $5::boolean OR delivery IS DISTINCT FROM 'delivered') FOR NO KEY UPDATE
         ), form AS (
             SELECT code_digest.digest, code_digest.form, code_digest.expires_at, code_digest.sealed IS NOT NULL AS lives
             FROM unclaimed JOIN code_digest ON code_digest.code = unclaimed.id FOR NO KEY UPDATE OF code_digest
@@ -35,11 +62,7 @@ pub(super) async fn run(
         )
         UPDATE code_digest SET expires_at = least(code_digest.expires_at, $3), sealed = NULL
         FROM form WHERE code_digest.digest = form.digest RETURNING 1";
-    let values: Params<'_> = &[&authority, &uuid.as_slice(), &now.unix(), &Day::containing(now).number()];
-    let expired = !pool.query("codes::expire", SQL, values).await?.is_empty();
-    Ok(match status::run(pool, authority, uuid).await? {
-        None => ExpireOutcome::Unknown,
-        Some(after) if expired => ExpireOutcome::Expired(after),
-        Some(_) => ExpireOutcome::Claimed,
-    })
+    let day = Day::containing(now).number();
+    let values: Params<'_> = &[&authority, &uuid.as_slice(), &now.unix(), &day, &spares_delivered];
+    Ok(!pool.query("codes::expire", SQL, values).await?.is_empty())
 }

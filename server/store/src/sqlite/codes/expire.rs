@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::sqlite::counter;
 
 /// Expires an unclaimed code. The transaction began IMMEDIATE, so nobody claims it between the look and the write.
-pub(super) fn run(
+pub(in crate::sqlite) fn run(
     transaction: &Transaction<'_>,
     authority: &str,
     uuid: [u8; 16],
