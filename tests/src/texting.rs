@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub fn into_a_file(delivery_dir: &Path, authority: &str, template: &str) -> io::Result<PathBuf> {
     let settings = format!(
         "calling_codes = ['47']\nregion = 'NO'\n[sender]\nkind = 'file'\npath = 'texts'\n[templates]\ndefault = '{template}'\n\
-         [limits]\nper_block_an_hour = 100000\n"
+         [limits]\nper_block_an_hour = 100000\nper_network_an_hour = 100000\n"
     );
     DirBuilder::new().recursive(true).create(delivery_dir)?;
     let mut file = OpenOptions::new();

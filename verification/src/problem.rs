@@ -124,8 +124,8 @@ impl Problem {
 
     /// Text messages that were too many, until so many seconds are over. Nothing was issued.
     pub(crate) fn too_many_messages(seconds: i64) -> Self {
-        let text = "phone: too many text messages were sent, to this number, to ones like it, or by this authority; Retry-After says in how \
-                    many seconds to try again";
+        let text = "phone: too many text messages were sent, to this number, to ones like it, for this network, or by this authority; Retry-After \
+                    says in how many seconds to try again";
         let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "quota_exceeded", text);
         Self { retry_after: Some(seconds), ..refused }
     }

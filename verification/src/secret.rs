@@ -121,6 +121,11 @@ impl Secret {
         self.peppered(&self.phone, &[&[3], authority.as_bytes()])
     }
 
+    /// By what the messages are counted that the phones of a network ask for.
+    pub(crate) fn network_digest(&self, authority: &str, prefix: &[u8]) -> Peppered {
+        self.peppered(&self.phone, &[&[5], authority.as_bytes(), &[0], prefix])
+    }
+
     /// The name of the message that carries a code, for whoever sends it: without the secret it does not lead to the code's row.
     pub(crate) fn message_id(&self, authority: &str, uuid: [u8; 16]) -> String {
         let mac = mac(&self.phone, &[&[4], authority.as_bytes(), &[0], &uuid]);

@@ -112,6 +112,11 @@ impl Secrets {
         self.live().map(|secret| secret.tally_digest(authority)).collect()
     }
 
+    /// By what the messages are counted that a network's phones ask for, the same way.
+    pub(crate) fn network_digests(&self, authority: &str, prefix: &[u8]) -> Vec<Peppered> {
+        self.live().map(|secret| secret.network_digest(authority, prefix)).collect()
+    }
+
     fn live(&self) -> impl Iterator<Item = &Secret> {
         [&self.current].into_iter().chain(&self.older)
     }

@@ -25,7 +25,8 @@ pub(crate) struct Errand<'a> {
 }
 
 impl<'a> Errand<'a> {
-    /// Counts a message before its code is issued, and refuses it if too many were sent to the number, to its block, or by the authority.
+    /// Counts a message before its code is issued, and refuses it if too many were sent to the number, to its block, for the network
+    /// of a phone that asks for itself, or by the authority.
     /// What is known to be delivered under this uuid is not counted.
     pub(crate) async fn begin(
         state: &'a State,
@@ -40,7 +41,7 @@ impl<'a> Errand<'a> {
         }
         let tallies = tallies(&state.secrets(), &issuer.id, wish, now);
         match state.store().count_message(&tallies, now).await? {
-            CountOutcome::Counted => errand.counted = tallies.into(),
+            CountOutcome::Counted => errand.counted = tallies,
             CountOutcome::Full { until } => return Err(Problem::too_many_messages(until.unix() - now.unix())),
         }
         Ok(errand)
@@ -94,10 +95,10 @@ async fn remember(state: &State, authority: &str, uuid: [u8; 16], what: MessageS
     }
 }
 
-/// The number, its block, the authority, always in this order. Messages for people who report about themselves are counted by themselves:
-/// what anybody with the app can ask for does not use up what staff need. They end with a day or an hour of the clock, so that a row does not tell when
+/// The number, its block, the network of a phone that asks for itself, the authority, always in this order. Messages for people who report about themselves are counted by themselves:
+/// what anybody with the app can ask for does not use up what staff need, and what one network asks for not what all others may. They end with a day or an hour of the clock, so that a row does not tell when
 /// somebody was written to.
-fn tallies(secrets: &Secrets, authority: &str, wish: &Wish, now: Timestamp) -> [Tally; 3] {
+fn tallies(secrets: &Secrets, authority: &str, wish: &Wish, now: Timestamp) -> Vec<Tally> {
     let limits = wish.courier.limits();
     // A slug has no zero byte, so that no authority is called like another's self-reports.
     let payer = match wish.purpose {
@@ -110,9 +111,15 @@ fn tallies(secrets: &Secrets, authority: &str, wish: &Wish, now: Timestamp) -> [
         limit,
         ends_at: Timestamp::from_unix((now.unix().div_euclid(period) + 1) * period),
     };
-    [
+    let mut tallies = vec![
         tally(phone(PhonePurpose::Budget), limits.per_number_a_day, DAY),
         tally(phone(PhonePurpose::BlockBudget), limits.per_block_an_hour, HOUR),
-        tally(secrets.tally_digests(&payer), limits.a_day, DAY),
-    ]
+    ];
+    tallies.extend(
+        wish.network.map(|network| {
+            tally(secrets.network_digests(&payer, network.as_bytes()), limits.per_network_an_hour, HOUR)
+        }),
+    );
+    tallies.push(tally(secrets.tally_digests(&payer), limits.a_day, DAY));
+    tallies
 }

@@ -2,6 +2,7 @@
 
 use proto::api::base64;
 use serde_json::{Value, json};
+use service::Edge;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -288,6 +289,37 @@ async fn what_is_refused_costs_staff_nothing_and_phones_a_message() {
     let (refused, _) = tokio::join!(report(), webhook.answer(401));
     assert_eq!(refused.refusal(), (400, "sms_failure"));
     assert_eq!(report().await.refusal(), (429, "quota_exceeded"));
+}
+
+#[actix_web::test]
+async fn one_network_does_not_use_up_what_all_may_ask_for() {
+    let mut desk = Desk::open().await;
+    set_noon(&desk);
+    let relays = vec!["west=203.0.113.0/28".parse().expect("a relay")];
+    desk.state = desk.state.clone().with_edge(Edge { relays, ..Edge::default() });
+    let change = AuthorityChange { user_reports: Some(true), ..AuthorityChange::default() };
+    admin::update_authority(&desk.state, "no", change).await.expect("changed");
+    desk.send_texts("[limits]\nper_network_an_hour = 2");
+    let phone = |number: u32| format!("+4790{number}0000");
+    for (number, host) in [(10, "198.51.100.1:1"), (11, "198.51.100.200:2")] {
+        assert_eq!(desk.report_from(host, &phone(number)).await.status, 200);
+    }
+    let refused = desk.report_from("198.51.100.3:3", &phone(12)).await;
+    assert_eq!(refused.refusal(), (429, "quota_exceeded"));
+    assert!((3_540..=3_600).contains(&refused.retry_after.expect("a time")), "until the hour ends");
+    assert_eq!(desk.report_from("198.51.100.3:3", &phone(10)).await.status, 200, "what was delivered is answered");
+    // Neither another network, nor whoever comes through a relay, nor staff.
+    assert_eq!(desk.report_from("198.51.101.1:1", &phone(12)).await.status, 200);
+    for number in 13..17 {
+        assert_eq!(desk.report_from("203.0.113.1:1", &phone(number)).await.status, 200);
+    }
+    for _ in 0..3 {
+        assert_eq!(issue(&desk, &phone(17)).await.status, 200);
+    }
+    desk.rotate().await;
+    assert_eq!(desk.report_from("198.51.100.3:3", &phone(18)).await.refusal(), (429, "quota_exceeded"));
+    desk.clock.set_offset(desk.clock.offset() + 3_600);
+    assert_eq!(desk.report_from("198.51.100.3:3", &phone(18)).await.status, 200);
 }
 
 #[actix_web::test]

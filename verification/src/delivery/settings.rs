@@ -58,6 +58,8 @@ pub(crate) struct Limits {
     pub(crate) per_block_an_hour: u32,
     /// In all, from midnight to midnight UTC.
     pub(crate) a_day: u32,
+    /// That people ask for about themselves from one network (/24 of IPv4, /64 of IPv6), from one full hour to the next.
+    pub(crate) per_network_an_hour: u32,
 }
 
 /// How messages are signed.
@@ -121,7 +123,7 @@ impl SenderSettings {
 
 impl Limits {
     fn parse(fields: &mut Fields) -> Result<Self, Malformed> {
-        let mut limits = Self { per_number_a_day: 5, per_block_an_hour: 50, a_day: 10_000 };
+        let mut limits = Self { per_number_a_day: 5, per_block_an_hour: 50, a_day: 10_000, per_network_an_hour: 20 };
         let Some(mut fields) = fields.section("limits")? else { return Ok(limits) };
         let mut read = |field, limit: &mut u32| -> Result<(), Malformed> {
             *limit = fields.number(field, 0..=100_000_000)?.unwrap_or(*limit);
@@ -130,6 +132,7 @@ impl Limits {
         read("limits.per_number_a_day", &mut limits.per_number_a_day)?;
         read("limits.per_block_an_hour", &mut limits.per_block_an_hour)?;
         read("limits.a_day", &mut limits.a_day)?;
+        read("limits.per_network_an_hour", &mut limits.per_network_an_hour)?;
         fields.finish()?;
         Ok(limits)
     }
@@ -237,7 +240,10 @@ mod tests {
     #[test]
     fn what_is_not_said_is_as_usual() {
         let settings = DeliverySettings::parse(LEAST).expect("enough");
-        assert_eq!(settings.limits, Limits { per_number_a_day: 5, per_block_an_hour: 50, a_day: 10_000 });
+        assert_eq!(
+            settings.limits,
+            Limits { per_number_a_day: 5, per_block_an_hour: 50, a_day: 10_000, per_network_an_hour: 20 }
+        );
         assert_eq!(settings.link, "ens://v?r=NO&c=");
         assert!(settings.authentication.is_none() && settings.refused_prefixes.is_empty());
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proto::Timestamp;
+use service::{Caller, Prefix};
 use zeroize::Zeroizing;
 
 use super::courier::Courier;
@@ -24,6 +25,8 @@ pub(crate) struct Wish {
     pub(crate) purpose: Purpose,
     /// Write it, but do not send it.
     pub(crate) only_generate: bool,
+    /// The network of the phone that asks for itself; none for staff, and none behind a relay, which speaks for many.
+    pub(crate) network: Option<Prefix>,
 }
 
 impl Wish {
@@ -47,6 +50,15 @@ impl Wish {
         Self::parse(couriers, authority, phone, Purpose::UserReport)
     }
 
+    /// The same wish, of a phone that calls from there.
+    pub(crate) fn called_by(self, caller: &Caller) -> Self {
+        let network = match caller {
+            Caller::Prefix(prefix) => Some(*prefix),
+            Caller::Relay(_) => None,
+        };
+        Self { network, ..self }
+    }
+
     /// The text that carries a code.
     pub(crate) fn compose(&self, issued: &Issued, now: Timestamp) -> Zeroizing<String> {
         self.courier.compose(&self.label, self.purpose, &self.to, issued, now)
@@ -55,6 +67,6 @@ impl Wish {
     fn parse(couriers: &Couriers, authority: &str, phone: &str, purpose: Purpose) -> Result<Self, Problem> {
         let courier = couriers.of(authority).ok_or(Problem::NO_TEXT_MESSAGES)?;
         let to = courier.recipient(phone).map_err(|_| Problem::PHONE_INVALID)?;
-        Ok(Self { courier, to, label: String::new(), purpose, only_generate: false })
+        Ok(Self { courier, to, label: String::new(), purpose, only_generate: false, network: None })
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{App, test};
+use proto::api::base64;
 use proto::api::verification::API_KEY_HEADER;
 use serde_json::{Value, json};
 use store::{ApiKeyKind, Clock, DatabaseUrl};
@@ -104,6 +105,15 @@ impl Desk {
         for &line in forwarded {
             request = request.append_header(("X-Forwarded-For", line));
         }
+        self.exchange(&Method::POST, path, request).await
+    }
+
+    /// Asks for a message to `phone` about its owner, over a connection from `peer`, an address and a port.
+    pub(crate) async fn report_from(&self, peer: &str, phone: &str) -> Answer {
+        let path = "/api/user-report";
+        let body = json!({ "phone": phone, "nonce": base64::encode(&[1; 256]) });
+        let request = test::TestRequest::post().uri(path).peer_addr(peer.parse().expect("an address and a port"));
+        let request = request.insert_header((API_KEY_HEADER, self.device.as_str())).set_json(body);
         self.exchange(&Method::POST, path, request).await
     }
 

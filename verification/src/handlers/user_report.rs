@@ -1,8 +1,8 @@
 //! `POST /api/user-report`, for apps (DEVICE): a code for the phone's owner, who says something of themselves; it comes by text message.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use proto::api::verification::{UserReportReply, UserReportRequest};
 
 use crate::dates;
@@ -16,10 +16,13 @@ use crate::state::State;
 /// until then.
 pub(crate) async fn user_report(
     state: Data<State>,
+    request: HttpRequest,
     call: Call<Device, UserReportRequest>,
 ) -> Result<HttpResponse, Problem> {
     let (now, mut rng) = (state.now(), store::chance::source());
-    let order = report::parse(call.body, &call.issuer, state.couriers(), now, &mut rng)?;
+    let mut order = report::parse(call.body, &call.issuer, state.couriers(), now, &mut rng)?;
+    let caller = state.edge().caller(&request);
+    order.wish = order.wish.map(|wish| wish.called_by(&caller));
     let issued = issuing::fulfil(&state, &call.issuer, &order, now, &mut rng).await?;
     let expires_at = issued.short.expires_at;
     Ok(service::padded(

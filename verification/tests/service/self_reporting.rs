@@ -13,6 +13,9 @@ use crate::texting::{long_code, settings, webhook};
 
 const PHONE: &str = "+4791234567";
 
+/// One phone asks as often as it likes, from one network.
+const LIMITS: &str = "[limits]\nper_number_a_day = 1000\nper_block_an_hour = 1000\nper_network_an_hour = 1000";
+
 /// A service whose authority sends messages through a provider.
 struct Scene {
     _dir: tempfile::TempDir,
@@ -23,7 +26,7 @@ struct Scene {
 impl Scene {
     fn open() -> Self {
         let (dir, provider) = (tempfile::tempdir().expect("a directory"), Provider::start());
-        settings(dir.path(), &webhook(&provider.url()), "[limits]\nper_number_a_day = 1000\nper_block_an_hour = 1000");
+        settings(dir.path(), &webhook(&provider.url()), LIMITS);
         let service = Service::start(dir.path());
         Self { _dir: dir, provider, service }
     }
