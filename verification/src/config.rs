@@ -1,5 +1,6 @@
 //! Settings: flags, environment, defaults.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -67,6 +68,25 @@ pub struct EdgeSettings {
     pub relays: Vec<Relay>,
 }
 
+impl EdgeSettings {
+    /// What an operator should know of these settings at the start of a service that listens on `address`, and that has a gateway for sealed
+    /// requests or not: nothing if they fit together.
+    pub fn warnings(&self, address: IpAddr, has_gateway: bool) -> Vec<&'static str> {
+        let mut warnings = Vec::new();
+        if address.is_loopback() && self.trusted_proxies == 0 {
+            warnings.push(
+                "everybody who comes through a proxy on this machine shares one budget of wrong codes; if there is one, set --trusted-proxies",
+            );
+        }
+        if has_gateway && self.relays.is_empty() {
+            warnings.push(
+                "everybody who comes through a relay for sealed requests shares the budget of one network; name the relays with --relay",
+            );
+        }
+        warnings
+    }
+}
+
 impl From<EdgeSettings> for Edge {
     fn from(settings: EdgeSettings) -> Self {
         Self { proxies: settings.trusted_proxies, proxy_networks: settings.proxy_networks, relays: settings.relays }
@@ -80,5 +100,30 @@ impl Settings {
     /// [`VerificationError::Content`] if the file exists: it is never overwritten; [`VerificationError::File`] if it cannot be written.
     pub fn create_secret(path: &Path) -> Result<(), VerificationError> {
         Secrets::create(path, &mut store::chance::source())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_that_all_would_share_is_warned_of() {
+        let bare = EdgeSettings { trusted_proxies: 0, proxy_networks: Vec::new(), relays: Vec::new() };
+        let behind_a_proxy = EdgeSettings { trusted_proxies: 1, ..bare.clone() };
+        let relays = vec!["west=203.0.113.1".parse().expect("a relay")];
+        let with_a_relay = EdgeSettings { relays, ..behind_a_proxy.clone() };
+        for (settings, address, has_gateway, flags) in [
+            (&bare, "127.0.0.1", false, &["--trusted-proxies"][..]),
+            (&bare, "::1", true, &["--trusted-proxies", "--relay"]),
+            (&bare, "192.0.2.1", false, &[]),
+            (&behind_a_proxy, "127.0.0.1", false, &[]),
+            (&behind_a_proxy, "127.0.0.1", true, &["--relay"]),
+            (&with_a_relay, "127.0.0.1", true, &[]),
+        ] {
+            let warnings = settings.warnings(address.parse().expect("an address"), has_gateway);
+            assert_eq!(warnings.len(), flags.len(), "{address}");
+            assert!(warnings.iter().zip(flags).all(|(warning, flag)| warning.ends_with(flag)), "{warnings:?}");
+        }
     }
 }

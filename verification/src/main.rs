@@ -38,6 +38,9 @@ async fn main() -> anyhow::Result<()> {
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     let state = open_service(&flags.settings).await?.with_batch_limit(flags.batch_limit);
     let state = state.with_maintenance(flags.maintenance).with_threshold(flags.withholding.threshold);
+    for warning in flags.edge.warnings(flags.listen.ip(), flags.ohttp_key_file.is_some()) {
+        tracing::warn!("{warning}");
+    }
     let mut state = state.with_budgets(flags.budgets).with_edge(flags.edge.into());
     if let Some(file) = &flags.ohttp_key_file {
         state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;

@@ -28,7 +28,7 @@ pub(crate) fn parse(
     if request.phone.is_empty() {
         return Err(Problem::MISSING_PHONE);
     }
-    let days = Days { symptom: &request.symptom_date, test: &request.test_date, tz_offset: 0 };
+    let days = Days { symptom: &request.symptom_date, test: &request.test_date, tz_offset: request.tz_offset };
     let terms = days.parse(ReportType::UserReport, issuer, now)?;
     let wish = Wish::to_report(couriers, &issuer.id, &request.phone)?;
     request.phone.zeroize();

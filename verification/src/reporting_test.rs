@@ -36,6 +36,33 @@ async fn report(desk: &Desk, body: &Value) -> Answer {
     desk.post("/api/user-report", &desk.device, body).await
 }
 
+/// Half an hour before midnight UTC it is tomorrow already in Oslo.
+#[actix_web::test]
+async fn what_is_today_for_the_phone_is_no_day_to_come() {
+    let desk = open().await;
+    desk.clock.set_offset((DAY - 1_800 - desk.state.now().unix()).rem_euclid(DAY));
+    let today = dates::day_text(Interval::containing(desk.state.now().plus(3_600)));
+    let with = |offset: Value| {
+        let mut wish = request(1);
+        (wish["symptomDate"], wish["tzOffset"]) = (json!(today), offset);
+        wish
+    };
+    for (offset, refused) in [
+        (json!(null), "invalid_date"),
+        (json!(0), "invalid_date"),
+        (json!(-60.0), "invalid_date"),
+        (json!(841), "unparsable_request"),
+        (json!(60.5), "unparsable_request"),
+        (json!("60"), "unparsable_request"),
+    ] {
+        assert_eq!(report(&desk, &with(offset.clone())).await.refusal(), (400, refused), "{offset}");
+    }
+    for offset in [json!(60), json!(60.0), json!(840)] {
+        assert_eq!(report(&desk, &with(offset.clone())).await.status, 200, "{offset}");
+    }
+    assert_eq!(claim(&desk, &code(&desk)[0], 1).await.text("symptomDate"), today);
+}
+
 /// The code of the last message, short and long.
 fn code(desk: &Desk) -> [String; 2] {
     let body = desk.texts().pop().expect("a message")["body"].as_str().expect("a text").to_owned();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use proto::Region;
+use verification::EdgeSettings;
 
 use crate::system::{Plan, Ports};
 
@@ -68,6 +69,9 @@ pub(crate) struct Serve {
     /// The id of the ready-made authority, which uploads name as healthAuthorityID: lower case.
     #[arg(long, value_name = "ID", default_value = "demo", value_parser = lower_case)]
     pub(crate) authority: String,
+    /// What stands between phones and the verification service.
+    #[command(flatten)]
+    pub(crate) edge: EdgeSettings,
 }
 
 impl Serve {
@@ -79,6 +83,7 @@ impl Serve {
             minimum_keys: self.minimum_keys,
             minimum_reports: self.minimum_reports,
             feeds: Vec::new(),
+            edge: self.edge.clone().into(),
         }
     }
 
@@ -117,6 +122,19 @@ mod tests {
     }
 
     #[test]
+    fn the_proxies_that_are_named_are_those_of_the_plan() {
+        let proxies = |flags: &[&str]| {
+            let Command::Serve(serve) = Cli::parse_from([&["pratique", "serve"], flags].concat()).command else {
+                panic!("serve was asked for");
+            };
+            let edge = serve.plan().edge;
+            (edge.proxies, edge.proxy_networks.len())
+        };
+        assert_eq!(proxies(&[]), (0, 6));
+        assert_eq!(proxies(&["--trusted-proxies", "2", "--proxy-network", "192.0.2.0/24"]), (2, 1));
+    }
+
+    #[test]
     fn settings_that_cannot_be_meant_are_refused() {
         for flags in [
             &["serve", "--export-period", "0"][..],
@@ -124,6 +142,8 @@ mod tests {
             &["serve", "--region", "demo"],
             &["serve", "--authority", "Demo"],
             &["serve", "--cdn-port", "65536"],
+            &["serve", "--trusted-proxies", "-1"],
+            &["serve", "--relay", "West=203.0.113.1"],
             &["demo", "--region", "NO"],
         ] {
             assert!(Cli::try_parse_from([&["pratique"], flags].concat()).is_err(), "{flags:?}");

@@ -1,6 +1,7 @@
 //! `pratique serve`: all services until Ctrl-C, with an export every so often.
 
 use std::io::Write as _;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use exporter::Exporter;
@@ -48,6 +49,9 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
             minimum.reports = plan.minimum_reports,
             "this is no production setting: a bundle of few people's keys may tell who is in it"
         );
+    }
+    for warning in flags.edge.warnings(Ipv4Addr::LOCALHOST.into(), false) {
+        tracing::warn!("{warning}");
     }
     export_until_stopped(system.exporter(), Duration::from_secs(flags.export_period), &mut stop).await;
     tracing::info!("stopping: requests that are under way are finished first");

@@ -9,6 +9,7 @@ use exporter::Exporter;
 use exporter::config::{BucketSpec, BucketUrl};
 use exporter::keys::{KeyPurpose, private_file, public_file};
 use proto::{Feed, Region};
+use service::Edge;
 use store::{ApiKeyKind, Clock, DatabaseUrl};
 
 use crate::access::{Access, ApiKeys};
@@ -29,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) minimum_reports: u32,
     /// What is exported; empty means every feed of the database.
     pub(crate) feeds: Vec<Feed>,
+    /// What stands between phones and the verification service.
+    pub(crate) edge: Edge,
 }
 
 /// Ports on loopback; 0 takes any free one.
@@ -66,7 +69,7 @@ pub(crate) struct Listening {
 impl System {
     /// Opens everything; what is missing (secret, databases, keys, authority) is made, what is there is kept.
     pub(crate) async fn open(layout: &Layout, plan: &Plan, clock: Clock) -> Result<Self, StandaloneError> {
-        let verification = open_verification(layout, clock.clone()).await?;
+        let verification = open_verification(layout, clock.clone()).await?.with_edge(plan.edge.clone());
         let database_url = DatabaseUrl::Sqlite(layout.key_database());
         let server = server::State::open(&server::Settings { database_url }, clock.clone()).await?;
         // There is one authority here, so apps that name none mean it; whether it takes their reports is for `server authority update` to say.

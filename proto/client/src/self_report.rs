@@ -18,6 +18,9 @@ pub struct SelfReport {
     phone: String,
     symptom_date: Option<String>,
     test_date: Option<String>,
+    /// Reports that were stored before it was known have none.
+    #[serde(default)]
+    tz_offset: i32,
     nonce: Nonce,
 }
 
@@ -35,8 +38,16 @@ impl SelfReport {
             phone: phone.to_owned(),
             symptom_date: symptom_date.map(str::to_owned),
             test_date: test_date.map(str::to_owned),
+            tz_offset: 0,
             nonce,
         }
+    }
+
+    /// The same where clocks are `minutes` ahead of UTC, or behind it: -840 to 840. It decides which day is today for the service.
+    #[must_use]
+    pub const fn east_of_utc(mut self, minutes: i32) -> Self {
+        self.tz_offset = minutes;
+        self
     }
 }
 
@@ -51,6 +62,7 @@ impl Verification {
         let request = UserReportRequest {
             symptom_date: report.symptom_date.clone().unwrap_or_default(),
             test_date: report.test_date.clone().unwrap_or_default(),
+            tz_offset: report.tz_offset,
             phone: report.phone.clone(),
             nonce: report.nonce.to_base64(),
             padding: String::new(),

@@ -94,6 +94,9 @@ pub struct UserReportRequest {
     /// ISO 8601 date.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "String::is_empty")]
     pub test_date: String,
+    /// Minutes east of UTC.
+    #[serde(default, deserialize_with = "whole_or_zero")]
+    pub tz_offset: i32,
     /// Where to send the code, E.164.
     #[serde(default, deserialize_with = "or_default")]
     pub phone: String,

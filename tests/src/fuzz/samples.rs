@@ -268,6 +268,7 @@ fn verification_bodies() -> Vec<(&'static str, Vec<u8>)> {
     let report = UserReportRequest {
         symptom_date: issue.symptom_date.clone(),
         test_date: issue.test_date.clone(),
+        tz_offset: issue.tz_offset,
         phone: "+4791234567".to_owned(),
         nonce: base64::encode(&[9; 256]),
         padding: String::new(),

@@ -26,7 +26,8 @@ pub(crate) struct ShowStats {
 /// How small a count may be to be shown.
 #[derive(Debug, Args)]
 pub(crate) struct WithholdingFlags {
-    /// Withhold counts below this, a multiple of 10. What was shown once stays as it was shown.
+    /// Withhold counts below this, a multiple of 10. Say the same to `verification serve` and to `verification stats`: whichever of them looks
+    /// at a day first decides what is ever shown of it.
     #[arg(long = "withhold-below", value_name = "COUNT", env = "VERIFICATION_WITHHOLD_BELOW", default_value_t)]
     pub(crate) threshold: Threshold,
 }

@@ -157,6 +157,7 @@ mod tests {
         let report = UserReportRequest {
             symptom_date: text(),
             test_date: text(),
+            tz_offset: 1,
             phone: text(),
             nonce: text(),
             padding: text(),

@@ -116,7 +116,7 @@ fn be_refused(service: &Service) -> Vec<Vec<u8>> {
     let report = json!({ "phone": "+4791234567", "nonce": STANDARD.encode([1; 256]) });
     let none = json!({});
     let routes = [
-        ("/api/user-report", &device, &report, vec!["symptomDate", "testDate", "phone", "nonce"]),
+        ("/api/user-report", &device, &report, vec!["symptomDate", "testDate", "tzOffset", "phone", "nonce"]),
         ("/api/verify", &device, &none, vec!["code", "accept", "nonce"]),
         ("/api/certificate", &device, &none, vec!["token", "ekeyhmac"]),
         ("/api/issue", &admin, &none, vec!["testType"]),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use proto::{Feed, Kind, Region};
+use service::Edge;
 use store::Clock;
 
 use crate::cli::Demo;
@@ -22,7 +23,8 @@ pub(crate) async fn run(flags: &Demo) -> Result<(), StandaloneError> {
     let region: Region = "DEMO".parse().expect("four capitals are a region");
     // A minimum of one is for these feeds alone: the directory may hold others, whose keys are not ours to publish.
     let feeds = Kind::ALL.map(|kind| Feed::verified(region.clone(), kind)).to_vec();
-    let plan = Plan { region, authority: "demo".to_owned(), minimum_keys: 1, minimum_reports: 1, feeds };
+    let (authority, edge) = ("demo".to_owned(), Edge::default());
+    let plan = Plan { region, authority, minimum_keys: 1, minimum_reports: 1, feeds, edge };
     let clock = Clock::system();
     let system = System::open(&layout, &plan, clock.clone()).await?;
     let api_keys = system.api_keys(&plan).await?;

@@ -39,7 +39,7 @@ fn reports(count: u8) -> ReportUpload {
 }
 
 fn self_report() -> SelfReport {
-    SelfReport::draw("+4791234567", Some("2026-11-18"), None, &mut StdRng::seed_from_u64(4))
+    SelfReport::draw("+4791234567", Some("2026-11-18"), None, &mut StdRng::seed_from_u64(4)).east_of_utc(60)
 }
 
 /// A token and a certificate, by way of a host that gives them.
@@ -131,6 +131,7 @@ async fn a_self_report_taken_from_storage_claims_the_code_that_it_asked_for() {
         serde_json::from_slice::<serde_json::Value>(&request[start..]).expect("JSON")
     };
     assert_eq!(body(0)["nonce"], body(2)["nonce"]);
+    assert_eq!(body(0)["tzOffset"], 60);
     assert_eq!((body(0)["phone"].as_str(), body(0)["symptomDate"].as_str()), (Some("+4791234567"), Some("2026-11-18")));
     assert_eq!(body(2)["accept"], serde_json::json!(["user-report"]));
     let short = stored.replace(body(0)["nonce"].as_str().expect("base64"), "AAAA");
