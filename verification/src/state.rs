@@ -14,7 +14,7 @@ use crate::delivery::Couriers;
 use crate::error::VerificationError;
 use crate::guess_metrics::GuessMetrics;
 use crate::phone_paths::PHONE_PATHS;
-use crate::policy::BATCH_LIMIT;
+use crate::policy::{BATCH_LIMIT, CLOCK_MARGIN};
 use crate::registry::Registry;
 use crate::secret_watch::SecretWatch;
 use crate::secrets::Secrets;
@@ -184,7 +184,8 @@ impl State {
     /// Who signs an authority's certificates now: of the keys that may, the one whose turn came last.
     pub(crate) async fn signer(&self, authority: &str, now: Timestamp) -> Result<Arc<dyn Signer>, VerificationError> {
         let keys = self.store().issuer_keys(authority, now).await?.unwrap_or_default();
-        let current = signing::current(&keys, now);
+        // A clock may be a little behind that of whoever made an authority's first key: a key that signs presently is better than none.
+        let current = signing::current(&keys, now).or_else(|| signing::current(&keys, now.plus(CLOCK_MARGIN)));
         let current = current.ok_or_else(|| VerificationError::NoSigningKey(authority.to_owned()))?;
         self.keychain().signer(authority, &current.key).await
     }

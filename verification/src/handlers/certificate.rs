@@ -156,6 +156,16 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn a_clock_a_little_behind_that_of_whoever_made_the_key_signs_all_the_same() {
+        let desk = Desk::open().await;
+        let token = desk.token().await;
+        for (offset, expected) in [(-60, 200), (-240, 200), (-3_600, 500)] {
+            desk.clock.set_offset(offset);
+            assert_eq!(desk.certificate(&token, COMMITMENT).await.status, expected, "{offset}");
+        }
+    }
+
+    #[actix_web::test]
     async fn a_newer_key_takes_over_and_both_are_believed() {
         let desk = Desk::open().await;
         let token = desk.token().await;
