@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use service::Beats;
 use store::StoreError;
-use tokio::time::MissedTickBehavior;
 
 use crate::state::State;
 
@@ -14,13 +14,8 @@ const ROWS: u32 = 500;
 
 /// Runs until nobody else holds the state.
 pub(crate) async fn run(state: State) {
-    let mut clock = tokio::time::interval(PERIOD);
-    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        clock.tick().await;
-        if !state.is_shared() {
-            return;
-        }
+    let mut beats = Beats::every(PERIOD, || state.is_shared());
+    while beats.next().await.is_some() {
         if let Err(error) = forget(&state).await {
             tracing::error!(%error, "spent challenges and tallies of hours that are over could not be deleted; trying again in a minute");
         }

@@ -68,9 +68,7 @@ impl State {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
-}
 
-impl State {
     /// Whether anybody but the caller still holds this state.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.admission) > 1

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use service::Beats;
 use store::Day;
-use tokio::time::MissedTickBehavior;
 
 use crate::state::State;
 use crate::{alarm, purging, statistics};
@@ -17,14 +17,9 @@ const BEATS_A_STEP: u64 = 30;
 
 /// Runs until nobody else holds the state.
 pub(crate) async fn run(state: State) {
-    let mut clock = tokio::time::interval(BEAT);
-    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut beats = Beats::every(BEAT, || state.is_shared());
     let mut shown = None;
-    for beat in 0_u64.. {
-        clock.tick().await;
-        if !state.is_shared() {
-            return;
-        }
+    while let Some(beat) = beats.next().await {
         if let Err(error) = alarm::watch(&state).await {
             tracing::error!(%error, "it is not known whether codes are being guessed; looking again in ten seconds");
         }

@@ -6,6 +6,7 @@
 mod log;
 mod say;
 
+mod beats;
 mod listen;
 mod stop;
 
@@ -27,6 +28,7 @@ mod watched;
 
 pub mod ohttp;
 
+pub use beats::Beats;
 pub use body::{read, require_json};
 pub use caller::{Caller, Edge, Prefix, forwarded_for};
 pub use file_stamp::FileStamp;
