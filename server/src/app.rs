@@ -11,6 +11,7 @@ use service::{unknown_path, wrong_method};
 
 use crate::chores;
 use crate::handlers::{challenge, health, publish, reports, submit_report, tcnreport};
+use crate::metrics::count_refusals;
 use crate::problem::Problem;
 use crate::state::State;
 
@@ -32,7 +33,9 @@ pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
 
 /// Every route, behind the door of the gateway. [`State`] must be in the application's data.
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(web::scope("").configure(every_route).wrap(from_fn(door::<State, Problem>)));
+    // What is wrapped last stands outermost.
+    let counted = web::scope("").configure(every_route).wrap(from_fn(count_refusals));
+    cfg.service(counted.wrap(from_fn(door::<State, Problem>)));
 }
 
 /// All of them, by caller.

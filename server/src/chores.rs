@@ -9,13 +9,18 @@ use crate::state::State;
 
 /// How often.
 const PERIOD: Duration = Duration::from_secs(60);
+/// What phones did is published every five minutes: nobody is to see a single request pass.
+const PERIODS_A_STEP: u64 = 5;
 /// How many rows of a kind are deleted in one transaction.
 const ROWS: u32 = 500;
 
 /// Runs until nobody else holds the state.
 pub(crate) async fn run(state: State) {
     let mut beats = Beats::every(PERIOD, || state.is_shared());
-    while beats.next().await.is_some() {
+    while let Some(beat) = beats.next().await {
+        if beat % PERIODS_A_STEP == 0 {
+            state.metrics().step();
+        }
         if let Err(error) = forget(&state).await {
             tracing::error!(%error, "spent challenges and tallies of hours that are over could not be deleted; trying again in a minute");
         }

@@ -78,4 +78,7 @@ pub(crate) struct Serve {
     /// Whoever has it can read what was sealed to it.
     #[arg(long, value_name = "FILE", env = "SERVER_OHTTP_KEY_FILE")]
     pub(crate) ohttp_key_file: Option<PathBuf>,
+    /// Also serve GET /metrics, in the format of Prometheus, at this address; port 0 takes any free one. Keep it away from phones.
+    #[arg(long, value_name = "ADDR", env = "SERVER_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
 }

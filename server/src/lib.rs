@@ -26,6 +26,7 @@ mod challenge;
 mod examiner;
 
 mod answer;
+mod metrics;
 mod problem;
 
 mod state;

@@ -54,9 +54,15 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
         }
     }
     let (listener, url) = service::bind(flags.listen, "--listen")?;
+    let mut said = (json!({ "listening": url }), format!("Listening on {url}"));
+    if let Some(address) = flags.metrics_listen {
+        let (listener, url) = service::bind(address, "--metrics-listen")?;
+        actix_web::rt::spawn(service::listen_metrics(listener, state.metrics().clone())?);
+        said = (json!({ "listening": said.0["listening"], "metrics": url }), format!("{}, metrics on {url}", said.1));
+    }
     let server = server::listen(listener, state)?;
     service::stop_on_signal(server.handle())?;
-    say(json, &json!({ "listening": url }), &format!("Listening on {url}"))?;
+    say(json, &said.0, &said.1)?;
     server.await?;
     Ok(())
 }

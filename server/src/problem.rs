@@ -10,6 +10,7 @@ use service::Unheard;
 use store::StoreError;
 
 use crate::answer;
+use crate::metrics::Refused;
 use crate::rules::Refusal;
 
 /// Why a request is not answered with 200. Its text is for the sender: it names fields, never repeats their content, and gives an
@@ -102,6 +103,33 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// What is counted of it.
+    const fn refused(&self) -> Refused {
+        let reason = match self {
+            Self::NotBelieved(why) => why.reason(),
+            _ => "",
+        };
+        Refused { code: self.code(), reason }
+    }
+}
+
+impl Unbelieved {
+    /// For operators, who must be able to tell a clock that is wrong from a key that is missing.
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Certificate(Disbelief::Malformed) => "malformed",
+            Self::Certificate(Disbelief::Algorithm) => "algorithm",
+            Self::Certificate(Disbelief::Signature) => "signature",
+            Self::Certificate(Disbelief::Issuer) => "issuer",
+            Self::Certificate(Disbelief::Audience) => "audience",
+            Self::Certificate(Disbelief::NotYetValid) => "not_yet_valid",
+            Self::Certificate(Disbelief::Expired) => "expired",
+            Self::Commitment => "commitment",
+        }
+    }
+}
+
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         match self {
@@ -126,6 +154,7 @@ impl ResponseError for Problem {
         if let Self::Busy { retry_after } = self {
             reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*retry_after));
         }
+        reply.extensions_mut().insert(self.refused());
         reply
     }
 }

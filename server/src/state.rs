@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proto::Timestamp;
+use service::Metrics;
 use service::ohttp::{Gateway, HasGateway, Outside};
 use store::{Clock, KeyStore};
 
 use crate::admission::Admission;
 use crate::config::{SelfReportSettings, Settings};
 use crate::error::ServerError;
+use crate::metrics::ServerMetrics;
 use crate::phone_paths::PHONE_PATHS;
 
 /// An open server. Clones share the store and the clock.
@@ -19,6 +21,7 @@ pub struct State {
     clock: Clock,
     admission: Arc<Admission>,
     gateway: Option<Arc<Gateway>>,
+    metrics: Arc<ServerMetrics>,
 }
 
 impl State {
@@ -30,7 +33,8 @@ impl State {
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, ServerError> {
         let store = store::open_key_store(&settings.database_url, clock.clone()).await?;
         let admission = Arc::new(Admission::new(&SelfReportSettings::default(), store::chance::bytes())?);
-        Ok(Self { store, clock, admission, gateway: None })
+        let metrics = Arc::new(ServerMetrics::register());
+        Ok(Self { store, clock, admission, gateway: None, metrics })
     }
 
     /// The same, with other settings for reports without a certificate.
@@ -57,6 +61,16 @@ impl State {
         let outside = Outside { now: Arc::new(move || clock.now()), chance: || Box::new(store::chance::source()) };
         let gateway = Gateway::open(key_file, PHONE_PATHS, outside)?;
         Ok(Self { gateway: Some(Arc::new(gateway)), ..self })
+    }
+
+    /// What operators may see.
+    pub fn metrics(&self) -> &Metrics {
+        self.metrics.all()
+    }
+
+    /// What is counted for them.
+    pub(crate) fn server_metrics(&self) -> &ServerMetrics {
+        &self.metrics
     }
 
     /// The key database.

@@ -35,7 +35,7 @@ pub use file_stamp::FileStamp;
 pub use health::health;
 pub use listen::{bind, listen};
 pub use log::log_to_stderr;
-pub use metrics::{Gauges, Metrics, SteppedCounter, listen_metrics};
+pub use metrics::{Gauges, Metrics, SteppedCounter, SteppedFamily, listen_metrics};
 pub use network::{Network, Relay};
 pub use reply::padded;
 pub use routes::{unknown_path, wrong_method};

@@ -2,10 +2,11 @@
 //!
 //! What phones do is counted at once and published in steps, so that nobody who reads the numbers often sees a single request pass.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::HttpResponse;
 use actix_web::dev::Server;
@@ -34,6 +35,7 @@ pub struct Metrics {
 struct Inner {
     registry: Registry,
     stepped: Vec<SteppedCounter>,
+    families: Vec<SteppedFamily>,
 }
 
 /// A number of each of several things that goes up and down.
@@ -48,6 +50,15 @@ pub struct Gauges {
 pub struct SteppedCounter {
     pending: Arc<AtomicU64>,
     published: Counter,
+}
+
+/// Numbers that go up and are published in steps, one for each set of labels that was ever counted.
+#[derive(Clone)]
+pub struct SteppedFamily {
+    labels: &'static [&'static str],
+    /// Guards what was counted since the last step.
+    pending: Arc<Mutex<BTreeMap<Labels, u64>>>,
+    published: Family<Labels, Counter>,
 }
 
 impl Metrics {
@@ -72,9 +83,23 @@ impl Metrics {
         counters
     }
 
+    /// Counters whose labels have these names and values that are not known beforehand; they must be few and say nothing about anybody. `_total` is
+    /// appended to the name.
+    pub fn stepped_family(&self, name: &str, help: &str, labels: &'static [&'static str]) -> SteppedFamily {
+        let family = SteppedFamily { labels, pending: Arc::default(), published: Family::default() };
+        self.with(|inner| {
+            inner.registry.register(name, help, family.published.clone());
+            inner.families.push(family.clone());
+        });
+        family
+    }
+
     /// Publishes what was counted since the last step.
     pub fn step(&self) {
-        self.with(|inner| inner.stepped.iter().for_each(SteppedCounter::step));
+        self.with(|inner| {
+            inner.stepped.iter().for_each(SteppedCounter::step);
+            inner.families.iter().for_each(SteppedFamily::step);
+        });
     }
 
     /// All of them as text.
@@ -104,6 +129,30 @@ impl SteppedCounter {
 
     fn step(&self) {
         self.published.inc_by(self.pending.swap(0, Ordering::Relaxed));
+    }
+}
+
+impl SteppedFamily {
+    /// Counts one with these values, in the order of the labels' names.
+    pub fn count(&self, values: &[&str]) {
+        self.count_many(values, 1);
+    }
+
+    /// Counts so many.
+    pub fn count_many(&self, values: &[&str], many: u64) {
+        let labels =
+            self.labels.iter().zip(values).map(|(&name, &value)| (name.to_owned(), value.to_owned())).collect();
+        *self.pending().entry(labels).or_default() += many;
+    }
+
+    fn step(&self) {
+        for (labels, counted) in std::mem::take(&mut *self.pending()) {
+            self.published.get_or_create(&labels).inc_by(counted);
+        }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, BTreeMap<Labels, u64>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -142,5 +191,20 @@ mod tests {
         let text = metrics.render();
         assert!(text.contains("refused_total{reason=\"spent\"} 2\n"), "{text}");
         assert!(text.contains("refused_total{reason=\"suspended\"} 1\n") && text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn what_has_labels_that_nobody_knew_is_published_in_steps_too() {
+        let metrics = Metrics::default();
+        let family = metrics.stepped_family("refused", "Refused", &["code", "reason"]);
+        family.count(&["bad", ""]);
+        family.count_many(&["bad", ""], 2);
+        family.count(&["worse", "old"]);
+        assert!(!metrics.render().contains("bad"), "not before the step");
+        metrics.step();
+        metrics.step();
+        let text = metrics.render();
+        assert!(text.contains("refused_total{code=\"bad\",reason=\"\"} 3\n"), "{text}");
+        assert!(text.contains("refused_total{code=\"worse\",reason=\"old\"} 1\n"), "{text}");
     }
 }

@@ -137,6 +137,24 @@ async fn a_database_that_fails_is_told_to_phones_in_an_answer_of_the_same_size()
     assert_eq!(system.send(request("GET", "/health", None, b"")).await.status, 503);
 }
 
+#[actix_web::test]
+async fn a_refusal_is_counted_with_the_reason_that_is_not_told_and_shown_in_steps() {
+    let system = System::start().await;
+    let good = system.upload(system.keys(1, 2), Confirmed);
+    let mut foreign = good.clone();
+    foreign.temporary_exposure_keys.pop();
+    for upload in [&good, &foreign, &PublishRequest { health_authority_id: "nobody".to_owned(), ..good.clone() }] {
+        system.publish(upload).await;
+    }
+    assert!(!system.state.metrics().render().contains("code="), "nobody sees a single request pass");
+    system.state.metrics().step();
+    let shown = system.state.metrics().render();
+    let of_certificates = "code=\"health_authority_verification_certificate_invalid\",reason=\"commitment\"";
+    assert!(shown.contains(&format!("pratique_server_refused_total{{{of_certificates}}} 1\n")), "{shown}");
+    assert!(shown.contains("{code=\"unknown_health_authority_id\",reason=\"\"} 1\n"), "{shown}");
+    assert_eq!(shown.matches("pratique_server_refused_total{").count(), 2, "{shown}");
+}
+
 /// Destroys a file in place: it is mapped into memory, so its length must stay.
 fn overwrite(file: &Path) {
     let mut file = OpenOptions::new().write(true).open(file).expect("a file");

@@ -241,6 +241,26 @@ fn requests_of_phones_leave_no_line_in_the_log() {
 }
 
 #[test]
+fn metrics_are_on_a_listener_of_their_own() {
+    let desk = Desk::new();
+    let mut command = desk.command("serve --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --json");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    let said: Value = serde_json::from_str(&line).expect("JSON");
+    let ask = |listener: &str| {
+        let address = said[listener].as_str().and_then(|url| url.strip_prefix("http://")).expect("a URL");
+        exchange(address.parse().expect("an address"), &request("GET", "/metrics", None, b""))
+    };
+    let shown = ask("metrics");
+    let text = String::from_utf8(shown.body).expect("text");
+    assert!(shown.status == 200 && text.ends_with("# EOF\n"), "{text}");
+    assert_eq!(ask("listening").status, 404, "not where phones are");
+    signal(&child, "-TERM");
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
 fn a_server_that_believes_nobody_says_so() {
     let desk = Desk::new();
     let (child, _) = serve(&desk, Stdio::piped());

@@ -1,0 +1,60 @@
+//! What operators see of the server. Nothing says who uploaded what, and what phones do is published in steps.
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpResponse};
+use service::{Metrics, SteppedFamily};
+
+use crate::state::State;
+
+/// All families, each registered once.
+pub(crate) struct ServerMetrics {
+    metrics: Metrics,
+    refused: SteppedFamily,
+}
+
+/// Why a request was refused: attached to the reply that says so, and counted on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// The code that the sender is told.
+    pub(crate) code: &'static str,
+    /// What the sender is not told, nothing if there is no more to it.
+    pub(crate) reason: &'static str,
+}
+
+impl ServerMetrics {
+    /// Registers all of them.
+    pub(crate) fn register() -> Self {
+        let metrics = Metrics::default();
+        let refused = metrics.stepped_family(
+            "pratique_server_refused",
+            "Requests of phones that were refused, by the code of the answer and, for certificates, by the reason that is not told",
+            &["code", "reason"],
+        );
+        Self { metrics, refused }
+    }
+
+    /// What is shown to operators.
+    pub(crate) const fn all(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+/// Counts refusals behind the door of the gateway, so that what was sealed counts like what was not.
+pub(crate) async fn count_refusals(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let state = request.app_data::<Data<State>>().cloned();
+    let answer = next.call(request).await?;
+    if let (Some(state), Some(refused)) = (state, refused(answer.response())) {
+        state.server_metrics().refused.count(&[refused.code, refused.reason]);
+    }
+    Ok(answer)
+}
+
+fn refused(reply: &HttpResponse) -> Option<Refused> {
+    reply.extensions().get::<Refused>().copied()
+}
