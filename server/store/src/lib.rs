@@ -8,6 +8,7 @@ pub mod clock;
 mod error;
 
 mod admissions;
+mod audit;
 mod authorities;
 mod bundles;
 mod keys;
@@ -33,6 +34,7 @@ mod stored;
 mod open;
 
 pub use admissions::{Admissions, SolvedChallenge, SpendOutcome};
+pub use audit::{Act, Audit, RecordedAct};
 pub use authorities::{Authorities, Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
 pub use bundles::{
     BundleRow, Bundles, Derived, Listing, Member, MemberCursor, Members, SealOutcome, SealPolicy, Waiting,
@@ -60,9 +62,9 @@ pub use self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, Sel
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 
 /// The key database, as server and exporter use it.
-pub trait KeyStore: Authorities + Admissions + Keys + Bundles + Life {}
+pub trait KeyStore: Authorities + Admissions + Keys + Bundles + Life + Audit {}
 
-impl<S: Authorities + Admissions + Keys + Bundles + Life> KeyStore for S {}
+impl<S: Authorities + Admissions + Keys + Bundles + Life + Audit> KeyStore for S {}
 
 /// The verification database.
 pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters {}

@@ -11,6 +11,7 @@ mod transaction;
 mod key_store;
 
 mod admissions;
+mod audit;
 mod authorities;
 mod feeds;
 

@@ -17,6 +17,7 @@ pub(super) const KEYS: &[Embedded] = &[
     ("V1__keys", include_str!("../../migrations/sqlite/keys/V1__keys.sql")),
     ("V2__life", include_str!("../../migrations/sqlite/keys/V2__life.sql")),
     ("V3__self_reports", include_str!("../../migrations/sqlite/keys/V3__self_reports.sql")),
+    ("V7__audit", include_str!("../../migrations/sqlite/keys/V7__audit.sql")),
 ];
 
 /// The migrations of the verification database.
@@ -106,6 +107,18 @@ mod tests {
             let mut connection = Connection::open_in_memory().expect("opened");
             run(&mut connection, embedded).expect("ran");
             run(&mut connection, embedded).expect("had nothing to do");
+        }
+    }
+
+    #[test]
+    fn what_operators_did_cannot_be_changed() {
+        let mut connection = Connection::open_in_memory().expect("opened");
+        run(&mut connection, KEYS).expect("ran");
+        let act = "INSERT INTO audit (at, act, subject, outcome, reason, os_user) VALUES (0, 'x', '{}', '{}', '', '')";
+        connection.execute(act, []).expect("written");
+        for change in ["UPDATE audit SET reason = 'none'", "DELETE FROM audit"] {
+            let error = connection.execute(change, []).expect_err("refused");
+            assert!(error.to_string().contains("append-only"), "{error}");
         }
     }
 

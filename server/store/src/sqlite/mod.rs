@@ -7,6 +7,7 @@ mod pool;
 mod key_store;
 
 mod admissions;
+mod audit;
 mod authorities;
 mod feeds;
 

@@ -33,7 +33,8 @@ const DYING: [&str; 13] = [
     "tcn_waiting",
 ];
 /// The tables whose rows are about authorities, feeds and the database itself.
-const KEPT: [&str; 6] = ["announced_key", "authority", "authority_key", "authority_region", "feed", "feed_number"];
+const KEPT: [&str; 7] =
+    ["announced_key", "audit", "authority", "authority_key", "authority_region", "feed", "feed_number"];
 
 fn svalbard(kind: Kind) -> Feed {
     Feed::verified(region("SJ"), kind)

@@ -5,6 +5,7 @@ mod samples;
 
 mod accepting;
 mod admissions;
+mod audit;
 mod authorities;
 mod clients;
 mod concurrency;
@@ -48,6 +49,10 @@ macro_rules! every_promise {
                 a_challenge_is_remembered_until_nobody_takes_it,
                 what_nobody_asks_for_any_more_is_forgotten_in_bounded_steps,
                 the_tally_of_an_hour_never_passes_its_limit,
+            }
+            audit {
+                acts_are_listed_in_their_order_and_the_last_ones_only_if_asked,
+                an_act_that_is_no_act_is_refused,
             }
             accepting {
                 the_first_values_of_a_key_win,

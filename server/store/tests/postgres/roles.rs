@@ -1,6 +1,6 @@
 //! What the services' roles may do, and what they may not.
 
-use store::{Bundles, Life, SealOutcome, SolvedChallenge, SpendOutcome};
+use store::{Act, Audit, Bundles, Life, SealOutcome, SolvedChallenge, SpendOutcome};
 use tokio_postgres::error::SqlState;
 
 use crate::database::{World, accept, gaen, now, policy, svalbard};
@@ -156,5 +156,35 @@ async fn the_roles_of_the_operator_may_be_made_twice() {
     let client = world.sql().await;
     for _ in 0..2 {
         client.batch_execute(include_str!("../../migrations/postgres/roles.sql")).await.expect("made");
+    }
+}
+
+#[tokio::test]
+async fn what_was_done_cannot_be_changed_and_names_who_did_it() {
+    let world = World::new().await;
+    let act = Act {
+        at: now(),
+        act: "withdraw done".to_owned(),
+        subject: "{}".to_owned(),
+        outcome: "{}".to_owned(),
+        reason: String::new(),
+        os_user: "somebody".to_owned(),
+    };
+    world.store.record(&act).await.expect("recorded");
+    let owner = world.sql().await;
+    for statement in ["UPDATE audit SET reason = 'none'", "DELETE FROM audit", "TRUNCATE audit"] {
+        let error = owner.batch_execute(statement).await.expect_err("refused");
+        assert!(format!("{error:?}").contains("append-only"), "{statement}: {error:?}");
+    }
+    let recorded = world.store.acts(10).await.expect("read");
+    let user: String = owner.query_one("SELECT session_user::text", &[]).await.expect("known").get(0);
+    assert_eq!((recorded[0].act.clone(), &recorded[0].database_user), (act, &user));
+    for role in ["pratique_server", "pratique_exporter"] {
+        let statements = [
+            "SELECT FROM audit",
+            "INSERT INTO audit (at, act, subject, outcome, reason, os_user) VALUES (0, 'x', '{}', '{}', '', '')",
+        ];
+        let allowed = allowed(&world, role, &statements).await;
+        assert!(allowed.is_empty(), "{role}: {allowed:?}");
     }
 }
