@@ -7,7 +7,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::ohttp::{door, keys};
-use service::{unknown_path, wrong_method};
+use service::{raster, unknown_path, wrong_method};
 
 use crate::chores;
 use crate::handlers::{challenge, health, publish, reports, submit_report, tcnreport};
@@ -31,11 +31,12 @@ pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
     Ok(server)
 }
 
-/// Every route, behind the door of the gateway. [`State`] must be in the application's data.
+/// Every route, behind the door of the gateway, and all of that behind the raster on which answers leave. [`State`] must be in the application's data.
 pub fn routes(cfg: &mut ServiceConfig) {
     // What is wrapped last stands outermost.
     let counted = web::scope("").configure(every_route).wrap(from_fn(count_refusals));
-    cfg.service(counted.wrap(from_fn(door::<State, Problem>)));
+    let sealed_or_not = counted.wrap(from_fn(door::<State, Problem>));
+    cfg.service(sealed_or_not.wrap(from_fn(raster::<State>)));
 }
 
 /// All of them, by caller.

@@ -78,6 +78,11 @@ pub(crate) struct Serve {
     /// Whoever has it can read what was sealed to it.
     #[arg(long, value_name = "FILE", env = "SERVER_OHTTP_KEY_FILE")]
     pub(crate) ohttp_key_file: Option<PathBuf>,
+    /// Answers to phones leave a whole number of ticks of so many milliseconds after their requests arrived, 0 to 10000, so that nobody who watches the
+    /// network learns from the time whether an upload was stored. Longer than nearly all of them take: see tick_overruns among the metrics. 0 sends
+    /// them at once, for benchmarks.
+    #[arg(long, value_name = "MS", env = "SERVER_TICK_MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    pub(crate) tick_ms: u64,
     /// Also serve GET /metrics, in the format of Prometheus, at this address; port 0 takes any free one. Keep it away from phones.
     #[arg(long, value_name = "ADDR", env = "SERVER_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<SocketAddr>,

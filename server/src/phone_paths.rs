@@ -12,3 +12,6 @@ pub(crate) const PHONE_PATHS: &[&str] = &[
     "/self/{authority}/tcnreport/v0.4.0",
     "/self/{authority}/submitReport",
 ];
+
+/// What is not for phones: its answers leave at once.
+pub(crate) const OPERATOR_PATHS: &[&str] = &["/health"];

@@ -2,17 +2,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::Timestamp;
-use service::Metrics;
 use service::ohttp::{Gateway, HasGateway, Outside};
+use service::{HasRaster, Metrics, Raster};
 use store::{Clock, KeyStore};
 
 use crate::admission::Admission;
 use crate::config::{SelfReportSettings, Settings};
 use crate::error::ServerError;
 use crate::metrics::ServerMetrics;
-use crate::phone_paths::PHONE_PATHS;
+use crate::phone_paths::{OPERATOR_PATHS, PHONE_PATHS};
 
 /// An open server. Clones share the store and the clock.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ pub struct State {
     admission: Arc<Admission>,
     gateway: Option<Arc<Gateway>>,
     metrics: Arc<ServerMetrics>,
+    raster: Arc<Raster>,
 }
 
 impl State {
@@ -34,7 +36,8 @@ impl State {
         let store = store::open_key_store(&settings.database_url, clock.clone()).await?;
         let admission = Arc::new(Admission::new(&SelfReportSettings::default(), store::chance::bytes())?);
         let metrics = Arc::new(ServerMetrics::register());
-        Ok(Self { store, clock, admission, gateway: None, metrics })
+        let raster = Arc::new(Raster::new(Duration::ZERO, OPERATOR_PATHS, metrics.all(), "pratique_server"));
+        Ok(Self { store, clock, admission, gateway: None, metrics, raster })
     }
 
     /// The same, with other settings for reports without a certificate.
@@ -61,6 +64,13 @@ impl State {
         let outside = Outside { now: Arc::new(move || clock.now()), chance: || Box::new(store::chance::source()) };
         let gateway = Gateway::open(key_file, PHONE_PATHS, outside)?;
         Ok(Self { gateway: Some(Arc::new(gateway)), ..self })
+    }
+
+    /// The same, with answers to phones leaving a whole number of ticks after their requests arrived. Unless it is set they leave at once, and tell whoever
+    /// watches how long they took.
+    #[must_use]
+    pub fn with_tick(self, tick: Duration) -> Self {
+        Self { raster: Arc::new(self.raster.with_tick(tick)), ..self }
     }
 
     /// What operators may see.
@@ -92,5 +102,11 @@ impl State {
 impl HasGateway for State {
     fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_deref()
+    }
+}
+
+impl HasRaster for State {
+    fn raster(&self) -> &Raster {
+        &self.raster
     }
 }

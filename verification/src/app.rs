@@ -10,7 +10,7 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::ohttp::{door, keys};
-use service::{unknown_path, wrong_method};
+use service::{raster, unknown_path, wrong_method};
 
 use crate::chores;
 use crate::handlers::{
@@ -64,9 +64,11 @@ pub(crate) fn table() -> Vec<(Method, &'static str, Route)> {
     ]
 }
 
-/// All of them, behind the door of the gateway. [`State`] must be in the application's data.
+/// All of them, behind the door of the gateway, and all of that behind the raster on which answers leave. [`State`] must be in the application's data.
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.service(web::scope("").configure(every_route).wrap(from_fn(door::<State, Problem>)));
+    // What is wrapped last stands outermost.
+    let sealed_or_not = web::scope("").configure(every_route).wrap(from_fn(door::<State, Problem>));
+    cfg.service(sealed_or_not.wrap(from_fn(raster::<State>)));
 }
 
 fn every_route(cfg: &mut ServiceConfig) {

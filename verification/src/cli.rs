@@ -127,6 +127,11 @@ pub(crate) struct Serve {
     pub(crate) budgets: Budgets,
     #[command(flatten)]
     pub(crate) edge: EdgeSettings,
+    /// Answers to phones leave a whole number of ticks of so many milliseconds after their requests arrived, 0 to 10000, so that nobody who watches the
+    /// network learns from the time whether a code was good. Longer than nearly all of them take: see tick_overruns among the metrics. 0 sends
+    /// them at once, for benchmarks.
+    #[arg(long, value_name = "MS", env = "VERIFICATION_TICK_MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    pub(crate) tick_ms: u64,
     /// Also serve GET /metrics, in the format of Prometheus, at this address; port 0 takes any free one. Keep it away from phones.
     #[arg(long, value_name = "ADDR", env = "VERIFICATION_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<SocketAddr>,

@@ -2,6 +2,8 @@
 
 mod cli;
 
+use std::time::Duration;
+
 use anyhow::Context;
 use clap::Parser;
 use cli::session::{open, open_service, say};
@@ -42,6 +44,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     let mut state = state.with_budgets(flags.budgets).with_edge(flags.edge.into());
+    state = state.with_tick(Duration::from_millis(flags.tick_ms));
     if let Some(file) = &flags.ohttp_key_file {
         state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;
     }

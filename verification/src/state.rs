@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::Timestamp;
 use service::ohttp::{Gateway, HasGateway, Outside};
-use service::{Edge, Metrics};
+use service::{Edge, HasRaster, Metrics, Raster};
 use store::{Clock, CodeStore};
 
 use crate::budget::Budgets;
@@ -13,7 +14,7 @@ use crate::config::Settings;
 use crate::delivery::Couriers;
 use crate::error::VerificationError;
 use crate::guess_metrics::GuessMetrics;
-use crate::phone_paths::PHONE_PATHS;
+use crate::phone_paths::{OTHER_PATHS, PHONE_PATHS};
 use crate::policy::{BATCH_LIMIT, CLOCK_MARGIN};
 use crate::registry::Registry;
 use crate::secret_watch::SecretWatch;
@@ -31,6 +32,7 @@ pub struct State {
     budgets: Budgets,
     edge: Arc<Edge>,
     gateway: Option<Arc<Gateway>>,
+    raster: Arc<Raster>,
 }
 
 struct Inner {
@@ -68,6 +70,7 @@ impl State {
         let couriers = Couriers::new(settings.delivery_dir.clone());
         let metrics = Metrics::default();
         let guess_metrics = GuessMetrics::register(&metrics);
+        let raster = Arc::new(Raster::new(Duration::ZERO, OTHER_PATHS, &metrics, "pratique_verification"));
         let inner = Arc::new(Inner { registry, secrets, keychain, couriers, metrics, guess_metrics });
         Ok(Self {
             inner,
@@ -77,6 +80,7 @@ impl State {
             budgets: Budgets::default(),
             edge: Arc::default(),
             gateway: None,
+            raster,
         })
     }
 
@@ -119,6 +123,13 @@ impl State {
         let outside = Outside { now: Arc::new(move || clock.now()), chance: || Box::new(store::chance::source()) };
         let gateway = Gateway::open(key_file, PHONE_PATHS, outside)?;
         Ok(Self { gateway: Some(Arc::new(gateway)), ..self })
+    }
+
+    /// The same, with answers to phones leaving a whole number of ticks after their requests arrived. Unless it is set they leave at once, and tell whoever
+    /// watches how long they took.
+    #[must_use]
+    pub fn with_tick(self, tick: Duration) -> Self {
+        Self { raster: Arc::new(self.raster.with_tick(tick)), ..self }
     }
 
     /// What operators may see.
@@ -199,6 +210,12 @@ impl State {
 impl HasGateway for State {
     fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_deref()
+    }
+}
+
+impl HasRaster for State {
+    fn raster(&self) -> &Raster {
+        &self.raster
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use proto::Region;
@@ -69,6 +70,10 @@ pub(crate) struct Serve {
     /// The id of the ready-made authority, which uploads name as healthAuthorityID: lower case.
     #[arg(long, value_name = "ID", default_value = "demo", value_parser = lower_case)]
     pub(crate) authority: String,
+    /// Answers to phones leave a whole number of ticks of so many milliseconds after their requests arrived, 0 to 10000, so that their times tell
+    /// nothing. 0 sends them at once.
+    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    pub(crate) tick_ms: u64,
     /// What stands between phones and the verification service.
     #[command(flatten)]
     pub(crate) edge: EdgeSettings,
@@ -84,6 +89,7 @@ impl Serve {
             minimum_reports: self.minimum_reports,
             feeds: Vec::new(),
             edge: self.edge.clone().into(),
+            tick: Duration::from_millis(self.tick_ms),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use exporter::Exporter;
@@ -32,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) feeds: Vec<Feed>,
     /// What stands between phones and the verification service.
     pub(crate) edge: Edge,
+    /// A whole number of these after their requests arrived, answers to phones leave; zero: at once.
+    pub(crate) tick: Duration,
 }
 
 /// Ports on loopback; 0 takes any free one.
@@ -69,7 +72,8 @@ pub(crate) struct Listening {
 impl System {
     /// Opens everything; what is missing (secret, databases, keys, authority) is made, what is there is kept.
     pub(crate) async fn open(layout: &Layout, plan: &Plan, clock: Clock) -> Result<Self, StandaloneError> {
-        let verification = open_verification(layout, clock.clone()).await?.with_edge(plan.edge.clone());
+        let verification =
+            open_verification(layout, clock.clone()).await?.with_edge(plan.edge.clone()).with_tick(plan.tick);
         let database_url = DatabaseUrl::Sqlite(layout.key_database());
         let server = server::State::open(&server::Settings { database_url }, clock.clone()).await?;
         // There is one authority here, so apps that name none mean it; whether it takes their reports is for `server authority update` to say.
@@ -77,7 +81,7 @@ impl System {
             self_report_authority: Some(plan.authority.clone()),
             ..server::SelfReportSettings::default()
         };
-        let server = server.with_self_reports(&self_reports)?;
+        let server = server.with_self_reports(&self_reports)?.with_tick(plan.tick);
         make_bundle_keys(layout, &plan.region)?;
         let exporter = open_exporter(layout, plan, clock).await?;
         let is_new = introduce(&verification, &server, plan).await?;

@@ -202,7 +202,8 @@ pub(crate) fn refused(status: StatusCode, retry_after: Option<u64>, body: &[u8])
     let said: Said = serde_json::from_slice(body).unwrap_or_default();
     let code = shortened(said.code());
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        let retry_after = retry_after.map(Duration::from_secs);
+        // The header stands in every reply, so that refusals look like all else; zero asks for no wait.
+        let retry_after = retry_after.filter(|&seconds| seconds > 0).map(Duration::from_secs);
         return ClientError::Busy { status: status.as_u16(), code, retry_after };
     }
     let message = if said.error.is_empty() { said.title } else { said.error };

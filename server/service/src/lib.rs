@@ -18,7 +18,11 @@ mod network;
 
 mod health;
 mod metrics;
+mod path;
 mod routes;
+
+mod raster;
+mod uniform;
 
 mod unheard;
 
@@ -37,6 +41,7 @@ pub use listen::{bind, listen};
 pub use log::log_to_stderr;
 pub use metrics::{Gauges, Metrics, SteppedCounter, SteppedFamily, listen_metrics};
 pub use network::{Network, Relay};
+pub use raster::{HasRaster, Raster, raster};
 pub use reply::padded;
 pub use routes::{unknown_path, wrong_method};
 pub use say::say;

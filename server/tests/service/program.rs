@@ -168,7 +168,7 @@ fn the_help_is_the_manual() {
 
 /// A running server, and the address that it printed.
 fn serve(desk: &Desk, log: Stdio) -> (Child, String) {
-    let mut command = desk.command("serve --listen 127.0.0.1:0 --json");
+    let mut command = desk.command("serve --listen 127.0.0.1:0 --tick-ms 0 --json");
     let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("it runs");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
@@ -243,7 +243,7 @@ fn requests_of_phones_leave_no_line_in_the_log() {
 #[test]
 fn metrics_are_on_a_listener_of_their_own() {
     let desk = Desk::new();
-    let mut command = desk.command("serve --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --json");
+    let mut command = desk.command("serve --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --tick-ms 0 --json");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");

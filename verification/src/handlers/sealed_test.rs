@@ -14,7 +14,7 @@ use crate::budget::Budgets;
 use crate::handlers::fixture_test::{COMMITMENT, Desk, NONCE};
 
 /// The names of the headers that a relay sees.
-const SEEN: [&str; 3] = ["cache-control", "content-length", "content-type"];
+const SEEN: [&str; 4] = ["cache-control", "content-length", "content-type", "retry-after"];
 
 /// What a phone hears that asks through the relay at this address.
 async fn ask(desk: &Desk, relay: &str, path: &str, (key, body): (&str, Value)) -> (InnerReply, Value) {
@@ -31,6 +31,7 @@ async fn ask(desk: &Desk, relay: &str, path: &str, (key, body): (&str, Value)) -
     let reply = call_service(&service, request.to_request()).await;
     assert_eq!(reply.status(), StatusCode::OK);
     assert!(reply.headers().keys().all(|name| SEEN.contains(&name.as_str())), "{:?}", reply.headers());
+    assert_eq!(reply.headers().get("retry-after").expect("always there"), "00000");
     let reply = read_body(reply).await;
     assert_eq!(reply.len(), SEALED_REPLY_BYTES);
     let reply = InnerReply::decode(&opener.open(&reply).expect("opened")).expect("a reply");
@@ -76,7 +77,7 @@ async fn a_relay_answers_for_all_who_come_through_it() {
     }
     let (reply, said) = ask(&desk, "203.0.113.4:1", "/api/verify", guess()).await;
     assert_eq!((reply.status, &said["errorCode"]), (429, &json!("too_many_attempts")));
-    assert!(reply.header("retry-after").is_some(), "it is said inside, and the relay does not see it");
+    assert!(reply.header("retry-after").is_some(), "it is said inside; what the relay sees asks for nothing");
     let (reply, _) = ask(&desk, "198.51.100.1:1", "/api/verify", guess()).await;
     assert_eq!(reply.status, 400, "others have budgets of their own");
 }

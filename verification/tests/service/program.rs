@@ -61,7 +61,8 @@ impl Served {
 
     /// Starts the program as it was prepared.
     pub(crate) fn spawn(mut program: Command) -> Self {
-        let arguments = ["--json", "serve", "--listen", "127.0.0.1:0"];
+        // Answers leave at once: when they leave is not what these tests are about.
+        let arguments = ["--json", "serve", "--listen", "127.0.0.1:0", "--tick-ms", "0"];
         let mut child = program.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");

@@ -1,7 +1,7 @@
 //! Sets the stage, has the story told, and clears up.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use proto::{Feed, Kind, Region};
 use service::Edge;
@@ -24,7 +24,7 @@ pub(crate) async fn run(flags: &Demo) -> Result<(), StandaloneError> {
     // A minimum of one is for these feeds alone: the directory may hold others, whose keys are not ours to publish.
     let feeds = Kind::ALL.map(|kind| Feed::verified(region.clone(), kind)).to_vec();
     let (authority, edge) = ("demo".to_owned(), Edge::default());
-    let plan = Plan { region, authority, minimum_keys: 1, minimum_reports: 1, feeds, edge };
+    let plan = Plan { region, authority, minimum_keys: 1, minimum_reports: 1, feeds, edge, tick: Duration::ZERO };
     let clock = Clock::system();
     let system = System::open(&layout, &plan, clock.clone()).await?;
     let api_keys = system.api_keys(&plan).await?;

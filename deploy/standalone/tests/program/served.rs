@@ -43,7 +43,7 @@ impl Served {
     pub(crate) fn start_with(dir: &Path, more: &[&str]) -> Self {
         let directory = dir.display().to_string();
         let mut flags = vec!["serve", "--dir", &directory, "--export-period", "1"];
-        flags.extend(["--verification-port", "0", "--server-port", "0", "--cdn-port", "0"]);
+        flags.extend(["--verification-port", "0", "--server-port", "0", "--cdn-port", "0", "--tick-ms", "0"]);
         flags.extend(more);
         let child = pratique(&flags).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("runs");
         let mut served = Self { child, dir: dir.to_owned(), access: Value::Null };
