@@ -14,6 +14,9 @@ use crate::pass::Pass;
 
 /// How many members are read at a time.
 const PAGE: usize = 10_000;
+/// The store never seals such a bundle; were its row changed since, the digest would show it. This is the last look before a signature.
+const REPLAYABLE: &str = "carries a key whose validity ended less than 2 h before the bundle's end; it was not signed. Somebody changed \
+    what was sealed: look for rows of gaen_publication whose (rolling_start + rolling_period) * 600 + 7200 is later than end_at";
 
 /// A bundle's bytes. They fit into memory: a bundle is cut at 15 MB.
 pub(crate) struct DerivedBundle {
@@ -26,7 +29,7 @@ pub(crate) struct DerivedBundle {
 ///
 /// # Errors
 /// [`ExportError::Retry`] if the members read are not those that were frozen, [`ExportError::GiveUp`] if the key that has to sign is not
-/// ours, [`ExportError::Corrupt`] if the bytes are not those that were recorded.
+/// ours, [`ExportError::Corrupt`] if the bytes are not those that were recorded, or if a key could still be replayed at the bundle's end.
 pub(crate) async fn derive(pass: &Pass<'_>, mut row: BundleRow) -> Result<DerivedBundle, ExportError> {
     if let Some(stored) = row.derived.take() {
         return derive_again(pass, row, stored).await;
@@ -82,6 +85,9 @@ async fn write_entries<E: FromMember>(
         let page = pass.store.members(pass.feed, row.sequence, from.as_ref(), PAGE).await?;
         for (is_revised, member) in &page.members {
             digest.push(*is_revised, member);
+            if member.is_replayable(row.end) {
+                return Err(corrupt(row, REPLAYABLE));
+            }
             let entry = E::from_member(member).ok_or_else(|| corrupt(row, "has a member of another kind"))?;
             if *is_revised {
                 revised += 1;

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use proto::ReportType;
 use proto::bundle::{Bundle, BundleKey, Entries, GaenEntry, Limits, Signature};
-use proto::{ReportType, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use store::REPLAY_GUARD;
+use store::is_replayable;
 
 /// What was found. Serialises to the JSON of `exporter inspect --json`, which says nothing about the content of a bundle that cannot be read.
 #[derive(Debug, Clone, Serialize)]
@@ -193,15 +193,10 @@ fn tally(types: impl Iterator<Item = Option<ReportType>>) -> BTreeMap<&'static s
 /// The rule of release: until two hours after its validity a key could be replayed, so none such may stand in a bundle.
 fn released_in_time(bundle: &Bundle) -> Verdict {
     let Entries::Gaen { keys, revised } = &bundle.entries else { return Verdict::yes() };
-    let latest = bundle.header.end.plus(-REPLAY_GUARD);
-    let early = |entry: &&GaenEntry| validity_end(entry) > latest;
+    let early = |entry: &&GaenEntry| is_replayable(&entry.key, bundle.header.end);
     match keys.iter().chain(revised).filter(early).count() {
         0 => Verdict::yes(),
         1 => Verdict::no("1 key was published less than 2 h after the end of its validity"),
         n => Verdict::no(format!("{n} keys were published less than 2 h after the end of their validity")),
     }
-}
-
-fn validity_end(entry: &GaenEntry) -> Timestamp {
-    entry.key.validity_end().start()
 }

@@ -81,7 +81,7 @@ async fn send_again(system: &System, phone: &mut Sender<'_>) -> anyhow::Result<u
             0
         }
     };
-    let report = system.export().await?;
+    let report = system.export_now(1).await?;
     let of_feed = report.feeds.iter().find(|known| known.feed == phone.feed.to_string()).expect("the feed is known");
     let waits = of_feed.waiting.is_some_and(|waiting| waiting.held + waiting.unripe > 0);
     assert!(!waits, "nothing of it waits again");

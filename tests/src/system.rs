@@ -11,7 +11,7 @@ use proto::bundle::{BundleKey, Limits};
 use proto::certificate::Algorithm;
 use proto::note::NoteVerifier;
 use proto::{Feed, Region, Timestamp};
-use store::{ApiKeyKind, Clock, SelfReporting};
+use store::{ApiKeyKind, Clock, RELEASE_GRAIN, SelfReporting};
 use tempfile::TempDir;
 use verification::admin::{NewKey, add_signing_key, rotate_signing_key, signing_keys};
 
@@ -297,19 +297,27 @@ impl System {
         Ok(Follower::new(feed.clone(), trust))
     }
 
-    /// One pass of an exporter that holds nothing back for being small, and that must not fail.
+    /// Sets the clock of everything to the next quarter of an hour: what has come so far waits for nothing but its validity then.
+    pub fn wait_for_the_quarter(&self) {
+        let now = self.clock.now();
+        let quarter = now.ceil(RELEASE_GRAIN);
+        self.clock.set_offset(self.clock.offset() + quarter.unix() - now.unix());
+    }
+
+    /// One pass, at the next quarter of an hour, of an exporter that holds nothing back for being small, and that must not fail.
     ///
     /// # Errors
     /// If any part of the pass failed.
     pub async fn export(&self) -> anyhow::Result<Report> {
-        self.export_with_minimum(1).await
+        self.wait_for_the_quarter();
+        self.export_now(1).await
     }
 
-    /// One pass of an exporter that holds a feed while it has fewer than `minimum` keys or reports.
+    /// One pass, at this moment, of an exporter that holds a feed while it has fewer than `minimum` keys or reports.
     ///
     /// # Errors
     /// If any part of the pass failed.
-    pub async fn export_with_minimum(&self, minimum: u32) -> anyhow::Result<Report> {
+    pub async fn export_now(&self, minimum: u32) -> anyhow::Result<Report> {
         let database = self.databases.keys.of_role("pratique_exporter");
         let mut settings = exporter::Settings::new(database, self.keys_directory());
         settings.buckets = vec![BucketSpec { name: "main".to_owned(), url: BucketUrl::Directory(self.tree()) }];

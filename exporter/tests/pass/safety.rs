@@ -65,6 +65,28 @@ async fn a_read_cut_short_is_never_signed() {
 }
 
 #[tokio::test]
+async fn a_key_that_could_still_be_replayed_is_never_signed() {
+    let mut world = World::new().await;
+    world.settings.feeds = vec![feed(Kind::Gaen)];
+    world.accept_keys(0..10).await;
+    seal(&world).await;
+    let database = rusqlite::Connection::open(world.directory.path().join("keys.db")).expect("the database");
+    // What the members' digest does not cover: somebody moves the bundle to before its keys' time.
+    let moved = |by: i64| format!("UPDATE bundle SET start_at = start_at + {by}, end_at = end_at + {by}");
+    assert_eq!(database.execute(&moved(-864_000), []).expect("tampered"), 1);
+    let report = world.exporter(&["main"]).await.once().await.expect("a pass");
+    assert_eq!(report.exit_code(), 2, "{report}");
+    assert!(report.to_string().contains("bundle 1 carries a key whose validity ended less than 2 h"), "{report}");
+    let row = world.store.bundle(&feed(Kind::Gaen), 1).await.expect("a row").expect("a row");
+    assert!(row.derived.is_none(), "nothing was signed");
+
+    // Mended, the feed goes on.
+    assert_eq!(database.execute(&moved(864_000), []).expect("mended"), 1);
+    world.pass(&["main"]).await;
+    assert_eq!(world.published("main", Kind::Gaen), keys_of(0..10));
+}
+
+#[tokio::test]
 async fn what_was_recorded_is_what_is_published_or_nothing_is() {
     let world = World::new().await;
     world.accept_keys(0..10).await;

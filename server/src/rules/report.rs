@@ -8,12 +8,13 @@ use proto::bundle::{TcnClass, TcnEntry};
 use proto::certificate::Claims;
 use proto::tcn::{MAX_UPLOAD_SPAN, SignedReport};
 use proto::{Malformed, Timestamp};
-use store::{AcceptedReport, RELEASE_GRAIN};
+use store::{AcceptedReport, report_release_at};
 
 use super::verdict::{Refusal, Refused, Verdict};
 
 /// The list in which reports stand, as in the request.
 const LIST: &str = "reports";
+
 /// Judges every report of an upload, in the order in which they were sent. A memo says at most `memo_bytes`, one unless the authority allows
 /// more: longer ones that are equal would show which reports are one person's.
 ///
@@ -31,7 +32,7 @@ pub(crate) fn judge_reports(
         match read(text, memo_bytes).and_then(|report| so_far.take(report)) {
             Ok(report) => verdict.accepted.push(AcceptedReport {
                 published: TcnEntry { report, report_type: claims.report_type, class: TcnClass::Verified },
-                release_at: now.floor(RELEASE_GRAIN),
+                release_at: report_release_at(now),
             }),
             Err(why) => verdict.refused.push(Refused { list: LIST, position, why }),
         }
@@ -118,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn a_good_report_is_published_as_certified_and_at_once() {
+    fn a_good_report_is_published_as_certified_at_the_next_quarter_of_an_hour() {
         let verdict = judge(vec![text(1), base64::encode(&report(2, 5, 5, b""))]).expect("good");
         assert_eq!((verdict.accepted.len(), verdict.complaint()), (2, None));
         for accepted in &verdict.accepted {
             assert_eq!(accepted.published.report_type, ReportType::Likely);
             assert_eq!(accepted.published.class, TcnClass::Verified);
-            assert_eq!(accepted.release_at, NOW.floor(900));
+            assert_eq!(accepted.release_at, NOW.ceil(900));
         }
     }
 

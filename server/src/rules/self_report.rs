@@ -3,7 +3,7 @@
 use proto::bundle::{TcnClass, TcnEntry};
 use proto::tcn::SignedReport;
 use proto::{ReportType, Timestamp};
-use store::{AcceptedReport, Authority, Origin, Provenance, RELEASE_GRAIN};
+use store::{AcceptedReport, Authority, Origin, Provenance, report_release_at};
 
 use super::verdict::Verdict;
 
@@ -11,7 +11,7 @@ use super::verdict::Verdict;
 pub(crate) fn judge_self_report(report: SignedReport, now: Timestamp) -> Verdict<AcceptedReport> {
     let published = TcnEntry { report, report_type: ReportType::UserReport, class: TcnClass::SelfReported };
     let mut verdict = Verdict::new();
-    verdict.accepted.push(AcceptedReport { published, release_at: now.floor(RELEASE_GRAIN) });
+    verdict.accepted.push(AcceptedReport { published, release_at: report_release_at(now) });
     verdict
 }
 

@@ -61,7 +61,7 @@ pub struct AcceptedKey {
     pub raw: RawKey,
     /// What will be published.
     pub published: GaenEntry,
-    /// Not to be published before: `max(received, validity end + 2 h)`; see [`release_at`].
+    /// Not to be published before; see [`release_at`](crate::release_at).
     pub release_at: Timestamp,
 }
 
@@ -70,19 +70,8 @@ pub struct AcceptedKey {
 pub struct AcceptedReport {
     /// What will be published.
     pub published: TcnEntry,
-    /// Not to be published before.
+    /// Not to be published before; see [`report_release_at`](crate::report_release_at).
     pub release_at: Timestamp,
-}
-
-/// A quarter of an hour, in seconds: the grain of `release_at`.
-pub const RELEASE_GRAIN: i64 = 900;
-/// How long after its validity a GAEN key is held, in seconds: until then it could be replayed.
-pub const REPLAY_GUARD: i64 = 2 * 3_600;
-
-/// When a key with this validity end, received now, may be published: the later of validity end + 2 h, rounded up to a quarter of an
-/// hour, and the receipt, rounded down to one (so that a key that need not wait does not).
-pub fn release_at(validity_end: Interval, received: Timestamp) -> Timestamp {
-    validity_end.start().plus(REPLAY_GUARD).ceil(RELEASE_GRAIN).max(received.floor(RELEASE_GRAIN))
 }
 
 /// Writes what was accepted.

@@ -14,6 +14,7 @@ mod bundles;
 mod keys;
 mod life;
 mod member_digest;
+mod release;
 
 mod claim_state;
 mod code_style;
@@ -51,13 +52,12 @@ pub use deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 pub use error::StoreError;
 pub use guesses::{Guess, GuessLimits, GuessOutcome, GuessScope, Guesser, Guesses, STRIPES};
 pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, RegisteredApiKey, RegisteredIssuer};
-pub use keys::{
-    AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RELEASE_GRAIN, REPLAY_GUARD, RawKey, release_at,
-};
+pub use keys::{AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RawKey};
 pub use life::{KEPT_FOR, LISTED_FOR, Life, Purged};
 pub use member_digest::MemberDigest;
 pub use open::{migrate_code_store, migrate_key_store, open_code_store, open_key_store};
 pub use postgres::{PostgresCodeStore, PostgresKeyStore};
+pub use release::{RELEASE_GRAIN, REPLAY_GUARD, is_replayable, release_at, report_release_at};
 pub use self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, SelfReports};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Display;
 
-use proto::Malformed;
 use proto::bundle::SigningKeyId;
 use proto::manifest::KeyUse;
+use proto::{Malformed, Timestamp};
 
 use crate::bundles::{Derived, Member, MemberCursor};
 use crate::error::StoreError;
@@ -31,6 +31,19 @@ impl Stored {
             Member::Tcn(entry) => entry.report.verification_key().to_vec(),
         };
         MemberCursor { revised: self.revised, class: self.class, identity }
+    }
+
+    /// Refuses what a bundle that is sealed now must not carry. A constraint of the waiting table sees to it as well, and a constraint can be
+    /// dropped.
+    pub(crate) fn ensure_released(&self, now: Timestamp) -> Result<(), StoreError> {
+        if self.member.is_replayable(now) {
+            return Err(StoreError::Corrupt(
+                "a key would be out less than 2 h after its validity; nothing was sealed. Mend release_at where it lies before \
+                 (rolling_start + rolling_period) * 600 + 7200"
+                    .into(),
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use proto::ReportType::{Confirmed, Negative};
 use proto::api::publish::{ExposureKey, PublishRequest};
-use store::{Bundles, SealOutcome, SealPolicy};
+use store::{Bundles, Member, SealOutcome, SealPolicy};
 
 use crate::authority::{Authority, SOUTH};
 use crate::phone::commit;
@@ -95,8 +95,9 @@ async fn keys_that_are_known_or_published_are_answered_like_new_ones() {
         assert_eq!(system.publish(&system.upload(keys, Confirmed)).await, to_new);
     }
     assert_eq!(system.stored().await, north(6));
+    system.wait_for_the_quarter();
     for feed in ["NO/gaen", "SE/gaen"] {
-        let feed = feed.parse().expect("a feed");
+        let feed: proto::Feed = feed.parse().expect("a feed");
         let policy = SealPolicy {
             minimum: 1,
             revised_minimum: 1,
@@ -107,6 +108,10 @@ async fn keys_that_are_known_or_published_are_answered_like_new_ones() {
         };
         let sealed = system.store.seal(&feed, &policy).await.expect("sealed");
         assert_eq!(sealed, SealOutcome::Sealed(vec![1]));
+        for (_, member) in system.store.members(&feed, 1, None, 10).await.expect("read").members {
+            let Member::Gaen(entry) = member else { panic!("a report among keys") };
+            assert_eq!((entry.key.rolling_period(), entry.transmission_risk), (144, 3), "first values win");
+        }
     }
     for keys in [known, changed] {
         assert_eq!(system.publish(&system.upload(keys, Confirmed)).await, to_new);

@@ -81,6 +81,7 @@ async fn what_people_report_themselves_goes_to_a_feed_of_its_own_in_every_dialec
         let count = person.into();
         assert_eq!(system.stored().await, waiting(&[("NO/tcn-self", count), ("SE/tcn-self", count)]));
     }
+    system.wait_for_the_quarter();
     let (feed, policy) = ("NO/tcn-self".parse().expect("a feed"), policy());
     assert_eq!(system.store.seal(&feed, &policy).await.expect("sealed"), SealOutcome::Sealed(vec![1]));
     for (_, member) in system.store.members(&feed, 1, None, 10).await.expect("read").members {

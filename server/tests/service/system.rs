@@ -60,6 +60,11 @@ impl System {
         self.clock.now()
     }
 
+    /// Lets the clock go on until what came so far may be released, as far as its validity goes.
+    pub(crate) fn wait_for_the_quarter(&self) {
+        self.clock.set_offset(self.clock.offset() + store::RELEASE_GRAIN);
+    }
+
     /// Sends bytes as they are.
     pub(crate) async fn send(&self, request: Vec<u8>) -> Reply {
         let address = self.address;

@@ -20,13 +20,13 @@ use crate::files::{bundles, mode, pratique};
 use crate::served::{Served, wait_for};
 use crate::socket::ask;
 
-/// A key of the day before yesterday: released at once, whatever the time.
+/// A key of the day before yesterday: released at the next quarter of an hour, whatever the time.
 fn key() -> TemporaryExposureKey {
     let day = Interval::containing(Clock::system().now()).midnight().plus(-2 * 144);
     TemporaryExposureKey::new(&chance::bytes::<16>(), i64::from(day.number()), 144).expect("valid")
 }
 
-/// From a code to the server's receipt, for one key and one report.
+/// From a code to the server's receipt, for one key and one report; and until they may be released.
 async fn upload(served: &Served, http: &Http, key: TemporaryExposureKey, report: SignedReport) {
     let (verification, server) = (served.verification(http), KeyServer::new(http.clone(), served.base("server")));
     let authority = served.text("/health_authority_id");
@@ -41,6 +41,7 @@ async fn upload(served: &Served, http: &Http, key: TemporaryExposureKey, report:
     let verified = verification.verify(&served.issue(), &[], &secret()).await.expect("verified");
     let certificate = verification.certificate(&verified.token, &reports.commitment()).await.expect("certified");
     assert_eq!(server.report(&reports, &certificate).await.expect("taken").accepted, 1);
+    served.let_a_quarter_pass();
 }
 
 fn report() -> SignedReport {

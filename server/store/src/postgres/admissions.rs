@@ -8,7 +8,7 @@ use super::key_store::PostgresKeyStore;
 use super::transaction::{Mode, Transaction};
 use crate::admissions::{Admissions, SolvedChallenge, SpendOutcome};
 use crate::error::StoreError;
-use crate::keys::RELEASE_GRAIN;
+use crate::release::RELEASE_GRAIN;
 
 /// The grain of the tally, in seconds.
 const HOUR: i64 = 3_600;

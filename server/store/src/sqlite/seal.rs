@@ -65,6 +65,7 @@ fn publish(
         for _ in 0..portion.ordinary + portion.revised {
             let row = rows.next()?.ok_or_else(|| StoreError::Corrupt("fewer rows than were counted".into()))?;
             let stored = (tables.read)(row)?;
+            claim.check(&stored)?;
             digest.push(stored.revised, &stored.member);
             copy(row, columns, &mut insert, (feed.id, sequence))?;
         }

@@ -9,6 +9,7 @@ use super::tables::{Rewrite, Tables};
 use crate::bundles::Waiting;
 use crate::error::StoreError;
 use crate::sealing::Counted;
+use crate::stored::Stored;
 
 /// Which waiting publications a seal takes.
 pub(super) struct Claim {
@@ -24,6 +25,11 @@ impl Claim {
     /// The parameters of every statement that speaks of claimed publications.
     pub(super) fn params(&self) -> [&dyn ToSql; 3] {
         [&self.feed, &self.now, &self.revised]
+    }
+
+    /// Refuses what the database should never have let wait for so short.
+    pub(super) fn check(&self, stored: &Stored) -> Result<(), StoreError> {
+        stored.ensure_released(Timestamp::from_unix(self.now))
     }
 }
 

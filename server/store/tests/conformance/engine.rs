@@ -27,6 +27,15 @@ pub(crate) trait Engine: Send + Sync {
     /// Every byte of every row.
     async fn everything(&self) -> Vec<u8>;
 
+    /// Runs one statement as somebody with a shell on the database would; how many rows it touched, or what the database says against it.
+    async fn sql(&self, statement: &str) -> Result<u64, String>;
+
+    /// The same, past the constraints that guard the release of keys.
+    async fn tamper(&self, statement: &str);
+
+    /// How many rows a query counts.
+    async fn count(&self, query: &str) -> i64;
+
     /// Opens the database.
     async fn open(&self) -> Arc<dyn KeyStore> {
         self.try_open().await.expect("the database opens")
@@ -71,6 +80,22 @@ impl Engine for Sqlite {
             .collect()
     }
 
+    async fn sql(&self, statement: &str) -> Result<u64, String> {
+        let database = rusqlite::Connection::open(&self.path).expect("opened");
+        database.execute(statement, []).map(|rows| rows as u64).map_err(|error| error.to_string())
+    }
+
+    async fn tamper(&self, statement: &str) {
+        let database = rusqlite::Connection::open(&self.path).expect("opened");
+        database.pragma_update(None, "ignore_check_constraints", true).expect("set");
+        assert!(database.execute(statement, []).expect("tampered") > 0);
+    }
+
+    async fn count(&self, query: &str) -> i64 {
+        let database = rusqlite::Connection::open(&self.path).expect("opened");
+        database.query_row(query, [], |row| row.get(0)).expect("counted")
+    }
+
     async fn everything(&self) -> Vec<u8> {
         let copy = self.directory.path().join("copy.db");
         let database = rusqlite::Connection::open(&self.path).expect("opened");
@@ -108,6 +133,24 @@ impl Engine for Postgres {
             rows.insert(table, client.query_one(&count, &[]).await.expect("counted").get(0));
         }
         rows
+    }
+
+    async fn sql(&self, statement: &str) -> Result<u64, String> {
+        let client = self.database.connect().await.expect("connected");
+        let refused = |error: tokio_postgres::Error| error.as_db_error().map_or_else(String::new, ToString::to_string);
+        client.execute(statement, &[]).await.map_err(refused)
+    }
+
+    async fn tamper(&self, statement: &str) {
+        let client = self.database.connect().await.expect("connected");
+        let unguarded = "ALTER TABLE gaen_waiting DROP CONSTRAINT IF EXISTS gaen_waiting_replay_guard";
+        client.batch_execute(unguarded).await.expect("dropped");
+        assert!(client.execute(statement, &[]).await.expect("tampered") > 0);
+    }
+
+    async fn count(&self, query: &str) -> i64 {
+        let client = self.database.connect().await.expect("connected");
+        client.query_one(query, &[]).await.expect("counted").get(0)
     }
 
     async fn everything(&self) -> Vec<u8> {

@@ -13,6 +13,7 @@ mod life;
 mod listings;
 mod members;
 mod progress;
+mod releasing;
 mod sealing;
 
 /// Runs a list of promises on an engine, each on a database of its own.
@@ -63,6 +64,11 @@ macro_rules! every_promise {
                 an_unknown_feed_is_refused_and_nothing_is_kept,
                 a_feed_of_the_other_kind_is_refused,
                 a_key_reaches_every_feed_that_is_named,
+            }
+            releasing {
+                a_row_that_breaks_the_release_rule_is_refused_by_the_database,
+                a_key_that_could_be_replayed_is_not_sealed_whatever_its_row_says,
+                a_key_never_changes_its_start_and_period,
             }
             sealing {
                 an_empty_feed_has_nothing_to_seal,
