@@ -13,6 +13,8 @@ mod server;
 
 mod database;
 
+pub mod asker;
+mod pgbench;
 pub mod processor_time;
 
 pub use database::Database;

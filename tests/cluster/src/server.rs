@@ -117,6 +117,11 @@ impl Cluster {
         Ok(())
     }
 
+    /// Where a private cluster keeps everything; its user may write there.
+    pub(crate) fn directory(&self) -> Option<&std::path::Path> {
+        self.private.as_ref().map(|private| private.directory.as_path())
+    }
+
     /// Where the socket of a private cluster is.
     pub fn socket(&self) -> Option<PathBuf> {
         self.private.as_ref().map(|private| private.directory.join(".s.PGSQL.5432"))

@@ -4,17 +4,16 @@
 //! Eight connections are always busy, and before it is measured a day of a large country has been served. What this process spends on
 //! asking is nobody's.
 
-mod asker;
 mod program;
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use cluster::asker::Asker;
 use cluster::{Cluster, Options, processor_time};
 use proto::api::base64;
 use serde_json::{Value, json};
 
-use crate::asker::Asker;
 use crate::program::Served;
 
 /// How many people are served at once.
@@ -178,9 +177,10 @@ impl People {
 /// One connection, one person after the other.
 fn ask_in_turn(served: &Served, request: Request, range: Range<usize>, people: &mut [String]) {
     let key = if matches!(request, Request::Issue) { &served.admin } else { &served.device };
-    let mut asker = Asker::connect(served.address, request.path(), key);
+    let mut asker = Asker::connect(served.address, request.path(), &format!("X-API-Key: {key}\r\n"));
     for (person, held) in range.zip(people) {
-        let answer = asker.ask(&request.body(person, held));
+        let answer = asker.ask(request.body(person, held).to_string().as_bytes());
+        let answer: Value = serde_json::from_slice(answer).expect("JSON");
         *held = answer[request.answer()].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
     }
 }
