@@ -142,7 +142,8 @@ Exit codes:
 JSON (--json): {\"feeds\": [{\"feed\", \"number\", \"sealed\": [{\"sequence\", \"count\", \"revised\", \"start\", \"end\"}], \"waiting\": null or {\"held\",
 \"unripe\", \"minimum\"}, \"delisted\": [SEQUENCE], \"purged\": {\"bundles\": [SEQUENCE], \"publications\", \"entries\"}, \"buckets\": [{\"bucket\", \"put\":
 [SEQUENCE], \"number\", \"bundles\", \"moved\", \"deleted\": [SEQUENCE], \"failures\"}], \"failures\": [{\"kind\": \"retry|give-up|corrupt\",
-\"message\"}]}]}, or {\"error\", \"kind\"} if the pass could not begin. Times are UTC seconds.
+\"message\"}]}], \"forgotten\": COUNT if not 0, \"failures\" outside the feeds if there are any}, or {\"error\", \"kind\"} if the pass could not
+begin. Times are UTC seconds.
 
 Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is warn.";
 

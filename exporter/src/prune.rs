@@ -1,12 +1,15 @@
 //! The last steps of a bundle's life: it is de-listed, a day later its object is deleted from each bucket, and then its rows go.
 
-use store::{BundleRow, Purged};
+use store::{BundleRow, KeyStore, Purged};
 
 use crate::error::ExportError;
 use crate::pass::{NamedBucket, Pass};
 
 /// How many publications and bundles one transaction removes. Nobody seals while it runs, and on SQLite nobody uploads.
 const BATCH: u32 = 10_000;
+
+/// How many withdrawn keys or reports one transaction forgets, of each kind. On SQLite it writes anew what waits.
+const TOMBSTONES: u32 = 100_000;
 
 /// De-lists the bundles whose time is over; their sequences. A pass that finds none takes no step.
 pub(crate) async fn delist(pass: &Pass<'_>) -> Result<Vec<u64>, ExportError> {
@@ -32,4 +35,15 @@ pub(crate) async fn purge(pass: &Pass<'_>, buckets: &[String], purged: &mut Purg
         purged.add(pass.step("feed.purge", None, None, batch).await?);
     }
     Ok(())
+}
+
+/// Forgets what was withdrawn before any bundle carried it, once nobody could upload it any more; how many keys and reports. They belong to no feed.
+pub(crate) async fn forget(store: &dyn KeyStore) -> Result<u64, ExportError> {
+    let mut forgotten = 0;
+    loop {
+        match store.forget_tombstones(TOMBSTONES).await? {
+            0 => return Ok(forgotten),
+            more => forgotten += more,
+        }
+    }
 }

@@ -18,6 +18,12 @@ pub struct Report {
     pub dry_run: bool,
     /// Feed by feed, by path.
     pub feeds: Vec<FeedReport>,
+    /// How many withdrawn keys and reports were forgotten, which nobody could upload any more. They belong to no feed.
+    #[serde(skip_serializing_if = "is_none")]
+    pub forgotten: u64,
+    /// What failed outside the feeds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
 }
 
 /// What one pass did for one feed.
@@ -118,18 +124,28 @@ impl From<ExportError> for Failure {
 impl Report {
     /// Everything that failed.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
-        self.feeds.iter().flat_map(|feed| {
+        let of_feeds = self.feeds.iter().flat_map(|feed| {
             let of_buckets = feed.buckets.iter().flat_map(|bucket| &bucket.failures);
             feed.failures.iter().chain(of_buckets)
-        })
+        });
+        of_feeds.chain(&self.failures)
+    }
+
+    /// Notes how many withdrawn keys and reports were forgotten, or why they were not.
+    pub(crate) fn note_forgotten(&mut self, forgotten: Result<u64, ExportError>) {
+        match forgotten {
+            Ok(forgotten) => self.forgotten = forgotten,
+            Err(why) => self.failures.push(why.into()),
+        }
     }
 
     /// Writes every failure to the log, once.
     pub(crate) fn log_failures(&self) {
+        self.failures.iter().for_each(|failure| failure.log(None, None));
         for feed in &self.feeds {
-            feed.failures.iter().for_each(|failure| failure.log(&feed.feed, None));
+            feed.failures.iter().for_each(|failure| failure.log(Some(&feed.feed), None));
             for bucket in &feed.buckets {
-                bucket.failures.iter().for_each(|failure| failure.log(&feed.feed, Some(&bucket.bucket)));
+                bucket.failures.iter().for_each(|failure| failure.log(Some(&feed.feed), Some(&bucket.bucket)));
             }
         }
     }
@@ -184,13 +200,17 @@ impl From<Purged> for PurgedReport {
 
 impl Failure {
     /// An error only if somebody has to act: what the next pass repairs by itself is a warning.
-    fn log(&self, feed: &str, bucket: Option<&str>) {
+    fn log(&self, feed: Option<&str>, bucket: Option<&str>) {
         let Self { kind, message } = self;
         match kind {
             FailureKind::Retry => tracing::warn!(feed, bucket.name = bucket, "the next pass tries again: {message}"),
             FailureKind::GiveUp | FailureKind::Corrupt => tracing::error!(feed, bucket.name = bucket, "{message}"),
         }
     }
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 #[cfg(test)]

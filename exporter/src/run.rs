@@ -10,7 +10,7 @@ use crate::config::{BucketUrl, Settings};
 use crate::derive::derive;
 use crate::error::ExportError;
 use crate::pass::{NamedBucket, Pass};
-use crate::prune::{delist, purge};
+use crate::prune::{delist, forget, purge};
 use crate::replica::Replica;
 use crate::report::{BucketReport, FeedReport, Report, SealedBundle, WaitingReport};
 use crate::seal::{announce, seal};
@@ -89,6 +89,7 @@ impl Exporter {
         for feed in self.feeds().await? {
             report.feeds.push(self.feed(&feed).await);
         }
+        report.note_forgotten(forget(self.store.as_ref()).await);
         report.log_failures();
         Ok(report)
     }
@@ -110,6 +111,10 @@ impl Exporter {
             of_feed.failures.extend(done.err().map(Into::into));
             report.feeds.push(of_feed);
         }
+        report.note_forgotten(match dry_run {
+            true => self.store.due_tombstones().await.map_err(Into::into),
+            false => forget(self.store.as_ref()).await,
+        });
         report.log_failures();
         Ok(report)
     }

@@ -15,7 +15,12 @@ impl fmt::Display for Report {
         if self.feeds.is_empty() {
             writeln!(f, "no feeds: register an authority and its regions with the server first")?;
         }
-        self.feeds.iter().try_for_each(|feed| feed.fmt(f))
+        self.feeds.iter().try_for_each(|feed| feed.fmt(f))?;
+        if self.forgotten > 0 {
+            let withdrawn = grouped(self.forgotten);
+            writeln!(f, "forgot {withdrawn} withdrawn keys and reports, which nobody could upload any more")?;
+        }
+        self.failures.iter().try_for_each(|failure| writeln!(f, "{failure}"))
     }
 }
 

@@ -7,7 +7,7 @@ use exporter::bucket::MemoryBucket;
 use exporter::steps::When;
 use exporter::{Exporter, Report};
 use proto::Kind;
-use store::Clock;
+use store::{Clock, Selection, WithdrawalKind};
 
 use crate::world::{World, feed, keys_of, snapshot};
 
@@ -242,4 +242,26 @@ async fn pruning_is_the_end_of_a_pass_and_a_dry_run_changes_nothing() {
     assert_eq!(gaen(&dry().await), (vec![], vec![], vec![]));
     world.pass(&["main"]).await;
     assert_eq!(world.published("main", Kind::Gaen), keys_of(10..20));
+}
+
+#[tokio::test]
+async fn what_was_withdrawn_is_forgotten_once_nobody_could_upload_it_any_more() {
+    let world = World::new().await;
+    world.accept_keys(0..20).await;
+    world.accept_reports(0..5).await;
+    for kind in WithdrawalKind::ALL {
+        let selection = Selection { kind, authority: "health".into(), kid: None, times: None };
+        let picked = world.store.pick(&selection).await.expect("picked");
+        world.store.withdraw(kind.kind(), &picked).await.expect("withdrawn");
+    }
+    let report = world.pass(&["main"]).await;
+    assert_eq!((report.forgotten, world.rows("gaen_fresh"), world.rows("tcn_fresh")), (0, 20, 5));
+    assert!(serde_json::to_value(&report).expect("JSON").get("forgotten").is_none());
+    world.wait(31);
+    let exporter = world.exporter(&["main"]).await;
+    let foreseen = exporter.prune(true).await.expect("a dry run");
+    assert_eq!((foreseen.forgotten, world.rows("gaen_fresh")), (25, 20));
+    let report = exporter.prune(false).await.expect("pruned");
+    assert!(report.to_string().contains("forgot 25 withdrawn keys and reports"), "{report}");
+    assert_eq!((world.rows("gaen_fresh"), world.rows("tcn_fresh")), (0, 0));
 }

@@ -15,6 +15,7 @@ mod keys;
 mod life;
 mod member_digest;
 mod release;
+mod withdrawals;
 
 mod claim_state;
 mod code_style;
@@ -60,11 +61,14 @@ pub use postgres::{PostgresCodeStore, PostgresKeyStore};
 pub use release::{RELEASE_GRAIN, REPLAY_GUARD, is_replayable, release_at, report_release_at};
 pub use self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, SelfReports};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
+pub use withdrawals::{
+    FeedTally, Identity, KEY_REMEMBERED, REPORT_REMEMBERED, Selection, WithdrawalKind, WithdrawalTally, Withdrawals,
+};
 
 /// The key database, as server and exporter use it.
-pub trait KeyStore: Authorities + Admissions + Keys + Bundles + Life + Audit {}
+pub trait KeyStore: Authorities + Admissions + Keys + Bundles + Life + Audit + Withdrawals {}
 
-impl<S: Authorities + Admissions + Keys + Bundles + Life + Audit> KeyStore for S {}
+impl<S: Authorities + Admissions + Keys + Bundles + Life + Audit + Withdrawals> KeyStore for S {}
 
 /// The verification database.
 pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters {}

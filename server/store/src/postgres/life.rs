@@ -1,7 +1,7 @@
 //! `Life` on PostgreSQL: each method one transaction.
 
 use async_trait::async_trait;
-use proto::Feed;
+use proto::{Feed, Timestamp};
 
 use super::column::{at, integer, number};
 use super::feeds::FeedRow;
@@ -77,14 +77,20 @@ async fn delist(tx: &Transaction<'_>, (feed, clock): (&Feed, &Clock)) -> Result<
     if expired.is_empty() {
         return Ok(expired);
     }
-    let apart = row.now.unix().abs_diff(clock.now().unix());
-    if apart > CLOCKS_APART {
-        let what = format!("its clock and ours are {apart} seconds apart, so nothing is de-listed");
-        return Err(StoreError::Unavailable(what));
-    }
+    agree(row.now, clock)?;
     let number = feeds::take_number(tx, &row, Reason::Delist).await?;
     tx.execute(SQL, &[&row.id, &row.now.plus(-LISTED_FOR).unix(), &integer(number)]).await?;
     Ok(expired)
+}
+
+/// Whether the database's time, which is `now`, is near enough to this program's.
+pub(super) fn agree(now: Timestamp, clock: &Clock) -> Result<(), StoreError> {
+    let apart = now.unix().abs_diff(clock.now().unix());
+    if apart > CLOCKS_APART {
+        let what = format!("its clock and ours are {apart} seconds apart, so nothing is de-listed or forgotten");
+        return Err(StoreError::Unavailable(what));
+    }
+    Ok(())
 }
 
 async fn deletable(tx: &Transaction<'_>, given: &progress::Given<'_>) -> Result<Vec<BundleRow>, StoreError> {

@@ -31,6 +31,9 @@ mod purge;
 mod seal;
 mod waiting;
 
+mod withdrawal_tables;
+mod withdrawals;
+
 mod codes;
 mod counters;
 mod deliveries;

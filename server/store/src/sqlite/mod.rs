@@ -27,6 +27,9 @@ mod purge;
 mod seal;
 mod waiting;
 
+mod withdrawal_tables;
+mod withdrawals;
+
 mod codes;
 mod counter;
 mod counters;

@@ -15,6 +15,7 @@ mod members;
 mod progress;
 mod releasing;
 mod sealing;
+mod withdrawing;
 
 /// Runs a list of promises on an engine, each on a database of its own.
 macro_rules! promises {
@@ -110,6 +111,17 @@ macro_rules! every_promise {
                 announcing_the_same_keys_again_takes_no_number,
                 keys_are_announced_from_one_number_to_another,
                 the_time_of_a_listing_never_runs_backwards,
+            }
+            withdrawing {
+                what_waits_is_never_published_and_no_repeat_brings_it_back,
+                what_is_sealed_is_revoked_once_however_often_it_is_withdrawn,
+                what_is_sealed_here_and_waits_there_is_revoked_here_and_gone_there,
+                a_withdrawn_report_stands_in_the_list_of_withdrawn_ones,
+                reports_with_and_without_certificate_are_selected_apart,
+                a_day_is_that_of_receipt_or_that_of_the_seal,
+                who_is_not_selected_is_left_alone,
+                a_tombstone_dies_when_nobody_can_upload_it_any_more_and_what_waits_never,
+                a_withdrawal_beside_seals_and_repeats_loses_and_revives_nothing,
             }
             life {
                 a_bundle_is_listed_for_14_days_after_its_end,

@@ -8,3 +8,4 @@ mod races;
 mod roles;
 mod rows;
 mod tls;
+mod withdrawals;
