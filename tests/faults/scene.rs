@@ -12,7 +12,7 @@ use proto::bundle::{FORMAT, SigningKeyId};
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
     AcceptedKey, AcceptedReport, Authorities, Authority, AuthorityKey, Bundles, Clock, DEFAULT_MEMO_BYTES, Keys,
-    OnsetSource, Origin, Provenance, RawKey, SealOutcome, SealPolicy, SelfReporting, SqliteKeyStore,
+    OnsetSource, Origin, Provenance, RawKey, RevisionProof, SealOutcome, SealPolicy, SelfReporting, SqliteKeyStore,
 };
 use tests::fixtures::{NOW, certificate_keys, gaen_entry, region, tcn_entry};
 use tests::outside_reader::OutsideReader;
@@ -269,6 +269,7 @@ pub(crate) async fn accept(
         report_type: ReportType::Confirmed,
         onset: Interval::containing(NOW).midnight(),
         onset_source: OnsetSource::Request,
+        proof: RevisionProof::default(),
     };
     let accepted_key = |n| {
         let published = gaen_entry(n);

@@ -16,7 +16,7 @@ use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
 use proto::{Feed, Interval, Kind, Region, ReportType, Timestamp};
 use store::{
     AcceptedKey, AcceptedReport, Authority, AuthorityKey, Clock, DEFAULT_MEMO_BYTES, DatabaseUrl, KeyStore,
-    OnsetSource, Origin, Provenance, RawKey, SelfReporting,
+    OnsetSource, Origin, Provenance, RawKey, RevisionProof, SelfReporting,
 };
 
 /// A world of its own for each test.
@@ -112,6 +112,7 @@ impl World {
             report_type: ReportType::Confirmed,
             onset: today,
             onset_source: OnsetSource::Request,
+            proof: RevisionProof::default(),
         };
         let published = GaenEntry {
             key,

@@ -50,6 +50,7 @@ pub(crate) fn judge_keys(
             report_type: claims.report_type,
             onset: onset.day,
             onset_source: onset.source,
+            proof: store::RevisionProof::default(),
         };
         let published = GaenEntry {
             key,

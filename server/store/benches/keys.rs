@@ -10,7 +10,7 @@ use proto::gaen::TemporaryExposureKey;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
     AcceptedKey, Authorities, Authority, Bundles, Clock, DEFAULT_MEMO_BYTES, Keys, Life, OnsetSource, Origin,
-    Provenance, RawKey, SealPolicy, SelfReporting, SqliteKeyStore,
+    Provenance, RawKey, RevisionProof, SealPolicy, SelfReporting, SqliteKeyStore,
 };
 use tokio::runtime::Runtime;
 
@@ -62,7 +62,13 @@ fn keys(count: u64, now: Timestamp) -> Vec<AcceptedKey> {
             report_type: Some(report_type),
             days_since_onset: Some(3 - day as i8),
         };
-        let raw = RawKey { transmission_risk: 1, report_type, onset: today, onset_source: OnsetSource::Certificate };
+        let raw = RawKey {
+            transmission_risk: 1,
+            report_type,
+            onset: today,
+            onset_source: OnsetSource::Certificate,
+            proof: RevisionProof(number.to_be_bytes()),
+        };
         AcceptedKey { raw, published, release_at: store::release_at(tek.validity_end(), now.plus(-86_400)) }
     };
     (0..count).map(make).collect()

@@ -10,7 +10,7 @@ use proto::gaen::TemporaryExposureKey;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
     AcceptedKey, Authorities, Authority, Bundles, Clock, DEFAULT_MEMO_BYTES, DatabaseUrl, Keys, Life, OnsetSource,
-    Origin, PostgresKeyStore, Provenance, RawKey, SealPolicy, SelfReporting,
+    Origin, PostgresKeyStore, Provenance, RawKey, RevisionProof, SealPolicy, SelfReporting,
 };
 
 /// Keys of an upload.
@@ -145,7 +145,13 @@ fn keys(first: u64, now: Timestamp) -> Vec<AcceptedKey> {
             report_type: Some(report_type),
             days_since_onset: Some(3 - day as i8),
         };
-        let raw = RawKey { transmission_risk: 1, report_type, onset: today, onset_source: OnsetSource::Certificate };
+        let raw = RawKey {
+            transmission_risk: 1,
+            report_type,
+            onset: today,
+            onset_source: OnsetSource::Certificate,
+            proof: RevisionProof(number.to_be_bytes()),
+        };
         AcceptedKey { raw, published, release_at: store::release_at(tek.validity_end(), now.plus(-86_400)) }
     };
     (first..first + UPLOAD).map(make).collect()

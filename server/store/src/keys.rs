@@ -52,6 +52,22 @@ pub struct RawKey {
     pub onset: Interval,
     /// Who said so.
     pub onset_source: OnsetSource,
+    /// Whose word it is, and so who may revise it.
+    pub proof: RevisionProof,
+}
+
+/// By what the phone that uploaded a key first is known again when it revises what was said. Published keys are known to everybody, and everybody
+/// with a certificate of their own may upload them once more, get a revision token for them, and so much as revoke them: but for this.
+///
+/// Eight bytes that only this phone's upload leads to, others for each of its keys, so that they tell nothing of one another.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct RevisionProof(pub [u8; 8]);
+
+/// With the proofs of a person's keys at hand, a log would show who revised them.
+impl std::fmt::Debug for RevisionProof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RevisionProof(..)")
+    }
 }
 
 /// A key that the rules let through.

@@ -15,6 +15,7 @@ mod keys;
 mod life;
 mod member_digest;
 mod release;
+mod revisions;
 mod withdrawals;
 
 mod claim_state;
@@ -53,12 +54,13 @@ pub use deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 pub use error::StoreError;
 pub use guesses::{Guess, GuessLimits, GuessOutcome, GuessScope, Guesser, Guesses, STRIPES};
 pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, RegisteredApiKey, RegisteredIssuer};
-pub use keys::{AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RawKey};
+pub use keys::{AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RawKey, RevisionProof};
 pub use life::{KEPT_FOR, LISTED_FOR, Life, Purged};
 pub use member_digest::MemberDigest;
 pub use open::{migrate_code_store, migrate_key_store, open_code_store, open_key_store};
 pub use postgres::{PostgresCodeStore, PostgresKeyStore};
 pub use release::{RELEASE_GRAIN, REPLAY_GUARD, is_replayable, release_at, report_release_at};
+pub use revisions::{RevisedKey, Revisions};
 pub use self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, SelfReports};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 pub use withdrawals::{
@@ -66,9 +68,9 @@ pub use withdrawals::{
 };
 
 /// The key database, as server and exporter use it.
-pub trait KeyStore: Authorities + Admissions + Keys + Bundles + Life + Audit + Withdrawals {}
+pub trait KeyStore: Authorities + Admissions + Keys + Revisions + Bundles + Life + Audit + Withdrawals {}
 
-impl<S: Authorities + Admissions + Keys + Bundles + Life + Audit + Withdrawals> KeyStore for S {}
+impl<S: Authorities + Admissions + Keys + Revisions + Bundles + Life + Audit + Withdrawals> KeyStore for S {}
 
 /// The verification database.
 pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters {}

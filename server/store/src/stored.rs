@@ -8,7 +8,7 @@ use proto::{Malformed, Timestamp};
 
 use crate::bundles::{Derived, Member, MemberCursor};
 use crate::error::StoreError;
-use crate::keys::{OnsetSource, Origin};
+use crate::keys::{OnsetSource, Origin, RevisionProof};
 
 /// The grain of receipt, in seconds: an hour.
 pub(crate) const RECEIPT_GRAIN: i64 = 3_600;
@@ -125,6 +125,13 @@ impl OnsetSource {
             Self::Certificate => 2,
             Self::Assumed => 3,
         }
+    }
+}
+
+impl RevisionProof {
+    /// As it stands in rows.
+    pub(crate) const fn number(self) -> i64 {
+        i64::from_be_bytes(self.0)
     }
 }
 

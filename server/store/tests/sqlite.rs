@@ -8,7 +8,7 @@ use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use rusqlite::Connection;
 use store::{
     AcceptedKey, Authorities, Authority, Bundles, Clock, DEFAULT_MEMO_BYTES, Keys, OnsetSource, Origin, Provenance,
-    RawKey, SealOutcome, SealPolicy, SelfReporting, SqliteKeyStore, StoreError,
+    RawKey, RevisionProof, SealOutcome, SealPolicy, SelfReporting, SqliteKeyStore, StoreError,
 };
 
 /// A database with one feed, seen through the store and through SQL.
@@ -68,7 +68,13 @@ fn key(number: u8, now: Timestamp) -> AcceptedKey {
     let tek = TemporaryExposureKey::new(&[number; 16], start.number().into(), 144).expect("a key");
     let report_type = ReportType::Confirmed;
     AcceptedKey {
-        raw: RawKey { transmission_risk: 2, report_type, onset: start, onset_source: OnsetSource::Request },
+        raw: RawKey {
+            transmission_risk: 2,
+            report_type,
+            onset: start,
+            onset_source: OnsetSource::Request,
+            proof: RevisionProof::default(),
+        },
         published: GaenEntry {
             key: tek,
             transmission_risk: 2,

@@ -40,9 +40,9 @@ pub(super) const TABLES: Tables = Tables {
             WHERE sealed.feed = $1 AND sealed.sequence >= $2 AND sealed.key = gaen_fresh.key RETURNING gaen_fresh.*
         )
         INSERT INTO gaen_key (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-            onset, onset_source, authority, kid, origin)
+            onset, onset_source, authority, kid, origin, proof)
         SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-               onset, onset_source, authority, kid, origin
+               onset, onset_source, authority, kid, origin, proof
         FROM settled ORDER BY key",
     shuffle: "-- gaen_waiting::shuffle
         WITH moved AS (
@@ -87,14 +87,14 @@ pub(super) const ACCEPT: &str = "-- keys::accept_keys
         SELECT id FROM feed WHERE path = ANY ($1::text[]) AND kind = 'gaen'
     ), given AS (
         SELECT * FROM unnest($3::bytea[], $4::bigint[], $5::smallint[], $6::smallint[], $7::smallint[], $8::bigint[], $9::smallint[],
-                             $10::bigint[], $11::smallint[], $12::smallint[], $13::smallint[], $14::bigint[])
+                             $10::bigint[], $11::smallint[], $12::smallint[], $13::smallint[], $14::bigint[], $20::bigint[])
             AS given (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type, onset, onset_source,
-                      class, transmission_risk, report_type, days_since_onset, release_at)
+                      class, transmission_risk, report_type, days_since_onset, release_at, proof)
     ), fresh AS (
         INSERT INTO gaen_fresh (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-            onset, onset_source, authority, kid, origin, received_hour)
+            onset, onset_source, authority, kid, origin, received_hour, proof)
         SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-            onset, onset_source, $15, $16, $17, $18
+            onset, onset_source, $15, $16, $17, $18, proof
         FROM given
         WHERE (SELECT count(*) FROM wanted) = $2 AND (SELECT true FROM gaen_key WHERE gaen_key.key = given.key) IS NULL
         ORDER BY key

@@ -51,6 +51,7 @@ impl Keys for PostgresKeyStore {
             &source.origin,
             &source.received_hour,
             &source.policy_version,
+            &columns.proof,
         ];
         self.accept(("keys::accept_keys", gaen::ACCEPT), paths.len(), params).await
     }
@@ -112,7 +113,7 @@ fn paths(feeds: &[Feed], kind: Kind) -> Result<Option<Vec<String>>, StoreError> 
 }
 
 /// What was accepted, in the order of its identities. Of two with one identity the first one counts.
-fn sorted<T, const N: usize>(accepted: &[T], identity: impl Fn(&T) -> [u8; N]) -> BTreeMap<[u8; N], &T> {
+pub(super) fn sorted<T, const N: usize>(accepted: &[T], identity: impl Fn(&T) -> [u8; N]) -> BTreeMap<[u8; N], &T> {
     let mut sorted = BTreeMap::new();
     for one in accepted {
         sorted.entry(identity(one)).or_insert(one);
@@ -122,23 +123,25 @@ fn sorted<T, const N: usize>(accepted: &[T], identity: impl Fn(&T) -> [u8; N]) -
 
 /// The columns of keys, one array each.
 #[derive(Default)]
-struct KeyColumns<'a> {
-    key: Vec<&'a [u8]>,
-    rolling_start: Vec<i64>,
-    rolling_period: Vec<i16>,
-    raw_transmission_risk: Vec<i16>,
-    raw_report_type: Vec<i16>,
-    onset: Vec<i64>,
-    onset_source: Vec<i16>,
-    class: Vec<i64>,
-    transmission_risk: Vec<i16>,
-    report_type: Vec<i16>,
-    days_since_onset: Vec<Option<i16>>,
-    release_at: Vec<i64>,
+pub(super) struct KeyColumns<'a> {
+    pub(super) key: Vec<&'a [u8]>,
+    pub(super) rolling_start: Vec<i64>,
+    pub(super) rolling_period: Vec<i16>,
+    pub(super) raw_transmission_risk: Vec<i16>,
+    pub(super) raw_report_type: Vec<i16>,
+    pub(super) onset: Vec<i64>,
+    pub(super) onset_source: Vec<i16>,
+    pub(super) class: Vec<i64>,
+    pub(super) transmission_risk: Vec<i16>,
+    pub(super) report_type: Vec<i16>,
+    pub(super) days_since_onset: Vec<Option<i16>>,
+    pub(super) release_at: Vec<i64>,
+    pub(super) proof: Vec<i64>,
 }
 
 impl<'a> KeyColumns<'a> {
-    fn push(&mut self, key: &'a AcceptedKey) -> Result<(), StoreError> {
+    /// Appends a key.
+    pub(super) fn push(&mut self, key: &'a AcceptedKey) -> Result<(), StoreError> {
         let (entry, raw) = (&key.published, &key.raw);
         let report_type = entry.report_type.ok_or_else(|| StoreError::Corrupt("report_type: is missing".into()))?;
         self.key.push(entry.key.data());
@@ -153,6 +156,7 @@ impl<'a> KeyColumns<'a> {
         self.report_type.push(report_type.export_value().into());
         self.days_since_onset.push(entry.days_since_onset.map(i16::from));
         self.release_at.push(key.release_at.unix());
+        self.proof.push(raw.proof.number());
         Ok(())
     }
 }

@@ -31,6 +31,7 @@ pub(super) const KEYS: Database = Database {
         ("V1__keys", include_str!("../../migrations/postgres/keys/V1__keys.sql")),
         ("V2__life", include_str!("../../migrations/postgres/keys/V2__life.sql")),
         ("V3__self_reports", include_str!("../../migrations/postgres/keys/V3__self_reports.sql")),
+        ("V4__revisions", include_str!("../../migrations/postgres/keys/V4__revisions.sql")),
         ("V7__audit", include_str!("../../migrations/postgres/keys/V7__audit.sql")),
     ],
 };

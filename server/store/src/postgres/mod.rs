@@ -18,6 +18,7 @@ mod feeds;
 mod gaen;
 mod keys;
 mod kind;
+mod revise;
 mod tables;
 mod tcn;
 

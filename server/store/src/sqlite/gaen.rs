@@ -34,9 +34,9 @@ pub(super) const TABLES: Tables = Tables {
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     settle: "-- gaen_key::settle
         INSERT INTO gaen_key (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-            onset, onset_source, authority, kid, origin)
+            onset, onset_source, authority, kid, origin, proof)
         SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-               onset, onset_source, authority, kid, origin
+               onset, onset_source, authority, kid, origin, proof
         FROM gaen_fresh AS fresh
         WHERE EXISTS (SELECT 1 FROM gaen_waiting AS waiting WHERE waiting.feed = ?1 AND waiting.key = fresh.key
                       AND release_at <= ?2 AND (revision = 0 OR ?3))
@@ -44,7 +44,7 @@ pub(super) const TABLES: Tables = Tables {
     fresh: Rewrite {
         keep: "-- gaen_fresh::keep
             SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-                   onset, onset_source, authority, kid, origin, received_hour
+                   onset, onset_source, authority, kid, origin, received_hour, proof
             FROM gaen_fresh AS fresh
             WHERE NOT EXISTS (SELECT 1 FROM gaen_waiting AS waiting WHERE waiting.feed = ?1 AND waiting.key = fresh.key
                               AND release_at <= ?2 AND (revision = 0 OR ?3))
@@ -52,8 +52,8 @@ pub(super) const TABLES: Tables = Tables {
         empty: "DELETE FROM gaen_fresh",
         insert: "-- gaen_fresh::rewrite
             INSERT INTO gaen_fresh (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-                onset, onset_source, authority, kid, origin, received_hour)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                onset, onset_source, authority, kid, origin, received_hour, proof)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     },
     waiting: Rewrite {
         keep: "-- gaen_waiting::keep
@@ -99,8 +99,8 @@ pub(super) fn insert_fresh(
 ) -> Result<bool, StoreError> {
     const SQL: &str = "-- gaen_fresh::insert
         INSERT INTO gaen_fresh (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-            onset, onset_source, authority, kid, origin, received_hour)
-        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+            onset, onset_source, authority, kid, origin, received_hour, proof)
+        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
         WHERE NOT EXISTS (SELECT 1 FROM gaen_key WHERE key = ?1)
         ON CONFLICT DO NOTHING";
     let (tek, raw) = (&key.published.key, &key.raw);
@@ -116,6 +116,7 @@ pub(super) fn insert_fresh(
         provenance.kid,
         provenance.origin.number(),
         provenance.received.floor(RECEIPT_GRAIN).unix(),
+        raw.proof.number(),
     ])?;
     Ok(written == 1)
 }

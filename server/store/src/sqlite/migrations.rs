@@ -17,6 +17,7 @@ pub(super) const KEYS: &[Embedded] = &[
     ("V1__keys", include_str!("../../migrations/sqlite/keys/V1__keys.sql")),
     ("V2__life", include_str!("../../migrations/sqlite/keys/V2__life.sql")),
     ("V3__self_reports", include_str!("../../migrations/sqlite/keys/V3__self_reports.sql")),
+    ("V4__revisions", include_str!("../../migrations/sqlite/keys/V4__revisions.sql")),
     ("V7__audit", include_str!("../../migrations/sqlite/keys/V7__audit.sql")),
 ];
 

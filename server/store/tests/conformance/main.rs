@@ -14,6 +14,7 @@ mod listings;
 mod members;
 mod progress;
 mod releasing;
+mod revising;
 mod sealing;
 mod withdrawing;
 
@@ -70,6 +71,18 @@ macro_rules! every_promise {
                 a_row_that_breaks_the_release_rule_is_refused_by_the_database,
                 a_key_that_could_be_replayed_is_not_sealed_whatever_its_row_says,
                 a_key_never_changes_its_start_and_period,
+            }
+            revising {
+                what_waits_says_what_is_said_last,
+                what_was_disproved_before_it_was_sealed_is_never_published,
+                what_is_sealed_is_followed_by_what_is_said_now,
+                what_is_disproved_is_revoked_where_it_was_sealed_and_gone_where_it_waits,
+                a_key_is_revised_once,
+                a_key_is_revised_as_it_was_uploaded_by_who_uploaded_it,
+                what_is_not_known_is_new_unless_it_is_negative,
+                few_revisions_wait_until_there_are_enough,
+                no_revision_is_lost_to_a_seal_or_an_upload_at_the_same_time,
+                of_many_revisions_at_once_one_counts,
             }
             sealing {
                 an_empty_feed_has_nothing_to_seal,

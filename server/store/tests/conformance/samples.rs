@@ -9,7 +9,7 @@ use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
 use proto::{Feed, Interval, Kind, Region, ReportType, Timestamp};
 use store::{
     AcceptedKey, AcceptedReport, Authority, AuthorityKey, DEFAULT_MEMO_BYTES, KeyStore, Member, MemberCursor,
-    OnsetSource, Origin, Provenance, RawKey, SealOutcome, SealPolicy, SelfReporting, release_at,
+    OnsetSource, Origin, Provenance, RawKey, RevisionProof, SealOutcome, SealPolicy, SelfReporting, release_at,
 };
 
 use crate::engine::Engine;
@@ -83,6 +83,7 @@ pub(crate) fn key_that_began(number: u64, start: Interval, received: Timestamp) 
         report_type: ReportType::Confirmed,
         onset: start,
         onset_source: OnsetSource::Certificate,
+        proof: RevisionProof(number.to_be_bytes()),
     };
     AcceptedKey { raw, published, release_at: release_at(tek.validity_end(), received) }
 }

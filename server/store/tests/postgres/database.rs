@@ -6,8 +6,8 @@ use proto::gaen::TemporaryExposureKey;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
     AcceptedKey, Authorities, Authority, Bundles, Clock, DEFAULT_MEMO_BYTES, DatabaseUrl, Keys, MemberCursor,
-    OnsetSource, Origin, PostgresKeyStore, PostgresUrl, Provenance, RawKey, SealOutcome, SealPolicy, SelfReporting,
-    StoreError,
+    OnsetSource, Origin, PostgresKeyStore, PostgresUrl, Provenance, RawKey, RevisionProof, SealOutcome, SealPolicy,
+    SelfReporting, StoreError,
 };
 use tokio_postgres::Client;
 
@@ -112,7 +112,13 @@ pub(crate) fn key(number: u8) -> AcceptedKey {
     let tek = TemporaryExposureKey::new(&[number; 16], start.number().into(), 144).expect("a key");
     let report_type = ReportType::Confirmed;
     AcceptedKey {
-        raw: RawKey { transmission_risk: 2, report_type, onset: start, onset_source: OnsetSource::Request },
+        raw: RawKey {
+            transmission_risk: 2,
+            report_type,
+            onset: start,
+            onset_source: OnsetSource::Request,
+            proof: RevisionProof::default(),
+        },
         published: GaenEntry {
             key: tek,
             transmission_risk: 2,

@@ -1,9 +1,10 @@
 //! What the services' roles may do, and what they may not.
 
-use store::{Act, Audit, Bundles, Life, SealOutcome, SolvedChallenge, SpendOutcome};
+use proto::ReportType;
+use store::{Act, Audit, Bundles, Life, RevisedKey, SealOutcome, SolvedChallenge, SpendOutcome};
 use tokio_postgres::error::SqlState;
 
-use crate::database::{World, accept, gaen, now, policy, svalbard};
+use crate::database::{World, accept, gaen, key, now, policy, provenance, svalbard};
 
 /// Tries statements as a role; those that were not refused for want of a right.
 async fn allowed(world: &World, role: &str, statements: &[&str]) -> Vec<String> {
@@ -29,7 +30,15 @@ async fn the_server_may_accept_and_no_more() {
     accept(&server, 0..14, &[gaen()]).await.expect("accepted again");
     assert!(matches!(world.seal().await, SealOutcome::Sealed(_)));
     accept(&server, 0..20, &[gaen()]).await.expect("accepted, as far as it is new");
-    use store::{Admissions, Authorities};
+    use store::{Admissions, Authorities, Revisions};
+    for number in [3, 18, 30] {
+        for to in [ReportType::Confirmed, ReportType::Negative] {
+            let mut key = key(number);
+            (key.raw.report_type, key.published.report_type) = (to, Some(to));
+            let revised = RevisedKey { key, from: ReportType::Confirmed };
+            server.revise_keys(&[revised], &[gaen()], &provenance()).await.expect("revised, as far as it is known");
+        }
+    }
     let solved = SolvedChallenge { id: [1; 16], spent_on: [2; 32], forget_at: now() };
     assert_eq!(server.spend_challenge(&solved).await.expect("spent"), SpendOutcome::Spent);
     for _ in 0..2 {
@@ -41,11 +50,13 @@ async fn the_server_may_accept_and_no_more() {
 
     let mut statements: Vec<String> = [
         "SELECT raw_transmission_risk FROM gaen_fresh",
+        "SELECT onset FROM gaen_key",
         "SELECT authority FROM gaen_key",
         "SELECT signed_report FROM tcn_report",
         "SELECT number FROM feed",
-        "SELECT FROM gaen_waiting",
-        "SELECT FROM gaen_publication",
+        "SELECT release_at FROM gaen_waiting",
+        "SELECT report_type FROM gaen_publication",
+        "SELECT FROM tcn_waiting",
         "SELECT FROM tcn_publication",
         "SELECT FROM bundle",
         "INSERT INTO authority VALUES ('evil', 'evil', 'pratique', 1, 0)",
@@ -61,13 +72,18 @@ async fn the_server_may_accept_and_no_more() {
     statements.push("UPDATE self_report_tally SET hour = 0".to_owned());
     for table in tables(&world).await {
         // What keeps people from reporting by the thousand, the server keeps and forgets by itself.
-        if !["spent_challenge", "self_report_tally"].contains(&table.as_str()) {
+        // What waits it takes back when somebody was found healthy.
+        if !["spent_challenge", "self_report_tally", "gaen_waiting"].contains(&table.as_str()) {
             statements.push(format!("DELETE FROM {table}"));
         }
         statements.push(format!("TRUNCATE {table}"));
         statements.push(format!("DROP TABLE {table}"));
     }
     statements.push("UPDATE gaen_fresh SET kid = ''".to_owned());
+    statements.push("UPDATE gaen_fresh SET rolling_period = 1".to_owned());
+    statements.push("UPDATE gaen_key SET raw_report_type = 5".to_owned());
+    statements.push("UPDATE gaen_publication SET report_type = 5".to_owned());
+    statements.push("UPDATE tcn_waiting SET report_type = 5".to_owned());
     statements.push("UPDATE gaen_waiting SET release_at = 0".to_owned());
     statements.push("UPDATE authority SET disabled_at = NULL".to_owned());
     let statements: Vec<_> = statements.iter().map(String::as_str).collect();

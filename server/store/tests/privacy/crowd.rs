@@ -12,7 +12,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use store::{
     AcceptedKey, AcceptedReport, Authority, Clock, DEFAULT_MEMO_BYTES, KeyStore, OnsetSource, Origin, Provenance,
-    RawKey, SealOutcome, SealPolicy, SelfReporting, SqliteKeyStore,
+    RawKey, RevisedKey, RevisionProof, SealOutcome, SealPolicy, SelfReporting, SqliteKeyStore,
 };
 
 /// How many keys or reports a person uploads that may be released at once.
@@ -36,6 +36,8 @@ pub(crate) struct Crowd {
     people: usize,
     sealed: Owners,
     waiting: Owners,
+    /// The keys of each person that a bundle may carry at once.
+    uploads: Vec<Vec<AcceptedKey>>,
     /// Identities in the order in which they came.
     pub(crate) order: Vec<Vec<u8>>,
 }
@@ -104,6 +106,7 @@ impl Crowd {
             people: 0,
             sealed: Owners::new(),
             waiting: Owners::new(),
+            uploads: Vec::new(),
             order: Vec::new(),
         }
     }
@@ -146,7 +149,13 @@ impl Crowd {
             self.note(tek.data(), person, number);
             let report_type = ReportType::Confirmed;
             keys.push(AcceptedKey {
-                raw: RawKey { transmission_risk: 2, report_type, onset, onset_source: OnsetSource::Request },
+                raw: RawKey {
+                    transmission_risk: 2,
+                    report_type,
+                    onset,
+                    onset_source: OnsetSource::Request,
+                    proof: RevisionProof(rng.random()),
+                },
                 published: GaenEntry {
                     key: tek,
                     transmission_risk: 2,
@@ -156,8 +165,23 @@ impl Crowd {
                 release_at: self.release_at(number),
             });
         }
+        self.uploads.push(keys[..EACH].to_vec());
         let (feeds, provenance) = (self.feeds(), provenance(received));
         self.store().accept_keys(&keys, &feeds, &provenance).await.expect("accepted");
+    }
+
+    /// The first people revise their keys, one person after the other: a likely diagnosis takes the place of a confirmed one, which nobody may say
+    /// and which makes all that is said alike.
+    pub(crate) async fn revise(&mut self, people: usize) {
+        for person in 0..people {
+            let revised = self.uploads[person].iter().map(|uploaded| {
+                let mut key = uploaded.clone();
+                (key.raw.report_type, key.published.report_type) = (ReportType::Likely, Some(ReportType::Likely));
+                RevisedKey { key, from: ReportType::Confirmed }
+            });
+            let (revised, feeds, provenance) = (revised.collect::<Vec<_>>(), self.feeds(), provenance(self.now));
+            self.store().revise_keys(&revised, &feeds, &provenance).await.expect("revised");
+        }
     }
 
     async fn upload_reports(&mut self, person: usize, received: Timestamp, rng: &mut StdRng) {

@@ -90,7 +90,8 @@ impl Table {
             people
         };
         let of_people = self.rows.iter().any(|row| identity(row, owners).is_some());
-        let identities = ["key", "rvk", "signed_report"];
+        // A proof is one key's alone, like the key itself.
+        let identities = ["key", "rvk", "signed_report", "proof"];
         let columns = self.columns.iter().enumerate().filter(|(_, name)| !identities.contains(&name.as_str()));
         columns
             .filter(|_| of_people)

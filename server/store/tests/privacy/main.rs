@@ -46,6 +46,63 @@ async fn the_order_of_sealed_keys_tells_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_revised_after_it_was_sealed_tells_nothing_once_that_is_sealed_too() {
+    let mut rng = StdRng::seed_from_u64(9);
+    let mut crowd = Crowd::new(Kind::Gaen).await;
+    for revising in [0, PEOPLE] {
+        crowd.upload(PEOPLE, &mut rng).await;
+        crowd.revise(revising).await;
+        crowd.seal().await;
+    }
+    let dump = Dump::of(crowd.path());
+    for (way, sequence) in dump.sequences(crowd.sealed()) {
+        let found: HashSet<_> = sequence.iter().collect();
+        assert_eq!(found.len(), crowd.sealed().len(), "{way}: every key is found");
+        assert!(!way.contains("publication") || sequence.len() == 3 * PEOPLE * 14, "{way}: with its revision");
+        let verdict = attack(&sequence, crowd.sealed(), &mut rng);
+        assert!(verdict.is_chance(), "{way}: {verdict:?}");
+    }
+    for column in dump.columns(crowd.sealed()) {
+        for (value, people) in column.people_by_value {
+            assert!(people.len() >= PEOPLE, "{} is {value:?} for few", column.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_revised_on_a_server_tells_nothing_once_that_is_sealed() {
+    let mut rng = StdRng::seed_from_u64(10);
+    let (database, mut crowd) = server::crowd(Kind::Gaen).await;
+    let client = database.connect().await.expect("connected");
+    crowd.upload(PEOPLE, &mut rng).await;
+    crowd.seal().await;
+    let before = server::sequences(&client, crowd.sealed()).await;
+    crowd.upload(PEOPLE, &mut rng).await;
+    crowd.revise(PEOPLE).await;
+    for (way, sequence) in server::sequences(&client, crowd.sealed()).await {
+        if way.starts_with("gaen_waiting") {
+            let verdict = attack(&sequence, crowd.sealed(), &mut rng);
+            assert!(verdict.is_certain(), "{way}: a revision that waits can be told apart: {verdict:?}");
+        } else {
+            assert!(before.contains(&(way.clone(), sequence)), "{way}: a revision touches no row of what is sealed");
+        }
+    }
+    crowd.seal().await;
+    client.batch_execute("VACUUM").await.expect("vacuumed");
+    for (way, sequence) in server::sequences(&client, crowd.sealed()).await {
+        let found: HashSet<_> = sequence.iter().collect();
+        assert_eq!(found.len(), crowd.sealed().len(), "{way}: every key is found");
+        let verdict = attack(&sequence, crowd.sealed(), &mut rng);
+        assert!(verdict.is_chance(), "{way}: {verdict:?}");
+    }
+    let columns = server::columns(&client, crowd.sealed()).await;
+    assert!(columns.iter().any(|(name, _)| name.ends_with("xmax")), "who locked a row is looked at");
+    for (name, people_by_value) in columns {
+        assert!(people_by_value.iter().all(|people| *people >= PEOPLE), "{name} has a value of few");
+    }
+}
+
+#[tokio::test]
 async fn what_has_died_is_found_nowhere_and_what_lives_tells_nothing() {
     let mut rng = StdRng::seed_from_u64(8);
     for kind in Kind::ALL {

@@ -55,7 +55,7 @@ pub(crate) async fn sequences(client: &Client, owners: &Owners) -> Vec<(String, 
 /// The columns of sealed rows, the hidden ones included, and how many people have each value; but for what identifies a row.
 pub(crate) async fn columns(client: &Client, owners: &Owners) -> Vec<(String, Vec<usize>)> {
     const COLUMNS: &str = "SELECT attname::text FROM pg_attribute
-        WHERE attrelid = $1::text::regclass AND attname <> ALL (ARRAY['key', 'rvk', 'signed_report', 'ctid'])";
+        WHERE attrelid = $1::text::regclass AND attname <> ALL (ARRAY['key', 'rvk', 'signed_report', 'proof', 'ctid'])";
     let mut columns = Vec::new();
     for (table, identity) in
         TABLES.into_iter().filter(|(table, _)| !table.ends_with("fresh") && !table.ends_with("waiting"))
