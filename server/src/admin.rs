@@ -1,9 +1,13 @@
 //! Administration: whose certificates are believed, and which regions their keys reach.
 
+mod trust;
+
 use std::collections::BTreeSet;
 
 use proto::{Malformed, Region};
-use store::{Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting, StoreError};
+use store::{Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
+
+pub use trust::{authority, deny_key, disable_authority, enable_authority, registered_authorities};
 
 use crate::error::ServerError;
 use crate::state::State;
@@ -65,7 +69,8 @@ pub struct AuthorityChange {
     pub memo_bytes: Option<u8>,
 }
 
-/// Registers an authority. The same again changes nothing; other regions, keys, issuer or audience replace what was registered.
+/// Registers an authority. The same again changes nothing; other regions, keys, issuer or audience replace what was registered. What is denied
+/// or disabled stays so.
 ///
 /// # Errors
 /// [`ServerError::Malformed`] names the field that does not hold, [`ServerError::Store`] if the database fails.
@@ -73,17 +78,16 @@ pub async fn register_authority(state: &State, spec: AuthoritySpec) -> Result<Au
     let authority = Authority::try_from(spec)?;
     state.store().register(&authority, state.now()).await?;
     // Read back: the policy version is the store's to give.
-    let registered = state.store().authority(&authority.id).await?;
-    Ok(registered.unwrap_or(authority))
+    let registered = state.store().registered(&authority.id).await?;
+    Ok(registered.map_or(authority, |registered| registered.authority))
 }
 
-/// Changes what is said of a registered authority.
+/// Changes what is said of a registered authority, disabled or not.
 ///
 /// # Errors
-/// As [`register_authority`]; [`StoreError::NotFound`] if it is not registered.
+/// As [`register_authority`]; [`store::StoreError::NotFound`] if it is not registered.
 pub async fn update_authority(state: &State, id: &str, change: AuthorityChange) -> Result<Authority, ServerError> {
-    let standing = state.store().authority(&id.to_ascii_lowercase()).await?;
-    let standing = standing.ok_or(StoreError::NotFound("authority; see server authority list"))?;
+    let standing = authority(state, id).await?.authority;
     let spec = AuthoritySpec {
         id: standing.id,
         issuer: Some(change.issuer.unwrap_or(standing.issuer)),
@@ -96,7 +100,7 @@ pub async fn update_authority(state: &State, id: &str, change: AuthorityChange) 
     register_authority(state, spec).await
 }
 
-/// All registered authorities, by id.
+/// All authorities that are believed now, by id, with the keys under which they are.
 ///
 /// # Errors
 /// [`ServerError::Store`] if the database fails.

@@ -1,6 +1,9 @@
 //! The command line.
 
 pub(crate) mod authority;
+mod authority_text;
+pub(crate) mod deny_key;
+mod moment;
 pub(crate) mod ohttp_key;
 
 use std::net::SocketAddr;
@@ -58,6 +61,9 @@ pub(crate) enum Command {
     /// Say whose certificates are believed, and where keys go.
     #[command(subcommand)]
     Authority(authority::AuthorityCommand),
+    /// Believe nothing under a key of an authority any more, wherever the key comes from: files, the authority's own set, today or later. All
+    /// servers on the database know with the next upload. It is never taken back: whoever has the key once has it for ever.
+    DenyKey(deny_key::DenyKey),
     /// The keys of the Oblivious HTTP gateway, to which phones seal their uploads.
     #[command(subcommand)]
     OhttpKey(OhttpKeyCommand),

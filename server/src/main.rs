@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::{Cli, Command, Serve, ohttp_key};
+use cli::{Cli, Command, Serve, deny_key, ohttp_key};
 use serde_json::json;
 use server::{Settings, State, admin};
 use service::say;
@@ -26,6 +26,7 @@ async fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Authority(command) => command.run(json).await,
+        Command::DenyKey(flags) => deny_key::run(flags, json).await,
         Command::OhttpKey(command) => ohttp_key::run(command, json),
     }
 }

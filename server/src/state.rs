@@ -89,7 +89,7 @@ impl State {
     }
 
     /// The time now. Each request reads it once.
-    pub(crate) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 

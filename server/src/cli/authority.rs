@@ -9,11 +9,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use proto::Region;
 use proto::certificate::CertificateKey;
 use serde_json::{Value, json};
-use server::Settings;
 use server::admin::{self, AuthorityChange, AuthoritySpec};
+use server::{Settings, State};
 use service::say;
-use store::{Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
+use store::{AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
 
+use super::authority_text::{to_json, to_text};
 use crate::open;
 
 /// How many reports an hour an authority takes from anybody, unless it says otherwise: more is not to be expected from apps of 2020.
@@ -22,15 +23,31 @@ const PER_HOUR: NonZeroU32 = NonZeroU32::new(60).expect("60 is not 0");
 /// What to do with authorities.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuthorityCommand {
-    /// Believe an authority. Adding the same id again replaces what was said before; uploads that are stored already stay where they are.
+    /// Believe an authority. Adding the same id again replaces what was said before; uploads that are stored already stay where they are, a key
+    /// that was denied stays denied, and an authority that was disabled stays disabled.
     Add(Add),
     /// Change what is said of an authority. What is not named stays as it is.
     Update(Update),
-    /// List the authorities that are believed, with the ids of their keys.
+    /// Believe nothing of an authority from now on; all servers on the database know with the next upload. Nothing of it is deleted; what waits
+    /// is published.
+    Disable(Name),
+    /// Believe an authority again.
+    Enable(Name),
+    /// List the authorities, with how it stands with each of their keys.
     List {
         #[command(flatten)]
         settings: Settings,
     },
+}
+
+/// Flags of the commands that only need to know which.
+#[derive(Debug, Args)]
+pub(crate) struct Name {
+    #[command(flatten)]
+    settings: Settings,
+    /// Which authority.
+    #[arg(long)]
+    id: String,
 }
 
 /// Flags of `server authority add`.
@@ -145,6 +162,8 @@ impl AuthorityCommand {
         match self {
             Self::Add(flags) => add(flags, json).await,
             Self::Update(flags) => update(flags, json).await,
+            Self::Disable(flags) => disable(flags, json).await,
+            Self::Enable(flags) => enable(flags, json).await,
             Self::List { settings } => list(&settings, json).await,
         }
     }
@@ -164,8 +183,7 @@ async fn add(flags: Add, json: bool) -> anyhow::Result<()> {
     };
     let state = open(&settings).await?;
     let authority = admin::register_authority(&state, spec).await.context("the authority was not added")?;
-    let text = format!("Certificates of this authority are believed:\n{}", to_text(&authority));
-    Ok(say(json, &to_json(&authority), &text)?)
+    show(&state, &authority.id, "Certificates of this authority are believed:", json).await
 }
 
 async fn update(flags: Update, json: bool) -> anyhow::Result<()> {
@@ -175,7 +193,27 @@ async fn update(flags: Update, json: bool) -> anyhow::Result<()> {
     let change = AuthorityChange { issuer, audience, regions, keys, self_reports, memo_bytes };
     let state = open(&settings).await?;
     let authority = admin::update_authority(&state, &id, change).await.context("the authority was not changed")?;
-    Ok(say(json, &to_json(&authority), &format!("This authority is now:\n{}", to_text(&authority)))?)
+    show(&state, &authority.id, "This authority is now:", json).await
+}
+
+/// Says how it stands with an authority after a change.
+async fn show(state: &State, id: &str, heading: &str, json: bool) -> anyhow::Result<()> {
+    let (registered, now) = (admin::authority(state, id).await?, state.now());
+    let heading = if registered.disabled_at.is_some() { "This authority is disabled:" } else { heading };
+    Ok(say(json, &to_json(&registered, now), &format!("{heading}\n{}", to_text(&registered, now)))?)
+}
+
+async fn disable(Name { settings, id }: Name, json: bool) -> anyhow::Result<()> {
+    let changed = admin::disable_authority(&open(&settings).await?, &id).await.context("nothing was disabled")?;
+    let text =
+        format!("Nothing of {id} is believed from now on. To believe it again: server authority enable --id {id}");
+    Ok(say(json, &json!({ "id": id.to_ascii_lowercase(), "disabled": true, "changed": changed }), &text)?)
+}
+
+async fn enable(Name { settings, id }: Name, json: bool) -> anyhow::Result<()> {
+    let changed = admin::enable_authority(&open(&settings).await?, &id).await.context("nothing was enabled")?;
+    let value = json!({ "id": id.to_ascii_lowercase(), "disabled": false, "changed": changed });
+    Ok(say(json, &value, &format!("Certificates of {id} are believed."))?)
 }
 
 /// A private key in the file is refused like anything else that is no public key, and never repeated.
@@ -188,46 +226,12 @@ fn read_public_key(path: &Path) -> anyhow::Result<CertificateKey> {
 }
 
 async fn list(settings: &Settings, json: bool) -> anyhow::Result<()> {
-    let authorities = admin::authorities(&open(settings).await?).await?;
+    let state = open(settings).await?;
+    let (authorities, now) = (admin::registered_authorities(&state).await?, state.now());
     let text = if authorities.is_empty() {
         "No certificates are believed yet; see server authority add --help.".to_owned()
     } else {
-        authorities.iter().map(to_text).collect::<Vec<_>>().join("\n")
+        authorities.iter().map(|registered| to_text(registered, now)).collect::<Vec<_>>().join("\n")
     };
-    Ok(say(json, &Value::Array(authorities.iter().map(to_json).collect()), &text)?)
-}
-
-/// Public halves stay in the database: their ids are what operators compare.
-fn to_json(authority: &Authority) -> Value {
-    let regions: Vec<_> = authority.regions.iter().map(Region::as_str).collect();
-    let keys: Vec<_> =
-        authority.keys.iter().map(|key| json!({ "kid": key.kid, "algorithm": key.key.algorithm() })).collect();
-    json!({
-        "id": authority.id,
-        "issuer": authority.issuer,
-        "audience": authority.audience,
-        "regions": regions,
-        "self_reports": authority.self_reports.as_str(),
-        "self_reports_per_hour": authority.self_reports.per_hour(),
-        "memo_bytes": authority.memo_bytes,
-        "policy_version": authority.policy_version,
-        "keys": keys,
-    })
-}
-
-fn to_text(authority: &Authority) -> String {
-    let regions: Vec<_> = authority.regions.iter().map(Region::as_str).collect();
-    let mut text = format!("{}  regions {}", authority.id, regions.join(", "));
-    text += &format!("\n  issuer {}, audience {}", authority.issuer, authority.audience);
-    text += &format!("\n  reports without a certificate: {}", authority.self_reports.as_str());
-    if let Some(per_hour) = authority.self_reports.per_hour() {
-        text += &format!(", {per_hour} an hour");
-    }
-    if authority.memo_bytes != DEFAULT_MEMO_BYTES {
-        text += &format!("\n  memos of certified reports may have {} bytes", authority.memo_bytes);
-    }
-    for key in &authority.keys {
-        text += &format!("\n  key {} ({})", key.kid, key.key.algorithm());
-    }
-    text
+    Ok(say(json, &authorities.iter().map(|registered| to_json(registered, now)).collect::<Value>(), &text)?)
 }

@@ -119,10 +119,11 @@ pub trait Authorities: Send + Sync {
     /// again changes nothing, registering the id with anything else replaces what was registered (`policy_version` + 1).
     async fn register(&self, authority: &Authority, now: Timestamp) -> Result<(), StoreError>;
 
-    /// The authority with this `healthAuthorityID`, case-folded by the caller; none if it is unknown.
+    /// The authority with this `healthAuthorityID`, case-folded by the caller, with the keys under which it is believed now, as
+    /// [`Trust::trusted`](crate::Trust::trusted) has it; none if it is unknown or disabled.
     async fn authority(&self, id: &str) -> Result<Option<Authority>, StoreError>;
 
-    /// All authorities, by id.
+    /// All authorities that are believed now, by id.
     async fn authorities(&self) -> Result<Vec<Authority>, StoreError>;
 
     /// All feeds, by path.

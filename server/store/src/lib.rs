@@ -11,11 +11,13 @@ mod admissions;
 mod audit;
 mod authorities;
 mod bundles;
+mod key_sets;
 mod keys;
 mod life;
 mod member_digest;
 mod release;
 mod revisions;
+mod trust;
 mod withdrawals;
 
 mod claim_state;
@@ -54,6 +56,9 @@ pub use deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 pub use error::StoreError;
 pub use guesses::{Guess, GuessLimits, GuessOutcome, GuessScope, Guesser, Guesses, STRIPES};
 pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, RegisteredApiKey, RegisteredIssuer};
+pub use key_sets::{
+    FetchFailure, FetchedKey, KEY_OVERLAP, KEY_SET_KEPT, KeySetChange, KeySetSource, KeySetStanding, KeySets,
+};
 pub use keys::{AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RawKey, RevisionProof};
 pub use life::{KEPT_FOR, LISTED_FOR, Life, Purged};
 pub use member_digest::MemberDigest;
@@ -63,14 +68,21 @@ pub use release::{RELEASE_GRAIN, REPLAY_GUARD, is_replayable, release_at, report
 pub use revisions::{RevisedKey, Revisions};
 pub use self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, SelfReports};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
+pub use trust::{Denial, DeniedKey, RegisteredAuthority, Trust, Trusted};
 pub use withdrawals::{
     FeedTally, Identity, KEY_REMEMBERED, REPORT_REMEMBERED, Selection, WithdrawalKind, WithdrawalTally, Withdrawals,
 };
 
 /// The key database, as server and exporter use it.
-pub trait KeyStore: Authorities + Admissions + Keys + Revisions + Bundles + Life + Audit + Withdrawals {}
+pub trait KeyStore:
+    Authorities + Trust + KeySets + Admissions + Keys + Revisions + Bundles + Life + Audit + Withdrawals
+{
+}
 
-impl<S: Authorities + Admissions + Keys + Revisions + Bundles + Life + Audit + Withdrawals> KeyStore for S {}
+impl<S: Authorities + Trust + KeySets + Admissions + Keys + Revisions + Bundles + Life + Audit + Withdrawals> KeyStore
+    for S
+{
+}
 
 /// The verification database.
 pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters {}

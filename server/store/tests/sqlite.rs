@@ -190,26 +190,6 @@ async fn a_key_that_no_feed_wants_is_not_kept() {
 }
 
 #[tokio::test]
-async fn registering_an_authority_again_does_not_bring_back_a_denied_key() {
-    let spoilt = Spoilt::new(0).await;
-    let signing = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
-    let key = proto::certificate::CertificateKey::Ed25519(signing.verifying_key());
-    let mut authority = spoilt.store.authority("fhi").await.expect("read").expect("known");
-    authority.keys.push(store::AuthorityKey { kid: key.kid(), key });
-    let now = Clock::system().now();
-    spoilt.store.register(&authority, now).await.expect("registered");
-    assert_eq!(spoilt.store.authority("fhi").await.expect("read").expect("known").keys.len(), 1);
-
-    spoilt.spoil("UPDATE authority_key SET denied_since = 1");
-    authority.audience = "elsewhere".into();
-    spoilt.store.register(&authority, now).await.expect("registered");
-    assert!(spoilt.store.authority("fhi").await.expect("read").expect("known").keys.is_empty());
-    spoilt.spoil("UPDATE authority SET disabled_at = 1");
-    assert_eq!(spoilt.store.authority("fhi").await.expect("read"), None, "nor is a disabled one believed");
-    assert!(spoilt.store.authorities().await.expect("read").is_empty());
-}
-
-#[tokio::test]
 async fn what_is_no_database_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("keys.db");

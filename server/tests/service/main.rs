@@ -12,4 +12,5 @@ mod reports;
 mod sealed;
 mod self_reports;
 
+mod instances;
 mod program;

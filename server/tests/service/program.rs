@@ -16,22 +16,28 @@ use crate::self_reports;
 use crate::wire::{exchange, request};
 
 /// A directory with a database to be and an authority's public key.
-struct Desk {
+pub(crate) struct Desk {
     directory: TempDir,
+    database_url: String,
 }
 
 impl Desk {
     fn new() -> Self {
+        Self::on("sqlite:keys.db".to_owned())
+    }
+
+    /// The same with a database that is there already.
+    pub(crate) fn on(database_url: String) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         std::fs::write(directory.path().join("north.pem"), NORTH.public_key().to_pem()).expect("written");
         std::fs::write(directory.path().join("no.pem"), "no key").expect("written");
-        Self { directory }
+        Self { directory, database_url }
     }
 
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
         command.args(arguments.split_whitespace()).current_dir(self.directory.path());
-        command.env_clear().env("SERVER_DATABASE_URL", "sqlite:keys.db");
+        command.env_clear().env("SERVER_DATABASE_URL", &self.database_url);
         command
     }
 
@@ -40,7 +46,7 @@ impl Desk {
     }
 
     /// What a command that succeeds prints, as JSON.
-    fn json(&self, arguments: &str) -> Value {
+    pub(crate) fn json(&self, arguments: &str) -> Value {
         let output = self.run(arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("JSON")
@@ -54,7 +60,7 @@ impl Desk {
     }
 }
 
-const ADD: &str = "authority add --id North --public-key north.pem --region NO SE";
+pub(crate) const ADD: &str = "authority add --id North --public-key north.pem --region NO SE";
 
 #[test]
 fn an_authority_is_added_listed_and_replaced() {
@@ -96,6 +102,55 @@ fn what_is_said_of_an_authority_is_changed_piece_by_piece() {
 }
 
 #[test]
+fn a_key_that_was_denied_stays_denied_and_is_shown() {
+    let desk = Desk::new();
+    let added = desk.json(&format!("{ADD} --kid v1 --json"));
+    assert_eq!((&added["keys"][0]["believed"], &added["keys"][0]["source"]), (&true.into(), &"file".into()));
+    let denied = desk.json("deny-key --authority North --kid v1 --json");
+    assert_eq!(
+        (&denied["authority"], &denied["changed"], &denied["known"]),
+        (&"north".into(), &true.into(), &true.into())
+    );
+    let again = desk.json("deny-key --authority north --kid v1 --since 2999-01-01 --json");
+    assert_eq!((&again["changed"], &again["denied_since"]), (&false.into(), &denied["denied_since"]));
+    for change in [
+        "authority update --id north --memo-bytes 8 --json",
+        "authority update --id north --public-key north.pem --kid v2 --json",
+        "authority update --id north --public-key north.pem --kid v1 --json",
+        &format!("{ADD} --kid v1 --json"),
+    ] {
+        let shown = desk.json(change);
+        let v1 = shown["keys"].as_array().expect("keys").iter().find(|key| key["kid"] == "v1");
+        assert!(v1.is_none_or(|key| key["believed"] == false), "{change}");
+        assert_eq!(shown["denied_keys"], serde_json::json!([{ "kid": "v1", "denied_since": denied["denied_since"] }]));
+    }
+    let unknown = desk.run("deny-key --authority north --kid never --since 2020-03-01");
+    let text = String::from_utf8(unknown.stdout).expect("text");
+    assert!(
+        text.contains("since 2020-03-01T00:00:00Z") && text.contains("server withdraw --authority north"),
+        "{text}"
+    );
+    assert!(text.contains("is not known here"), "{text}");
+    let list = String::from_utf8(desk.run("authority list").stdout).expect("text");
+    assert!(list.contains("key v1 (EdDSA): denied since") && list.contains("key never (not known): denied"), "{list}");
+}
+
+#[test]
+fn an_authority_is_disabled_and_enabled() {
+    let desk = Desk::new();
+    desk.json(&format!("{ADD} --json"));
+    let disabled = desk.json("authority disable --id NORTH --json");
+    assert_eq!(disabled, serde_json::json!({ "id": "north", "disabled": true, "changed": true }));
+    assert_eq!(desk.json("authority disable --id north --json")["changed"], false);
+    assert!(desk.json("authority list --json")[0]["disabled_at"].is_string());
+    let changed = desk.run("authority update --id north --memo-bytes 2");
+    let text = String::from_utf8(changed.stdout).expect("text");
+    assert!(text.starts_with("This authority is disabled:"), "a change brings nobody back: {text}");
+    assert_eq!(desk.json("authority enable --id north --json")["changed"], true);
+    assert_eq!(desk.json("authority list --json")[0]["disabled_at"], Value::Null);
+}
+
+#[test]
 fn people_read_text_and_programs_read_json() {
     let desk = Desk::new();
     let empty = String::from_utf8(desk.run("authority list").stdout).expect("text");
@@ -132,6 +187,9 @@ fn an_error_says_what_to_do() {
         ("authority add --id north --public-key north.pem", "--region"),
         ("authority add --id n/orth --public-key north.pem --region NO", "id: must be 1 to 64 characters"),
         ("authority update --id west --memo-bytes 2", "no such authority; see server authority list"),
+        ("authority disable --id west", "no such authority; see server authority list"),
+        ("deny-key --authority west --kid v1", "no such authority; see server authority list"),
+        ("deny-key --authority west --kid v1 --since yesterday", "must be a day, as 2026-11-22"),
         ("authority add --id north --public-key north.pem --region NO --kid a b", "as many names with --kid"),
         ("authority update --id north --kid a", "--public-key"),
         ("authority update --id north --self-reports off --self-reports-per-hour 5", "goes with --self-reports open"),
@@ -153,7 +211,15 @@ fn an_error_says_what_to_do() {
 fn the_help_is_the_manual() {
     let desk = Desk::new();
     let mut manual = String::new();
-    let authority = ["authority", "authority add", "authority update", "authority list"];
+    let authority = [
+        "authority",
+        "authority add",
+        "authority update",
+        "authority disable",
+        "authority enable",
+        "authority list",
+        "deny-key",
+    ];
     for command in ["", "serve", "migrate"].into_iter().chain(authority).chain(["ohttp-key rotate"]) {
         let help = desk.command(&format!("{command} --help")).env_clear().output().expect("it runs");
         manual += &format!("$ server {command} --help\n{}\n", String::from_utf8(help.stdout).expect("text"));
@@ -167,7 +233,7 @@ fn the_help_is_the_manual() {
 }
 
 /// A running server, and the address that it printed.
-fn serve(desk: &Desk, log: Stdio) -> (Child, String) {
+pub(crate) fn serve(desk: &Desk, log: Stdio) -> (Child, String) {
     let mut command = desk.command("serve --listen 127.0.0.1:0 --tick-ms 0 --json");
     let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("it runs");
     let mut line = String::new();
@@ -177,7 +243,7 @@ fn serve(desk: &Desk, log: Stdio) -> (Child, String) {
     (child, url.strip_prefix("http://").expect("http").to_owned())
 }
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill runs");
     assert!(status.success());
 }

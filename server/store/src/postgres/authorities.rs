@@ -1,38 +1,13 @@
 //! `Authorities` on PostgreSQL.
 
 use async_trait::async_trait;
-use proto::certificate::CertificateKey;
 use proto::{Feed, Timestamp};
-use tokio_postgres::Row;
 
-use super::column::{at, corrupt, maybe_number, number, value};
-use super::feeds;
 use super::key_store::PostgresKeyStore;
 use super::transaction::{Mode, Params, Transaction};
-use crate::authorities::{Authorities, Authority, AuthorityKey, SelfReporting};
+use super::{authority_rows, feeds, trust};
+use crate::authorities::{Authorities, Authority};
 use crate::error::StoreError;
-
-/// An authority in one row: regions and keys are arrays in the order of their bytes. What is disabled or denied is left out unless `$1`.
-macro_rules! select {
-    ($name:literal, $condition:literal) => {
-        concat!(
-            "-- authorities::",
-            $name,
-            r#"
-            SELECT id, issuer, audience, policy_version,
-                   ARRAY(SELECT region FROM authority_region WHERE authority = id ORDER BY region COLLATE "C"),
-                   ARRAY(SELECT kid FROM authority_key
-                         WHERE authority = id AND (denied_since IS NULL OR $1) ORDER BY kid COLLATE "C"),
-                   ARRAY(SELECT algorithm FROM authority_key
-                         WHERE authority = id AND (denied_since IS NULL OR $1) ORDER BY kid COLLATE "C"),
-                   ARRAY(SELECT public_key FROM authority_key
-                         WHERE authority = id AND (denied_since IS NULL OR $1) ORDER BY kid COLLATE "C"),
-                   self_reports, self_reports_per_hour, memo_bytes
-            FROM authority WHERE (disabled_at IS NULL OR $1) AND "#,
-            $condition
-        )
-    };
-}
 
 #[async_trait]
 impl Authorities for PostgresKeyStore {
@@ -49,19 +24,11 @@ impl Authorities for PostgresKeyStore {
     }
 
     async fn authority(&self, id: &str) -> Result<Option<Authority>, StoreError> {
-        const SQL: &str = select!("authority", "id = $2");
-        // Phones say which. PostgreSQL does not compare with a text that has a zero byte, and no id has one.
-        if id.contains('\0') {
-            return Ok(None);
-        }
-        let rows = self.pool.query("authorities::authority", SQL, &[&false, &id]).await?;
-        rows.first().map(read).transpose()
+        Ok(trust::trusted(self, id).await?.map(|trusted| trusted.authority))
     }
 
     async fn authorities(&self) -> Result<Vec<Authority>, StoreError> {
-        const SQL: &str = select!("authorities", r#"true ORDER BY id COLLATE "C""#);
-        let rows = self.pool.query("authorities::authorities", SQL, &[&false]).await?;
-        rows.iter().map(read).collect()
+        Ok(trust::all_trusted(self).await?.into_iter().map(|trusted| trusted.authority).collect())
     }
 
     async fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
@@ -80,13 +47,11 @@ async fn register(tx: &Transaction<'_>, (authority, now): &(Authority, Timestamp
     // Two that register at once would both find nothing.
     const LOCK: &str = "-- authorities::register (lock)
         LOCK TABLE authority IN SHARE ROW EXCLUSIVE MODE";
-    const STANDING: &str = select!("register (standing)", "id = $2");
     tx.command(LOCK).await?;
     for feed in authority.all_feeds() {
         feeds::create(tx, &feed, *now).await?;
     }
-    let standing = tx.maybe_row(STANDING, &[&true, &authority.id]).await?;
-    let policy_version = match standing.as_ref().map(read).transpose()? {
+    let policy_version = match authority_rows::find(tx, &authority.id).await?.map(|row| row.authority) {
         Some(standing) if same(&standing, authority) => return Ok(()),
         Some(standing) => standing.policy_version.saturating_add(1),
         None => 1,
@@ -141,8 +106,7 @@ async fn write_regions(tx: &Transaction<'_>, authority: &Authority) -> Result<()
     Ok(())
 }
 
-/// Keys that are registered no more go. One that stays keeps its row, and with it the day on which it was denied: registering an authority
-/// again must not bring back a key that was withdrawn.
+/// Keys that are registered no more go. That one is denied stands elsewhere and stays, whatever comes and goes here.
 async fn write_keys(tx: &Transaction<'_>, authority: &Authority) -> Result<(), StoreError> {
     const DELETE: &str = "-- authorities::register (keys go)
         DELETE FROM authority_key WHERE authority = $1 AND kid <> ALL ($2)";
@@ -157,36 +121,4 @@ async fn write_keys(tx: &Transaction<'_>, authority: &Authority) -> Result<(), S
     tx.execute(DELETE, &[&authority.id, &kids]).await?;
     tx.execute(INSERT, &[&authority.id, &kids, &algorithms, &public_keys]).await?;
     Ok(())
-}
-
-fn read(row: &Row) -> Result<Authority, StoreError> {
-    let read = || {
-        let regions: Vec<&str> = value(row, 4)?;
-        let regions = regions.iter().map(|region| region.parse().map_err(|_| corrupt(row, 4, "is malformed")));
-        let self_reports = SelfReporting::from_columns(value(row, 8)?, maybe_number(row, 9)?);
-        Ok(Authority {
-            id: value(row, 0)?,
-            issuer: value(row, 1)?,
-            audience: value(row, 2)?,
-            policy_version: number(row, 3)?,
-            self_reports: self_reports.ok_or_else(|| corrupt(row, 8, "is malformed"))?,
-            memo_bytes: number(row, 10)?,
-            regions: regions.collect::<Result<_, _>>()?,
-            keys: read_keys(row)?,
-        })
-    };
-    read().map_err(at("authority"))
-}
-
-fn read_keys(row: &Row) -> Result<Vec<AuthorityKey>, StoreError> {
-    let (kids, algorithms, pems): (Vec<&str>, Vec<&str>, Vec<&str>) = (value(row, 5)?, value(row, 6)?, value(row, 7)?);
-    let mut keys = Vec::with_capacity(kids.len());
-    for ((kid, algorithm), pem) in kids.into_iter().zip(algorithms).zip(pems) {
-        let key = CertificateKey::from_pem(pem).map_err(|_| corrupt(row, 7, "is no public key"))?;
-        if key.algorithm() != algorithm {
-            return Err(corrupt(row, 6, "is not the key's"));
-        }
-        keys.push(AuthorityKey { kid: kid.to_owned(), key });
-    }
-    Ok(keys)
 }

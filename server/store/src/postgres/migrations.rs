@@ -33,6 +33,7 @@ pub(super) const KEYS: Database = Database {
         ("V3__self_reports", include_str!("../../migrations/postgres/keys/V3__self_reports.sql")),
         ("V4__revisions", include_str!("../../migrations/postgres/keys/V4__revisions.sql")),
         ("V7__audit", include_str!("../../migrations/postgres/keys/V7__audit.sql")),
+        ("V8__trust", include_str!("../../migrations/postgres/keys/V8__trust.sql")),
     ],
 };
 

@@ -1,14 +1,12 @@
 //! `Authorities` on SQLite.
 
 use async_trait::async_trait;
-use proto::certificate::CertificateKey;
-use proto::{Feed, Region, Timestamp};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use proto::{Feed, Timestamp};
+use rusqlite::{Transaction, params};
 
-use super::column::{at, corrupt, number, parsed, value};
-use super::feeds;
 use super::key_store::SqliteKeyStore;
-use crate::authorities::{Authorities, Authority, AuthorityKey, SelfReporting};
+use super::{authority_rows, feeds, trust};
+use crate::authorities::{Authorities, Authority, AuthorityKey};
 use crate::error::StoreError;
 
 #[async_trait]
@@ -23,12 +21,14 @@ impl Authorities for SqliteKeyStore {
     }
 
     async fn authority(&self, id: &str) -> Result<Option<Authority>, StoreError> {
-        let id = id.to_owned();
-        self.pool.read("authorities::authority", move |tx| find(tx, &id, Which::Believed)).await
+        let (id, now) = (id.to_owned(), self.clock.now());
+        let found = self.pool.read("authorities::authority", move |tx| trust::find(tx, &id, now)).await?;
+        Ok(found.map(|trusted| trusted.authority))
     }
 
     async fn authorities(&self) -> Result<Vec<Authority>, StoreError> {
-        self.pool.read("authorities::authorities", all).await
+        let now = self.clock.now();
+        self.pool.read("authorities::authorities", move |tx| all(tx, now)).await
     }
 
     async fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
@@ -43,20 +43,11 @@ impl Authorities for SqliteKeyStore {
     }
 }
 
-/// Which authorities and keys are meant.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Which {
-    /// Those whose certificates are believed.
-    Believed,
-    /// The disabled and denied as well.
-    All,
-}
-
 fn register(tx: &Transaction<'_>, authority: &Authority, now: Timestamp) -> Result<(), StoreError> {
     for feed in authority.all_feeds() {
         feeds::create(tx, &feed, now)?;
     }
-    let policy_version = match find(tx, &authority.id, Which::All)? {
+    let policy_version = match authority_rows::find(tx, &authority.id)?.map(|row| row.authority) {
         Some(standing) if same(&standing, authority) => return Ok(()),
         Some(standing) => standing.policy_version.saturating_add(1),
         None => 1,
@@ -106,15 +97,14 @@ fn write_regions(tx: &Transaction<'_>, authority: &Authority) -> Result<(), Stor
     Ok(())
 }
 
-/// Keys that are registered no more go. One that stays keeps its row, and with it the day on which it was denied: registering an authority
-/// again must not bring back a key that was withdrawn.
+/// Keys that are registered no more go. That one is denied stands elsewhere and stays, whatever comes and goes here.
 fn write_keys(tx: &Transaction<'_>, authority: &Authority) -> Result<(), StoreError> {
     const DELETE: &str = "-- authorities::register (a key goes)
         DELETE FROM authority_key WHERE authority = ?1 AND kid = ?2";
     const INSERT: &str = "-- authorities::register (a key comes)
         INSERT INTO authority_key (authority, kid, algorithm, public_key) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (authority, kid) DO UPDATE SET algorithm = excluded.algorithm, public_key = excluded.public_key";
-    for gone in keys(tx, &authority.id, Which::All)? {
+    for gone in authority_rows::keys(tx, &authority.id)? {
         if !authority.keys.iter().any(|key| key.kid == gone.kid) {
             tx.prepare_cached(DELETE)?.execute([&authority.id, &gone.kid])?;
         }
@@ -126,70 +116,8 @@ fn write_keys(tx: &Transaction<'_>, authority: &Authority) -> Result<(), StoreEr
     Ok(())
 }
 
-fn all(tx: &Transaction<'_>) -> Result<Vec<Authority>, StoreError> {
-    const SQL: &str = "-- authorities::authorities
-        SELECT id FROM authority WHERE disabled_at IS NULL ORDER BY id";
-    let mut statement = tx.prepare_cached(SQL)?;
-    let ids = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
-    ids.iter().filter_map(|id| find(tx, id, Which::Believed).transpose()).collect()
-}
-
-fn find(tx: &Transaction<'_>, id: &str, which: Which) -> Result<Option<Authority>, StoreError> {
-    const SQL: &str = "-- authorities::authority
-        SELECT id, issuer, audience, policy_version, self_reports, self_reports_per_hour, memo_bytes
-        FROM authority WHERE id = ?1 AND (disabled_at IS NULL OR ?2)";
-    let mut statement = tx.prepare_cached(SQL)?;
-    let found = statement.query_row(params![id, which == Which::All], |row| Ok(read(row))).optional()?;
-    let Some(authority) = found.transpose().map_err(at("authority"))? else { return Ok(None) };
-    Ok(Some(Authority { regions: regions(tx, id)?, keys: keys(tx, id, which)?, ..authority }))
-}
-
-/// Reads an authority's own columns; regions and keys follow.
-fn read(row: &Row<'_>) -> Result<Authority, StoreError> {
-    let per_hour = value::<Option<i64>>(row, 5)?.map(|_| number(row, 5)).transpose()?;
-    let self_reports = SelfReporting::from_columns(&value::<String>(row, 4)?, per_hour);
-    Ok(Authority {
-        id: value(row, 0)?,
-        issuer: value(row, 1)?,
-        audience: value(row, 2)?,
-        policy_version: number(row, 3)?,
-        self_reports: self_reports.ok_or_else(|| corrupt(row, 4, "is malformed"))?,
-        memo_bytes: number(row, 6)?,
-        regions: Vec::new(),
-        keys: Vec::new(),
-    })
-}
-
-fn regions(tx: &Transaction<'_>, id: &str) -> Result<Vec<Region>, StoreError> {
-    const SQL: &str = "-- authorities::authority (regions)
-        SELECT region FROM authority_region WHERE authority = ?1 ORDER BY region";
-    let mut statement = tx.prepare_cached(SQL)?;
-    let mut rows = statement.query([id])?;
-    let mut regions = Vec::new();
-    while let Some(row) = rows.next()? {
-        regions.push(parsed(row, 0).map_err(at("authority_region"))?);
-    }
-    Ok(regions)
-}
-
-fn keys(tx: &Transaction<'_>, id: &str, which: Which) -> Result<Vec<AuthorityKey>, StoreError> {
-    const SQL: &str = "-- authorities::authority (keys)
-        SELECT kid, algorithm, public_key FROM authority_key
-        WHERE authority = ?1 AND (denied_since IS NULL OR ?2) ORDER BY kid";
-    let mut statement = tx.prepare_cached(SQL)?;
-    let mut rows = statement.query(params![id, which == Which::All])?;
-    let mut keys = Vec::new();
-    while let Some(row) = rows.next()? {
-        keys.push(read_key(row).map_err(at("authority_key"))?);
-    }
-    Ok(keys)
-}
-
-fn read_key(row: &Row<'_>) -> Result<AuthorityKey, StoreError> {
-    let pem: String = value(row, 2)?;
-    let key = CertificateKey::from_pem(&pem).map_err(|_| corrupt(row, 2, "is no public key"))?;
-    if key.algorithm() != value::<String>(row, 1)? {
-        return Err(corrupt(row, 1, "is not the key's"));
-    }
-    Ok(AuthorityKey { kid: value(row, 0)?, key })
+fn all(tx: &Transaction<'_>, now: Timestamp) -> Result<Vec<Authority>, StoreError> {
+    let ids = authority_rows::ids(tx)?;
+    let found = ids.iter().filter_map(|id| trust::find(tx, id, now).transpose());
+    found.map(|trusted| Ok(trusted?.authority)).collect()
 }

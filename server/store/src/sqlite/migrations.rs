@@ -19,6 +19,7 @@ pub(super) const KEYS: &[Embedded] = &[
     ("V3__self_reports", include_str!("../../migrations/sqlite/keys/V3__self_reports.sql")),
     ("V4__revisions", include_str!("../../migrations/sqlite/keys/V4__revisions.sql")),
     ("V7__audit", include_str!("../../migrations/sqlite/keys/V7__audit.sql")),
+    ("V8__trust", include_str!("../../migrations/sqlite/keys/V8__trust.sql")),
 ];
 
 /// The migrations of the verification database.

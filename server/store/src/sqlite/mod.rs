@@ -8,8 +8,14 @@ mod key_store;
 
 mod admissions;
 mod audit;
-mod authorities;
 mod feeds;
+
+mod authorities;
+mod authority_rows;
+mod denied_keys;
+mod fetched_keys;
+mod key_sets;
+mod trust;
 
 mod gaen;
 mod keys;

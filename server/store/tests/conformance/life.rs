@@ -33,8 +33,19 @@ const DYING: [&str; 13] = [
     "tcn_waiting",
 ];
 /// The tables whose rows are about authorities, feeds and the database itself.
-const KEPT: [&str; 7] =
-    ["announced_key", "audit", "authority", "authority_key", "authority_region", "feed", "feed_number"];
+const KEPT: [&str; 11] = [
+    "announced_key",
+    "audit",
+    "authority",
+    "authority_key",
+    "authority_region",
+    "denied_key",
+    "feed",
+    "feed_number",
+    "fetched_key",
+    "key_set",
+    "key_set_fetch",
+];
 
 fn svalbard(kind: Kind) -> Feed {
     Feed::verified(region("SJ"), kind)

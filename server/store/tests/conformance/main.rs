@@ -16,6 +16,7 @@ mod progress;
 mod releasing;
 mod revising;
 mod sealing;
+mod trust;
 mod withdrawing;
 
 /// Runs a list of promises on an engine, each on a database of its own.
@@ -40,6 +41,19 @@ macro_rules! every_promise {
                 a_region_that_goes_leaves_its_feeds,
                 an_unknown_authority_is_none,
                 authorities_are_listed_by_id,
+            }
+            trust {
+                a_disabled_authority_is_not_believed_until_it_is_enabled,
+                a_denied_key_stays_denied_whatever_is_registered,
+                a_key_may_be_denied_before_it_is_known_and_from_any_time_on,
+                keys_from_files_and_from_the_set_are_believed_alike,
+                a_key_that_leaves_its_set_is_believed_for_an_hour,
+                another_key_under_the_same_name_replaces_the_first,
+                the_last_good_set_is_believed_for_seven_days,
+                what_was_fetched_elsewhere_counts_no_more,
+                of_many_programs_one_fetches_a_set_that_is_due,
+                an_unknown_key_brings_about_one_attempt_a_minute,
+                operators_see_how_it_stands,
             }
             admissions {
                 nobody_reports_without_a_certificate_unless_the_authority_says_so,

@@ -78,7 +78,7 @@ async fn every_table_and_column_says_what_it_is() {
     const SILENT: &str = "
         SELECT format('%s.%s', relname, attname) FROM pg_class
         JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = 'public'
-        JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0
+        JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
         WHERE relkind = 'r' AND col_description(pg_class.oid, attnum) IS NULL
         UNION ALL
         SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = 'public'

@@ -1,7 +1,9 @@
 //! What the services' roles may do, and what they may not.
 
 use proto::ReportType;
-use store::{Act, Audit, Bundles, Life, RevisedKey, SealOutcome, SolvedChallenge, SpendOutcome};
+use store::{
+    Act, Audit, Bundles, KeySetSource, KeySets, Life, RevisedKey, SealOutcome, SolvedChallenge, SpendOutcome, Trust,
+};
 use tokio_postgres::error::SqlState;
 
 use crate::database::{World, accept, gaen, key, now, policy, provenance, svalbard};
@@ -44,6 +46,7 @@ async fn the_server_may_accept_and_no_more() {
     for _ in 0..2 {
         assert!(server.tally_self_report("fhi", 2, now()).await.expect("counted"));
     }
+    follow_keys(&world, &server).await;
     server.ping().await.expect("answers");
     assert!(server.authority("fhi").await.expect("read").is_some());
     assert_eq!(server.feeds().await.expect("read").len(), 4);
@@ -61,6 +64,10 @@ async fn the_server_may_accept_and_no_more() {
         "SELECT FROM bundle",
         "INSERT INTO authority VALUES ('evil', 'evil', 'pratique', 1, 0)",
         "INSERT INTO authority_key VALUES ('fhi', 'k', 'EdDSA', '')",
+        "INSERT INTO denied_key VALUES ('fhi', 'k', 0)",
+        "UPDATE denied_key SET denied_since = 1",
+        "INSERT INTO key_set VALUES ('fhi', 'https://evil.example')",
+        "UPDATE key_set SET url = 'https://evil.example'",
         "INSERT INTO gaen_key (key) VALUES ('')",
         "INSERT INTO feed (path, region, kind, role, created_at, last_end) VALUES ('XX/gaen', 'XX', 'gaen', 'verified', 0, 0)",
         "LOCK TABLE seal_lock IN EXCLUSIVE MODE",
@@ -72,8 +79,8 @@ async fn the_server_may_accept_and_no_more() {
     statements.push("UPDATE self_report_tally SET hour = 0".to_owned());
     for table in tables(&world).await {
         // What keeps people from reporting by the thousand, the server keeps and forgets by itself.
-        // What waits it takes back when somebody was found healthy.
-        if !["spent_challenge", "self_report_tally", "gaen_waiting"].contains(&table.as_str()) {
+        // What waits it takes back when somebody was found healthy. Keys that have left the set of an authority it forgets.
+        if !["spent_challenge", "self_report_tally", "gaen_waiting", "fetched_key"].contains(&table.as_str()) {
             statements.push(format!("DELETE FROM {table}"));
         }
         statements.push(format!("TRUNCATE {table}"));
@@ -89,6 +96,22 @@ async fn the_server_may_accept_and_no_more() {
     let statements: Vec<_> = statements.iter().map(String::as_str).collect();
     let allowed = allowed(&world, "pratique_server", &statements).await;
     assert!(allowed.is_empty(), "{allowed:#?}");
+}
+
+/// What a server does to follow the keys that an authority publishes. Where they are, and which are denied, the owner says.
+async fn follow_keys(world: &World, server: &store::PostgresKeyStore) {
+    let url = "https://fhi.example/jwks";
+    world.store.set_key_set("fhi", Some(url)).await.expect("set");
+    let source = KeySetSource { authority: "fhi".into(), url: url.into() };
+    assert_eq!(server.claim_key_set().await.expect("claimed").as_ref(), Some(&source));
+    let signing = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+    let key = proto::certificate::CertificateKey::Ed25519(signing.verifying_key());
+    server.record_key_set(&source, &[key.into()], 900).await.expect("recorded");
+    server.record_key_set(&source, &[], 900).await.expect("recorded");
+    server.record_fetch_failure(&source, 60).await.expect("recorded");
+    server.hasten_key_set("fhi").await.expect("asked");
+    assert_eq!(server.trusted("fhi").await.expect("read").expect("known").authority.keys.len(), 1);
+    assert!(server.registered("fhi").await.expect("read").is_some());
 }
 
 #[tokio::test]
@@ -124,6 +147,9 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
         "SELECT FROM authority",
         "SELECT FROM authority_key",
         "SELECT FROM authority_region",
+        "SELECT FROM denied_key",
+        "SELECT FROM fetched_key",
+        "INSERT INTO fetched_key VALUES ('fhi', 'k', 'EdDSA', '', 0, 0)",
         "SELECT authority FROM gaen_key",
         "SELECT signed_report FROM tcn_report",
         "INSERT INTO gaen_fresh (key) VALUES ('')",
@@ -149,7 +175,8 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
             statements.push(format!("SELECT FROM {table}"));
             statements.push(format!("DELETE FROM {table}"));
         }
-        if ["feed", "refinery_keys_history"].contains(&table.as_str()) || table.starts_with("authority") {
+        let kept = ["feed", "refinery_keys_history", "denied_key", "key_set", "key_set_fetch", "fetched_key"];
+        if kept.contains(&table.as_str()) || table.starts_with("authority") {
             statements.push(format!("DELETE FROM {table}"));
         }
         statements.push(format!("TRUNCATE {table}"));
