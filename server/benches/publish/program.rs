@@ -38,7 +38,7 @@ impl Served {
 
         let service = owner.replace("user=postgres", "user=server_one");
         let mut command = program(directory.path(), &service);
-        command.args(["--json", "serve", "--listen", "127.0.0.1:0"]).args(more());
+        command.args(["--json", "serve", "--listen", "127.0.0.1:0", "--tick-ms", "0"]);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("started");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
@@ -65,11 +65,6 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Flags for a measurement.
-const fn more() -> &'static [&'static str] {
-    &[]
 }
 
 fn program(dir: &Path, database: &str) -> Command {
