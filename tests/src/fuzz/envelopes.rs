@@ -9,7 +9,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::reports::assert_plain;
-use super::services::{post_envelope, post_sealed};
+use super::services::{post_envelope, post_envelope_to_verification, post_sealed};
 
 /// The key of the samples.
 pub(super) static KEY: LazyLock<PrivateKey> = LazyLock::new(|| PrivateKey::new(1, &[9; 32]).expect("32 bytes"));
@@ -21,9 +21,10 @@ pub(super) fn rng() -> StdRng {
 
 /// A sealed request, as anybody may send it to `POST /ohttp`.
 pub fn envelope(data: &[u8]) {
-    let reply = post_envelope(data);
-    assert!((200..500).contains(&reply.status), "{}", reply.status);
-    assert_eq!(reply.body.len(), service::ohttp::SEALED_REPLY_BYTES);
+    for reply in [post_envelope(data), post_envelope_to_verification(data)] {
+        assert!((200..500).contains(&reply.status), "{}", reply.status);
+        assert_eq!(reply.body.len(), service::ohttp::SEALED_REPLY_BYTES);
+    }
     match open_request(data, |id| (id == 1).then_some(&*KEY)) {
         Ok(opened) => {
             let overhead = opened.reply.cipher().reply_overhead();

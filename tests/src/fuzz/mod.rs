@@ -3,6 +3,7 @@
 //! `tests/run` replays `tests/corpus/` and mutates it with the stable toolchain; `tests/fuzz` runs the same functions under libFuzzer.
 //! `cargo run -p tests --bin fuzz -- seed` writes the corpus anew from valid samples.
 
+pub mod routes;
 mod target;
 
 pub mod bodies;

@@ -1,7 +1,9 @@
 //! Both services in this process, on real databases, without a socket: bytes in, status and body out.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use actix_web::body::to_bytes;
 use actix_web::dev::ServiceResponse;
@@ -44,6 +46,7 @@ thread_local! {
 
 /// Posts JSON to the key server. It knows the authority of the fixtures, and its clock stands near [`fixtures::NOW`].
 pub(super) fn post_to_server(path: &str, body: &[u8]) -> Reply {
+    note("server", path);
     SERVER.with(|service| (service.post)(path, body, None))
 }
 
@@ -57,6 +60,11 @@ pub(super) fn post_with_proof(path: &str, body: &[u8], proof: &[u8]) -> Reply {
 /// Posts what may be an envelope to the key server's gateway.
 pub(super) fn post_envelope(body: &[u8]) -> Reply {
     post_to_server("/ohttp", body)
+}
+
+/// The same to the gateway of the verification service.
+pub(super) fn post_envelope_to_verification(body: &[u8]) -> Reply {
+    post_to_verification("/ohttp", body)
 }
 
 /// Seals a message to the key server's gateway and posts it.
@@ -73,7 +81,27 @@ pub(super) fn post_sealed(message: &[u8]) -> Reply {
 
 /// Posts JSON to the verification service, with an API key that the route takes.
 pub(super) fn post_to_verification(path: &str, body: &[u8]) -> Reply {
+    note("verification", path);
     VERIFICATION.with(|service| (service.post)(path, body, None))
+}
+
+thread_local! {
+    /// The services and paths to which this thread has posted.
+    static POSTED: RefCell<BTreeSet<(&'static str, String)>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+fn note(service: &'static str, path: &str) {
+    POSTED.with_borrow_mut(|posted| {
+        if !posted.iter().any(|known| known.0 == service && known.1 == path) {
+            posted.insert((service, path.to_owned()));
+        }
+    });
+}
+
+/// Whether this thread has posted to a path of a service.
+#[cfg(test)]
+pub(super) fn posted(service: &'static str, path: &str) -> bool {
+    POSTED.with_borrow(|posted| posted.contains(&(service, path.to_owned())))
 }
 
 fn server() -> InProcess {
@@ -103,14 +131,11 @@ fn server() -> InProcess {
         ..server::SelfReportSettings::default()
     };
     let state = state.with_self_reports(&self_reports).expect("within bounds");
-    let key_file = directory.path().join("ohttp.keys");
-    service::secret_file::create(&key_file, &format!("1 {}\n", "09".repeat(32))).expect("a new file");
-    let state = state.with_gateway(&key_file).expect("a gateway");
+    let state = state.with_gateway(&key_file(directory.path())).expect("a gateway");
     let app = App::new().app_data(Data::new(state)).configure(server::routes);
     let app = runtime.block_on(init_service(app));
     let post: Post = Box::new(move |path, body, header| {
-        let media_type = if path == "/ohttp" { REQUEST_MEDIA_TYPE } else { "application/json" };
-        let mut request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, media_type));
+        let mut request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, media_type(path)));
         if let Some(header) = header {
             request = request.insert_header(header);
         }
@@ -135,16 +160,28 @@ fn verification() -> InProcess {
     texting::into_a_file(&delivery, fixtures::ISSUER, "[code]").expect("a new file");
     let state = runtime.block_on(verification::State::open(&settings, clock())).expect("a new database opens");
     let (admin, device) = runtime.block_on(api_keys(&state));
+    let state = state.with_gateway(&key_file(directory.path())).expect("a gateway");
     let app = App::new().app_data(Data::new(state)).configure(verification::routes);
     let app = runtime.block_on(init_service(app));
     let post: Post = Box::new(move |path, body, _| {
         let is_for_phones = ["/api/user-report", "/api/verify", "/api/certificate"].contains(&path);
         let key = if is_for_phones { &device } else { &admin };
-        let request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, "application/json"));
+        let request = TestRequest::post().uri(path).insert_header((CONTENT_TYPE, media_type(path)));
         let request = request.insert_header((API_KEY_HEADER, key.as_str())).set_payload(body.to_vec());
         runtime.block_on(async { reply(call_service(&app, request.to_request()).await).await })
     });
     InProcess { post: ManuallyDrop::new(post), _directory: directory }
+}
+
+/// The file of the gateway's key, which is [`KEY`].
+fn key_file(directory: &Path) -> PathBuf {
+    let file = directory.join("ohttp.keys");
+    service::secret_file::create(&file, &format!("1 {}\n", "09".repeat(32))).expect("a new file");
+    file
+}
+
+fn media_type(path: &str) -> &'static str {
+    if path == "/ohttp" { REQUEST_MEDIA_TYPE } else { "application/json" }
 }
 
 /// An authority's ADMIN and DEVICE keys.
