@@ -1,6 +1,8 @@
 //! The arrows between crates, as the manifests draw them. What a module may import is for the compiler; which crate may know which is for
 //! these tests.
 
+mod rules;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
