@@ -1,10 +1,12 @@
 //! The command line.
 
+pub(crate) mod audit;
 pub(crate) mod authority;
 mod authority_text;
 pub(crate) mod deny_key;
 mod moment;
 pub(crate) mod ohttp_key;
+pub(crate) mod withdraw;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,7 +55,7 @@ pub(crate) enum Command {
     /// Serve phones until SIGTERM or SIGINT; requests that are under way are finished first.
     Serve(Serve),
     /// Create the tables or bring them to the newest version. `serve` and `authority` do so too when they open a SQLite file; on PostgreSQL
-    /// the database's owner runs this, and also `authority`.
+    /// the database's owner runs this, and also `authority`, `withdraw` and `audit`.
     Migrate {
         #[command(flatten)]
         settings: Settings,
@@ -64,6 +66,13 @@ pub(crate) enum Command {
     /// Believe nothing under a key of an authority any more, wherever the key comes from: files, the authority's own set, today or later. All
     /// servers on the database know with the next upload. It is never taken back: whoever has the key once has it for ever.
     DenyKey(deny_key::DenyKey),
+    /// Take back what was uploaded under a stolen key, or by somebody who should not have been able to: what waits is never published, what is
+    /// published is revoked. Without --apply it only says what it would do.
+    #[command(after_long_help = withdraw::WITHDRAW)]
+    Withdraw(withdraw::Withdraw),
+    /// What operators did.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// The keys of the Oblivious HTTP gateway, to which phones seal their uploads.
     #[command(subcommand)]
     OhttpKey(OhttpKeyCommand),

@@ -32,6 +32,8 @@ mod problem;
 mod state;
 
 pub mod admin;
+pub mod operator;
+pub mod withdrawal;
 
 pub use app::{listen, routes};
 pub use config::{SelfReportSettings, Settings};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::{Cli, Command, Serve, deny_key, ohttp_key};
+use cli::{Cli, Command, Serve, deny_key, ohttp_key, withdraw};
 use serde_json::json;
 use server::{Settings, State, admin};
 use service::say;
@@ -27,6 +27,8 @@ async fn main() -> anyhow::Result<()> {
         }
         Command::Authority(command) => command.run(json).await,
         Command::DenyKey(flags) => deny_key::run(flags, json).await,
+        Command::Withdraw(flags) => withdraw::run(flags, json).await,
+        Command::Audit(command) => command.run(json).await,
         Command::OhttpKey(command) => ohttp_key::run(command, json),
     }
 }

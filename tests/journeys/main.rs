@@ -40,3 +40,4 @@ mod life;
 mod many_bundles;
 
 mod tampering;
+mod withdrawal;

@@ -196,6 +196,11 @@ impl System {
         })
     }
 
+    /// What the key server's operator uses, with an owner's rights.
+    pub const fn server_state(&self) -> &server::State {
+        &self.server_state
+    }
+
     /// Lets phones ask an authority for codes themselves.
     ///
     /// # Errors

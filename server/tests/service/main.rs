@@ -14,3 +14,4 @@ mod self_reports;
 
 mod instances;
 mod program;
+mod withdrawing;

@@ -17,12 +17,12 @@ use crate::wire::{exchange, request};
 
 /// A directory with a database to be and an authority's public key.
 pub(crate) struct Desk {
-    directory: TempDir,
+    pub(crate) directory: TempDir,
     database_url: String,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::on("sqlite:keys.db".to_owned())
     }
 
@@ -34,14 +34,14 @@ impl Desk {
         Self { directory, database_url }
     }
 
-    fn command(&self, arguments: &str) -> Command {
+    pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
         command.args(arguments.split_whitespace()).current_dir(self.directory.path());
         command.env_clear().env("SERVER_DATABASE_URL", &self.database_url);
         command
     }
 
-    fn run(&self, arguments: &str) -> Output {
+    pub(crate) fn run(&self, arguments: &str) -> Output {
         self.command(arguments).output().expect("it runs")
     }
 
@@ -53,7 +53,7 @@ impl Desk {
     }
 
     /// What a command that fails says.
-    fn complaint(&self, arguments: &str) -> String {
+    pub(crate) fn complaint(&self, arguments: &str) -> String {
         let output = self.run(arguments);
         assert!(!output.status.success(), "{arguments} should fail");
         String::from_utf8(output.stderr).expect("text")
@@ -220,7 +220,8 @@ fn the_help_is_the_manual() {
         "authority list",
         "deny-key",
     ];
-    for command in ["", "serve", "migrate"].into_iter().chain(authority).chain(["ohttp-key rotate"]) {
+    let others = ["withdraw", "audit list", "ohttp-key rotate"];
+    for command in ["", "serve", "migrate"].into_iter().chain(authority).chain(others) {
         let help = desk.command(&format!("{command} --help")).env_clear().output().expect("it runs");
         manual += &format!("$ server {command} --help\n{}\n", String::from_utf8(help.stdout).expect("text"));
     }

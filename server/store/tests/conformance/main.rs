@@ -149,6 +149,9 @@ macro_rules! every_promise {
                 who_is_not_selected_is_left_alone,
                 a_tombstone_dies_when_nobody_can_upload_it_any_more_and_what_waits_never,
                 a_withdrawal_beside_seals_and_repeats_loses_and_revives_nothing,
+                after_a_withdrawal_nobodys_revision_changes_anything,
+                what_a_person_revised_is_withdrawn_and_what_they_took_back_is_left_alone,
+                a_withdrawal_beside_revisions_revokes_each_key_once,
             }
             life {
                 a_bundle_is_listed_for_14_days_after_its_end,

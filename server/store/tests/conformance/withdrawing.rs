@@ -5,8 +5,8 @@ use std::ops::Range;
 use proto::bundle::TcnClass;
 use proto::{Feed, Kind, ReportType, Timestamp};
 use store::{
-    FeedTally, KEY_REMEMBERED, KeyStore, Member, Provenance, REPORT_REMEMBERED, Selection, WithdrawalKind,
-    WithdrawalTally,
+    AcceptedKey, FeedTally, KEY_REMEMBERED, KeyStore, Member, Provenance, REPORT_REMEMBERED, RevisedKey, Selection,
+    WithdrawalKind, WithdrawalTally,
 };
 
 use crate::engine::Engine;
@@ -335,4 +335,104 @@ pub(crate) async fn a_withdrawal_beside_seals_and_repeats_loses_and_revives_noth
     published.retain(|key| picked.contains(key));
     assert_eq!(published, revised.iter().map(|revoked| revoked.1.clone()).collect::<Vec<_>>());
     assert_eq!(published.len() as u64, of_feed.revoked);
+}
+
+/// The same keys with another word: from likely to what is said now.
+fn said(numbers: Range<u64>, now: Timestamp, report_type: ReportType) -> Vec<RevisedKey> {
+    let say = |mut key: AcceptedKey| {
+        (key.raw.report_type, key.published.report_type) = (report_type, Some(report_type));
+        RevisedKey { key, from: ReportType::Likely }
+    };
+    keys(numbers, now).into_iter().map(say).collect()
+}
+
+/// Uploads keys that are likely to be of somebody ill.
+async fn accept_likely(store: &dyn KeyStore, feeds: &[Feed], numbers: Range<u64>, by: &Provenance, now: Timestamp) {
+    let likely: Vec<_> = said(numbers, now, ReportType::Likely).into_iter().map(|revised| revised.key).collect();
+    store.accept_keys(&likely, feeds, by).await.expect("accepted");
+}
+
+pub(crate) async fn after_a_withdrawal_nobodys_revision_changes_anything(engine: &impl Engine) {
+    let store = opened(engine).await;
+    let (now, both) = (engine.clock().now(), [gaen(), svalbard()]);
+    accept_likely(&*store, &both, 0..10, &stolen(now), now).await;
+    sealed(&*store, &gaen(), &policy()).await;
+    accept_likely(&*store, &[gaen()], 10..14, &stolen(now), now).await;
+    withdraw(&*store, &by_kid(WithdrawalKind::Gaen)).await;
+    for report_type in [ReportType::Confirmed, ReportType::Negative] {
+        let revision = said(0..14, now, report_type);
+        store.revise_keys(&revision, &both, &stolen(now)).await.expect("answered alike");
+    }
+    accept(engine, &*store, &both, 100..103, &provenance(now)).await;
+    engine.clock().set_offset(engine.clock().offset() + 900);
+    for feed in &both {
+        sealed(&*store, feed, &policy()).await;
+    }
+    let expected: Vec<_> = identities(0..10).into_iter().map(|key| (2, key, Some(ReportType::Negative))).collect();
+    assert_eq!(revised(&*store, &gaen()).await, expected);
+    assert_eq!(ordinary(&*store, &svalbard()).await, identities(100..103));
+    let again = withdraw(&*store, &by_kid(WithdrawalKind::Gaen)).await;
+    assert_eq!(again, tally(&[(gaen(), [0, 0, 10])], 4));
+}
+
+pub(crate) async fn what_a_person_revised_is_withdrawn_and_what_they_took_back_is_left_alone(engine: &impl Engine) {
+    let store = opened(engine).await;
+    let now = engine.clock().now();
+    let feeds = [gaen()];
+    accept_likely(&*store, &feeds, 0..10, &stolen(now), now).await;
+    sealed(&*store, &gaen(), &policy()).await;
+    accept_likely(&*store, &feeds, 10..14, &stolen(now), now).await;
+    // Confirmed, and taken back; of each some are sealed and some wait. One revision waits still when it is withdrawn.
+    for (numbers, report_type) in [
+        (0..4, ReportType::Confirmed),
+        (4..6, ReportType::Negative),
+        (10..12, ReportType::Confirmed),
+        (12..14, ReportType::Negative),
+    ] {
+        let revision = said(numbers, now, report_type);
+        store.revise_keys(&revision, &feeds, &stolen(now)).await.expect("revised");
+    }
+    let expected = tally(&[(gaen(), [2, 8, 2])], 2);
+    assert_eq!(withdraw(&*store, &by_kid(WithdrawalKind::Gaen)).await, expected);
+    engine.clock().set_offset(engine.clock().offset() + 900);
+    accept(engine, &*store, &feeds, 100..103, &provenance(now)).await;
+    sealed(&*store, &gaen(), &policy()).await;
+    let revoked: Vec<_> = identities(0..10).into_iter().map(|key| (2, key, Some(ReportType::Negative))).collect();
+    assert_eq!(revised(&*store, &gaen()).await, revoked, "each is revoked once, and no other word reaches anybody");
+}
+
+pub(crate) async fn a_withdrawal_beside_revisions_revokes_each_key_once(engine: &impl Engine) {
+    let store = opened(engine).await;
+    let now = engine.clock().now();
+    accept_likely(&*store, &[gaen()], 0..200, &stolen(now), now).await;
+    sealed(&*store, &gaen(), &policy()).await;
+    accept_likely(&*store, &[gaen()], 200..400, &stolen(now), now).await;
+    let picked = store.pick(&by_kid(WithdrawalKind::Gaen)).await.expect("picked");
+    let mut programs = tokio::task::JoinSet::new();
+    for report_type in [ReportType::Confirmed, ReportType::Negative] {
+        let store = engine.open().await;
+        programs.spawn(async move {
+            for first in (0..400).step_by(20) {
+                let revision = said(first..first + 20, now, report_type);
+                store.revise_keys(&revision, &[gaen()], &stolen(now)).await.expect("answered");
+            }
+        });
+    }
+    let all = picked.clone();
+    let withdrawing = engine.open().await;
+    programs.spawn(async move {
+        for some in all.chunks(30) {
+            withdrawing.withdraw(Kind::Gaen, some).await.expect("withdrawn");
+        }
+    });
+    while let Some(finished) = programs.join_next().await {
+        finished.expect("no panic");
+    }
+    let after = store.tally(Kind::Gaen, &picked).await.expect("counted");
+    assert_eq!(after, tally(&[(gaen(), [0, 0, 200])], 200));
+    engine.clock().set_offset(engine.clock().offset() + 900);
+    accept(engine, &*store, &[gaen()], 1_000..1_001, &provenance(now)).await;
+    sealed(&*store, &gaen(), &policy()).await;
+    let revoked: Vec<_> = identities(0..200).into_iter().map(|key| (2, key, Some(ReportType::Negative))).collect();
+    assert_eq!(revised(&*store, &gaen()).await, revoked);
 }
