@@ -125,9 +125,9 @@ connection that is free (5).
 elsewhere, has a meaning of its own.";
 
 const ONCE: &str = "\
-What it does, feed by feed: announces the signing key in the manifest, seals what may be released if it reaches the minimum, then brings every
-bucket up to date: bundles first, each read back and checked as a phone would, then manifest and index. Whatever an earlier pass left undone is
-done now, so it may be run at any time, killed at any time, and by several machines at once.
+What it does, feed by feed: announces the signing key and the keys of gateways in the manifest, seals what may be released if it reaches the
+minimum, then brings every bucket up to date: bundles first, each read back and checked as a phone would, then manifest and index. Whatever an
+earlier pass left undone is done now, so it may be run at any time, killed at any time, and by several machines at once.
 
 14 days after its end a bundle leaves manifest and index. A day after a bucket has ceased to list it, its object is deleted there; once it is gone
 from every bucket, its rows are removed, and the keys that no other bundle needs. What waits is kept, however old. Name every bucket in every pass:

@@ -9,6 +9,7 @@ use proto::{Feed, Kind, Malformed, Region};
 use store::DatabaseUrl;
 
 use crate::error::ExportError;
+pub use crate::gateway_spec::{GatewayKeys, GatewaySpec};
 
 /// Fewer keys than this are held: a small bundle tells who is in it.
 const MINIMUM_KEYS: u32 = 1_000;
@@ -39,6 +40,13 @@ pub struct Settings {
     #[arg(long = "key-id", env = "EXPORTER_KEY_IDS", value_name = "REGION=ID[:VERSION]", value_delimiter = ',')]
     pub key_ids: Vec<RegionKeyId>,
 
+    /// The keys of Oblivious HTTP gateways that manifests announce, as SERVICE=KEYS; SERVICE is server or verification. Phones that compare seal
+    /// to no other key. KEYS is a file that `ohttp-key export` of the service wrote, which is read in each pass; the SHA-256 of a key that its
+    /// `ohttp-key list` shows; or none, to withdraw all. Repeat it for several, or separate them with commas. Without it for a service, what was
+    /// announced of it stays.
+    #[arg(long = "gateway", env = "EXPORTER_GATEWAYS", value_name = "SERVICE=KEYS", value_delimiter = ',')]
+    pub gateways: Vec<GatewaySpec>,
+
     /// Only these feeds, for instance `NO/gaen`. Default: every feed of the database.
     #[arg(long = "feed", value_name = "FEED")]
     pub feeds: Vec<Feed>,
@@ -68,6 +76,7 @@ impl Settings {
             buckets: Vec::new(),
             signing_key_dir,
             key_ids: Vec::new(),
+            gateways: Vec::new(),
             feeds: Vec::new(),
             minimum_keys: MINIMUM_KEYS,
             minimum_reports: MINIMUM_REPORTS,

@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod error;
+mod gateway_spec;
 pub mod steps;
 
 pub mod keys;
@@ -17,6 +18,7 @@ mod pass;
 mod run;
 
 mod derive;
+mod gateways;
 mod listing;
 mod prune;
 mod publish;

@@ -142,8 +142,8 @@ fn render_manifest(pass: &Pass<'_>, listing: &Listing) -> Result<String, ExportE
             path: pass.bundle_path(row)?.as_str().to_owned(),
         });
     }
-    let (feed, keys) = (pass.feed.clone(), listing.keys.clone());
-    let manifest = Manifest { feed, number: listing.number, time: listing.time, keys, bundles };
+    let (feed, keys, gateways) = (pass.feed.clone(), listing.keys.clone(), listing.gateways.clone());
+    let manifest = Manifest { feed, number: listing.number, time: listing.time, keys, gateways, bundles };
     let signed = pass.keys.notes.sign(&manifest.render());
     signed.map_err(|why| ExportError::Corrupt(format!("{}: the manifest cannot be signed: {why}", pass.feed)))
 }
@@ -202,8 +202,8 @@ mod tests {
         let notes = NoteSigner::new("pratique/NO", ed25519_dalek::SigningKey::from_bytes(&[3; 32])).expect("a name");
         let bundles: Vec<ListedBundle> = (1..=bundles).map(|sequence| listed(&feed, sequence)).collect();
         let paths: Vec<String> = bundles.iter().skip(left_out).map(|bundle| bundle.path.clone()).collect();
-        let manifest =
-            Manifest { feed: feed.clone(), number: 1, time: Timestamp::from_unix(1), keys: Vec::new(), bundles };
+        let (time, keys, gateways) = (Timestamp::from_unix(1), Vec::new(), Vec::new());
+        let manifest = Manifest { feed: feed.clone(), number: 1, time, keys, gateways, bundles };
         let note = notes.sign(&manifest.render()).expect("signs");
         check(&feed, &notes.verifier(), note.as_bytes(), index::render(&paths).as_bytes())
     }

@@ -9,6 +9,7 @@ use crate::bucket::{Bucket, DirectoryBucket};
 use crate::config::{BucketUrl, Settings};
 use crate::derive::derive;
 use crate::error::ExportError;
+use crate::gateways;
 use crate::pass::{NamedBucket, Pass};
 use crate::prune::{delist, forget, purge};
 use crate::replica::Replica;
@@ -160,6 +161,10 @@ impl Exporter {
         let pass = Pass { store: self.store.as_ref(), feed, keys: &keys, observer: &self.observer };
 
         announce(&pass).await?;
+        // A list that cannot be read holds up no bundle: what was announced before stays.
+        if let Err(why) = gateways::announce(&pass, &self.settings.gateways).await {
+            report.failures.push(why.into());
+        }
         // What was sealed before is published even if nothing can be sealed now, and what is too old goes all the same.
         if let Err(why) = self.seal(&pass, report).await {
             report.failures.push(why.into());

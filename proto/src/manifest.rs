@@ -1,7 +1,7 @@
 //! The manifest: the signed, numbered list of a feed's live bundles, with sizes and hashes, and of the keys that sign them.
 //!
 //! A signed note named `pratique/{region}` whose lines are `pratique/manifest/v1`, `feed PATH`, `number N`, `time T`,
-//! `key USE ID-VERSION SPKI NOT-BEFORE`, `bundle SEQUENCE FROM-SEQUENCE START END COUNT REVISED BYTES SHA256(zip) SHA256(export.bin) FORMAT PATH`.
+//! `key USE ID-VERSION SPKI NOT-BEFORE`, `gateway SERVICE SHA256(key configuration)`, `bundle SEQUENCE FROM-SEQUENCE START END COUNT REVISED BYTES SHA256(zip) SHA256(export.bin) FORMAT PATH`.
 //! Hashes are lower-case hex, SPKI is standard base64, times are UTC seconds. Readers ignore lines of kinds that they do not know.
 
 use base64::Engine as _;
@@ -13,6 +13,12 @@ use crate::feed::{Feed, Region};
 use crate::index::bundle_path;
 use crate::interval::Timestamp;
 use crate::note::NoteVerifier;
+
+mod gateway;
+mod sha256;
+
+pub use gateway::{AnnouncedGateway, GatewayService, MAX_GATEWAY_KEYS};
+use sha256::sha256;
 
 /// How every manifest of this version begins.
 const FIRST_LINE: &str = "pratique/manifest/v1";
@@ -89,6 +95,8 @@ pub struct Manifest {
     pub time: Timestamp,
     /// Current and next keys.
     pub keys: Vec<AnnouncedKey>,
+    /// Keys of gateways: those that are given to phones, and those that will be.
+    pub gateways: Vec<AnnouncedGateway>,
     /// Live bundles, oldest first.
     pub bundles: Vec<ListedBundle>,
 }
@@ -101,10 +109,18 @@ impl Manifest {
             let spki = STANDARD.encode(spki);
             text.push_str(&format!("key {} {key} {spki} {}\n", usage.as_str(), not_before.unix()));
         }
+        for gateway in &self.gateways {
+            text.push_str(&gateway.render());
+        }
         for bundle in &self.bundles {
             text.push_str(&bundle.render());
         }
         text
+    }
+
+    /// The hashes of one service's gateway keys: a phone seals to no other key of it.
+    pub fn gateway_hashes(&self, service: GatewayService) -> Vec<[u8; 32]> {
+        self.gateways.iter().filter(|gateway| gateway.service == service).map(|gateway| gateway.sha256).collect()
     }
 
     /// Opens the signed manifest of `feed`: at most 4 MiB, this feed and no other (a region signs all its feeds with one key), sequences
@@ -186,8 +202,8 @@ impl ListedBundle {
             count: number("bundle", count)?,
             revised: number("bundle", revised)?,
             bytes: number("bundle", bytes)?,
-            zip_sha256: hash(zip)?,
-            export_sha256: hash(export)?,
+            zip_sha256: sha256("bundle", zip)?,
+            export_sha256: sha256("bundle", export)?,
             format: format.map_err(|_| Malformed::new("bundle", "must have a format below 2^32"))?,
             path: path.to_owned(),
         })
@@ -219,6 +235,7 @@ struct Lines {
     number: Option<u64>,
     time: Option<Timestamp>,
     keys: Vec<AnnouncedKey>,
+    gateways: Vec<AnnouncedGateway>,
     bundles: Vec<ListedBundle>,
 }
 
@@ -241,6 +258,7 @@ impl Lines {
                 self.keys.push(key);
                 Ok(())
             }
+            ["gateway", ref rest @ ..] => self.take_gateway(rest),
             ["bundle", ref rest @ ..] => {
                 self.bundles.push(ListedBundle::parse(rest)?);
                 Ok(())
@@ -248,6 +266,18 @@ impl Lines {
             [""] => Err(Malformed::new("manifest", "must have no empty line")),
             _ => Ok(()),
         }
+    }
+
+    fn take_gateway(&mut self, words: &[&str]) -> Result<(), Malformed> {
+        let Some(gateway) = AnnouncedGateway::parse(words)? else { return Ok(()) };
+        if self.gateways.contains(&gateway) {
+            return Err(Malformed::new("gateway", "must be announced once"));
+        }
+        self.gateways.push(gateway);
+        if self.gateways.iter().filter(|known| known.service == gateway.service).count() > MAX_GATEWAY_KEYS {
+            return Err(Malformed::new("gateway", "must be one of at most 16 of its service"));
+        }
+        Ok(())
     }
 
     fn finish(self) -> Result<Manifest, Malformed> {
@@ -263,6 +293,7 @@ impl Lines {
             number: self.number.ok_or_else(|| missing("number"))?,
             time: self.time.ok_or_else(|| missing("time"))?,
             keys: self.keys,
+            gateways: self.gateways,
             bundles: self.bundles,
         })
     }
@@ -286,14 +317,6 @@ fn number(line: &'static str, text: &str) -> Result<u64, Malformed> {
 fn time(line: &'static str, text: &str) -> Result<Timestamp, Malformed> {
     let seconds = i64::try_from(number(line, text)?);
     Ok(Timestamp::from_unix(seconds.map_err(|_| Malformed::new(line, "must have times below 2^63"))?))
-}
-
-/// A SHA-256 in lower-case hex.
-fn hash(text: &str) -> Result<[u8; 32], Malformed> {
-    let mut bytes = [0; 32];
-    let lower = !text.bytes().any(|b| b.is_ascii_uppercase());
-    let decoded = lower && hex::decode_to_slice(text, &mut bytes).is_ok();
-    if decoded { Ok(bytes) } else { Err(Malformed::new("bundle", "must have its hashes in lower-case hex")) }
 }
 
 #[cfg(test)]
@@ -331,6 +354,10 @@ mod tests {
             number: 12,
             time: Timestamp::from_unix(1_600_010_000),
             keys: vec![key(KeyUse::Current, "v1"), key(KeyUse::Next, "v2")],
+            gateways: vec![
+                AnnouncedGateway { service: GatewayService::Server, sha256: [0xAB; 32] },
+                AnnouncedGateway { service: GatewayService::Verification, sha256: [1; 32] },
+            ],
             bundles: vec![
                 bundle(&feed, 3, 1_600_000_000, 1_600_000_900),
                 bundle(&feed, 4, 1_600_000_900, 1_600_001_800),
@@ -349,6 +376,7 @@ mod tests {
         let expected = format!(
             "pratique/manifest/v1\nfeed NO/gaen\nnumber 12\ntime 1600010000\n\
              key current 242-v1 MFn/ 1600000000\nkey next 242-v2 MFn/ 1600000000\n\
+             gateway server {ab}\ngateway verification {one}\n\
              bundle 3 3 1600000000 1600000900 1000 0 17900 {one} {ab} 1 NO/gaen/1600000000-1600000900-00001.zip\n\
              bundle 4 4 1600000900 1600001800 1000 0 17900 {one} {ab} 1 NO/gaen/1600000900-1600001800-00001.zip\n"
         );
@@ -376,6 +404,29 @@ mod tests {
     fn lines_of_unknown_kinds_are_ignored() {
         let text = manifest().render().replace("number 12\n", "filler 3 what ever\nnumber 12\nweather\n");
         assert_eq!(Manifest::parse(&text), Ok(manifest()));
+    }
+
+    #[test]
+    fn a_gateway_key_stands_once_among_those_of_its_service() {
+        let listed = manifest();
+        assert_eq!(listed.gateway_hashes(GatewayService::Server), [[0xAB; 32]]);
+        assert_eq!(listed.gateway_hashes(GatewayService::Verification), [[1; 32]]);
+        let mut both = manifest();
+        both.gateways[1].sha256 = [0xAB; 32];
+        assert_eq!(Manifest::parse(&both.render()), Ok(both.clone()), "two services may have one key");
+        both.gateways[1].service = GatewayService::Server;
+        assert_eq!(Manifest::parse(&both.render()).expect_err("twice").field, "gateway");
+        let of = |count: u8| {
+            let one = |number| AnnouncedGateway { service: GatewayService::Server, sha256: [number; 32] };
+            Manifest { gateways: (0..count).map(one).collect(), ..manifest() }
+        };
+        assert_eq!(Manifest::parse(&of(16).render()), Ok(of(16)));
+        assert_eq!(Manifest::parse(&of(17).render()).expect_err("too many").field, "gateway");
+        // A service of later versions is nothing to readers of this one.
+        let more = manifest()
+            .render()
+            .replace("gateway server", &format!("gateway other {}\ngateway server", "01".repeat(32)));
+        assert_eq!(Manifest::parse(&more), Ok(manifest()));
     }
 
     #[test]
@@ -414,6 +465,10 @@ mod tests {
             ("key", "key next", "key soon"),
             ("key", "242-v2", "242"),
             ("key", "MFn/", "MFn"),
+            ("gateway", "gateway server", "gateway"),
+            ("gateway", "gateway server abab", "gateway server ABAB"),
+            ("gateway", "gateway server abab", "gateway server ab"),
+            ("gateway", "gateway verification 0101", "gateway verification 0101 01"),
             ("manifest", "number 12\n", "number 12\n\n"),
             ("bundle", "bundle 3 3", "bundle 3 4"),
             ("bundle", "bundle 3 3", "bundle 0 0"),
@@ -421,7 +476,7 @@ mod tests {
             ("bundle", "bundle 4 4 1600000900", "bundle 4 4 1600000901"),
             ("bundle", "1600000000-1600000900-00001.zip", "1600000000-1600000901-00001.zip"),
             ("bundle", "NO/gaen/1600000000-", "SE/gaen/1600000000-"),
-            ("bundle", "abab", "ABAB"),
+            ("bundle", "01 abab", "01 ABAB"),
             ("bundle", " 17900 ", " "),
             ("bundle", " 1 NO/gaen", " 4294967296 NO/gaen"),
         ];
@@ -445,7 +500,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_strange_to_refuse(text in "(feed|number|time|key|bundle|[0-9 \n-]){0,30}") {
+        fn no_text_is_too_strange_to_refuse(text in "(feed|number|time|key|gateway|bundle|[0-9 \n-]){0,30}") {
             prop_assert!(Manifest::parse(&text).is_err());
             let _ = Manifest::parse(&format!("{FIRST_LINE}\n{text}\n"));
         }

@@ -5,15 +5,14 @@ pub(crate) mod authority;
 mod authority_text;
 pub(crate) mod deny_key;
 mod moment;
-pub(crate) mod ohttp_key;
 pub(crate) mod withdraw;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use ohttp_key::OhttpKeyCommand;
 use server::{SelfReportSettings, Settings};
+use service::ohttp::{KeyCommand, Program};
 
 /// The key server of Pratique: takes keys and reports from phones and keeps what a health authority vouches for.
 ///
@@ -49,6 +48,14 @@ Exit codes: 0 done, 1 not done, 2 the command line was not understood.
 
 Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is info.";
 
+/// The gateway of this program.
+#[derive(Debug)]
+pub(crate) struct Gateway;
+
+impl Program for Gateway {
+    const KEY_FILE: &'static str = "SERVER_OHTTP_KEY_FILE";
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -75,7 +82,7 @@ pub(crate) enum Command {
     Audit(audit::AuditCommand),
     /// The keys of the Oblivious HTTP gateway, to which phones seal their uploads.
     #[command(subcommand)]
-    OhttpKey(OhttpKeyCommand),
+    OhttpKey(KeyCommand<Gateway>),
 }
 
 /// Flags of `server serve`.

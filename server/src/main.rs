@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::{Cli, Command, Serve, deny_key, ohttp_key, withdraw};
+use cli::{Cli, Command, Serve, deny_key, withdraw};
 use serde_json::json;
 use server::{Settings, State, admin};
+use service::ohttp::say_keys;
 use service::say;
-use store::{Clock, SelfReporting};
+use store::{Clock, SelfReporting, chance};
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
@@ -29,7 +30,11 @@ async fn main() -> anyhow::Result<()> {
         Command::DenyKey(flags) => deny_key::run(flags, json).await,
         Command::Withdraw(flags) => withdraw::run(flags, json).await,
         Command::Audit(command) => command.run(json).await,
-        Command::OhttpKey(command) => ohttp_key::run(command, json),
+        Command::OhttpKey(command) => {
+            let keys =
+                command.run(Clock::system().now(), &mut chance::source()).context("the keys are as they were")?;
+            Ok(say_keys(&keys, json)?)
+        }
     }
 }
 

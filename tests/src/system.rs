@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use client::Trust;
-use exporter::config::{BucketSpec, BucketUrl};
+use exporter::config::{BucketSpec, BucketUrl, GatewayKeys, GatewaySpec};
 use exporter::keys::KeyPurpose;
 use exporter::{Exporter, Report};
 use proto::bundle::{BundleKey, Limits};
 use proto::certificate::Algorithm;
+use proto::manifest::GatewayService;
 use proto::note::NoteVerifier;
 use proto::{Feed, Region, Timestamp};
+use service::ohttp::{Rotation, rotate};
 use store::{ApiKeyKind, Clock, RELEASE_GRAIN, SelfReporting};
 use tempfile::TempDir;
 use verification::admin::{NewKey, add_signing_key, rotate_signing_key, signing_keys};
@@ -323,10 +325,57 @@ impl System {
     /// # Errors
     /// If any part of the pass failed.
     pub async fn export_now(&self, minimum: u32) -> anyhow::Result<Report> {
+        self.pass(minimum, Vec::new()).await
+    }
+
+    /// The same as [`export`](Self::export), with the keys of both gateways as their operators would hand them over now. They are announced from
+    /// then on.
+    ///
+    /// # Errors
+    /// If any part of the pass failed.
+    pub async fn export_with_gateways(&self) -> anyhow::Result<Report> {
+        let mut gateways = Vec::new();
+        for (service, file) in [GatewayService::Verification, GatewayService::Server].into_iter().zip(GATEWAY_KEYS) {
+            let (keys, public) =
+                (self.directory.path().join(file), self.directory.path().join(format!("{file}.public")));
+            service::ohttp::export(&keys, &public, self.clock.now())?;
+            gateways.push(GatewaySpec { service, keys: GatewayKeys::List(public) });
+        }
+        self.wait_for_the_quarter();
+        self.pass(1, gateways).await
+    }
+
+    /// Draws the next key of the key server's gateway, which phones are given in `announced` seconds and which replaces the one before it for
+    /// good `overlap` seconds later.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn rotate_gateway_key(&self, announced: i64, overlap: i64) -> anyhow::Result<()> {
+        let (now, [_, file]) = (self.clock.now(), GATEWAY_KEYS);
+        let served_from = now.plus(announced);
+        let rotation = Rotation { now, served_from, retire: served_from.plus(overlap) };
+        rotate(&self.directory.path().join(file), rotation, &mut store::chance::source())?;
+        Ok(())
+    }
+
+    /// One more key server on the same database, with a gateway whose key is nobody else's.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn server_with_a_key_of_its_own(&self) -> anyhow::Result<Service> {
+        let file = self.directory.path().join("its-own.ohttp");
+        service::ohttp::create(&file, &mut store::chance::source())?;
+        let settings = server::Settings { database_url: self.databases.keys.of_role("pratique_server") };
+        let state = server::State::open(&settings, self.clock.clone()).await?.with_gateway(&file)?;
+        Service::start(|listener| server::listen(listener, state))
+    }
+
+    async fn pass(&self, minimum: u32, gateways: Vec<GatewaySpec>) -> anyhow::Result<Report> {
         let database = self.databases.keys.of_role("pratique_exporter");
         let mut settings = exporter::Settings::new(database, self.keys_directory());
         settings.buckets = vec![BucketSpec { name: "main".to_owned(), url: BucketUrl::Directory(self.tree()) }];
         (settings.minimum_keys, settings.minimum_reports) = (minimum, minimum);
+        settings.gateways = gateways;
         let report = Exporter::open(&settings, self.clock.clone()).await?.once().await?;
         let failures: Vec<String> = report.failures().map(ToString::to_string).collect();
         ensure!(failures.is_empty(), "{}", failures.join("; "));

@@ -8,7 +8,6 @@ pub(crate) mod authority;
 pub(crate) mod codes;
 mod issue_many;
 pub(crate) mod keys;
-pub(crate) mod ohttp_key;
 pub(crate) mod secret;
 pub(crate) mod stats;
 
@@ -20,8 +19,8 @@ use authority::AuthorityCommand;
 use clap::{Args, Parser, Subcommand};
 use codes::{Issue, Look};
 use keys::KeysCommand;
-use ohttp_key::OhttpKeyCommand;
 use secret::SecretCommand;
+use service::ohttp::{KeyCommand, Program};
 use stats::{ShowStats, WithholdingFlags};
 use verification::{Budgets, DatabaseSettings, EdgeSettings, Settings};
 
@@ -61,6 +60,14 @@ Exit codes: 0 done, 1 not done, 2 the command line was not understood.
 
 Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is info.";
 
+/// The gateway of this program.
+#[derive(Debug)]
+pub(crate) struct Gateway;
+
+impl Program for Gateway {
+    const KEY_FILE: &'static str = "VERIFICATION_OHTTP_KEY_FILE";
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -90,7 +97,7 @@ pub(crate) enum Command {
     Secret(SecretCommand),
     /// The keys of the Oblivious HTTP gateway, to which phones seal their requests.
     #[command(subcommand)]
-    OhttpKey(OhttpKeyCommand),
+    OhttpKey(KeyCommand<Gateway>),
     /// Issue a code for a person, or one for each row of a file.
     Issue(Box<Issue>),
     /// Say what has become of a code.

@@ -7,9 +7,11 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use cli::session::{open, open_service, say};
-use cli::{Cli, Command, Serve, api_key, authority, codes, keys, ohttp_key, secret, stats};
+use cli::{Cli, Command, Serve, api_key, authority, codes, keys, secret, stats};
 use indicatif::ProgressBar;
 use serde_json::json;
+use service::ohttp::say_keys;
+use store::{Clock, chance};
 use verification::{DatabaseSettings, Purged, admin};
 
 #[actix_web::main]
@@ -29,7 +31,11 @@ async fn main() -> anyhow::Result<()> {
         Command::ApiKey(command) => api_key::run(command, json).await,
         Command::Purge { database } => purge(&database, json).await,
         Command::Secret(command) => secret::run(command, json).await,
-        Command::OhttpKey(command) => ohttp_key::run(command, json),
+        Command::OhttpKey(command) => {
+            let keys =
+                command.run(Clock::system().now(), &mut chance::source()).context("the keys are as they were")?;
+            Ok(say_keys(&keys, json)?)
+        }
         Command::Issue(flags) => codes::issue(*flags, json).await,
         Command::Status(flags) => codes::status(flags, json).await,
         Command::Expire(flags) => codes::expire(flags, json).await,

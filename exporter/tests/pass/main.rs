@@ -3,6 +3,7 @@
 mod world;
 
 mod commands;
+mod gateways;
 mod inspection;
 mod keys;
 mod life;

@@ -1,7 +1,8 @@
 //! What a phone remembers of a feed between two polls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use proto::manifest::{GatewayService, Manifest};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -14,6 +15,9 @@ pub struct FeedState {
     pub held: BTreeSet<String>,
     /// The newest manifest that was seen.
     pub manifest: Option<SeenManifest>,
+    /// The keys of gateways that it announces. States that were stored before these were known have none.
+    #[serde(default)]
+    gateways: BTreeMap<String, Vec<[u8; 32]>>,
     /// The entity tags of index and manifest, kept only when nothing was left to fetch: otherwise the next sync reads both in full.
     index_etag: Option<String>,
     manifest_etag: Option<String>,
@@ -37,6 +41,12 @@ pub(crate) enum Step {
 }
 
 impl FeedState {
+    /// The hashes of a service's gateway keys, as the newest manifest announces them: what [`Relay::new`](crate::Relay::new) takes as listed.
+    /// Empty, so that no key is good, if it announces none or none has been read yet.
+    pub fn gateway_hashes(&self, service: GatewayService) -> &[[u8; 32]] {
+        self.gateways.get(service.as_str()).map_or(&[], Vec::as_slice)
+    }
+
     pub(crate) fn index_etag(&self) -> Option<&str> {
         self.index_etag.as_deref()
     }
@@ -60,7 +70,8 @@ impl FeedState {
     ///
     /// # Errors
     /// [`ClientError::Forked`] if another text with the same number was seen before; the state stays as it was.
-    pub(crate) fn step(&mut self, number: u64, text: &str) -> Result<Step, ClientError> {
+    pub(crate) fn step(&mut self, manifest: &Manifest, text: &str) -> Result<Step, ClientError> {
+        let number = manifest.number;
         let text_sha256 = Sha256::digest(text.as_bytes()).into();
         match &self.manifest {
             Some(seen) if number < seen.number => return Ok(Step::Backwards),
@@ -69,6 +80,8 @@ impl FeedState {
             }
             _ => self.manifest = Some(SeenManifest { number, text_sha256 }),
         }
+        let of = |service: GatewayService| (service.as_str().to_owned(), manifest.gateway_hashes(service));
+        self.gateways = GatewayService::ALL.map(of).into();
         Ok(Step::Forwards)
     }
 

@@ -189,7 +189,7 @@ impl Subscription {
             Answer::Body { etag, bytes } => (etag, bytes),
         };
         let manifest = Manifest::open(&bytes, verifier, &self.feed)?;
-        match state.step(manifest.number, verifier.open(&bytes)?)? {
+        match state.step(&manifest, verifier.open(&bytes)?)? {
             Step::Backwards => Ok(Word::Backwards),
             Step::Forwards => {
                 let by_path = |bundle: ListedBundle| (bundle.path.clone(), bundle);

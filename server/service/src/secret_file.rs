@@ -33,6 +33,10 @@ pub enum SecretFileError {
 /// No secret of ours is longer, in bytes.
 const LONGEST: u64 = 16_384;
 
+/// What is said of the text that waits beside a file.
+const BEING_REPLACED: &str =
+    "lies there: another program is changing the file, or was interrupted; remove it if none is at work";
+
 /// Reads a secret as text, unless others than the owner may read it too.
 ///
 /// # Errors
@@ -93,7 +97,10 @@ pub fn replace<T, E: From<SecretFileError>>(
     change: impl FnOnce(&str) -> Result<(Zeroizing<String>, T), E>,
 ) -> Result<T, E> {
     let beside = beside(path);
-    create(&beside, "")?;
+    create(&beside, "").map_err(|refusal| match refusal {
+        SecretFileError::Content { path, .. } => SecretFileError::Content { path, reason: BEING_REPLACED },
+        other => other,
+    })?;
     let changed = read(path).map_err(E::from).and_then(|before| change(&before)).and_then(|(text, answer)| {
         exchange(path, &beside, &text).map_err(|cause| SecretFileError::File { path: path.to_owned(), cause })?;
         Ok(answer)

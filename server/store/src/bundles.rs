@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use proto::bundle::{GaenEntry, SigningKeyId, TcnEntry};
-use proto::manifest::AnnouncedKey;
+use proto::manifest::{AnnouncedGateway, AnnouncedKey};
 use proto::{Feed, Timestamp};
 
 use crate::error::StoreError;
@@ -130,6 +130,8 @@ pub struct Listing {
     pub time: Timestamp,
     /// The keys announced at this number.
     pub keys: Vec<AnnouncedKey>,
+    /// The keys of gateways announced at this number, by service and bytes.
+    pub gateways: Vec<AnnouncedGateway>,
     /// The bundles listed at this number, oldest first; some may not be derived yet.
     pub bundles: Vec<BundleRow>,
 }

@@ -11,6 +11,7 @@ mod admissions;
 mod audit;
 mod authorities;
 mod bundles;
+mod gateways;
 mod key_sets;
 mod keys;
 mod life;
@@ -54,6 +55,7 @@ pub use counters::{CounterKind, Counters, Day, DayCounts, PerKind, Statistic};
 pub use database_url::{DatabaseUrl, DatabaseUrlParser, PostgresUrl};
 pub use deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 pub use error::StoreError;
+pub use gateways::Gateways;
 pub use guesses::{Guess, GuessLimits, GuessOutcome, GuessScope, Guesser, Guesses, STRIPES};
 pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, RegisteredApiKey, RegisteredIssuer};
 pub use key_sets::{
@@ -75,12 +77,12 @@ pub use withdrawals::{
 
 /// The key database, as server and exporter use it.
 pub trait KeyStore:
-    Authorities + Trust + KeySets + Admissions + Keys + Revisions + Bundles + Life + Audit + Withdrawals
+    Authorities + Trust + KeySets + Admissions + Keys + Revisions + Bundles + Gateways + Life + Audit + Withdrawals
 {
 }
 
-impl<S: Authorities + Trust + KeySets + Admissions + Keys + Revisions + Bundles + Life + Audit + Withdrawals> KeyStore
-    for S
+impl<S: Authorities + Trust + KeySets + Admissions + Keys + Revisions + Bundles + Gateways + Life + Audit + Withdrawals>
+    KeyStore for S
 {
 }
 

@@ -220,7 +220,7 @@ fn the_help_is_the_manual() {
         "authority list",
         "deny-key",
     ];
-    let others = ["withdraw", "audit list", "ohttp-key rotate"];
+    let others = ["withdraw", "audit list", "ohttp-key rotate", "ohttp-key export"];
     for command in ["", "serve", "migrate"].into_iter().chain(authority).chain(others) {
         let help = desk.command(&format!("{command} --help")).env_clear().output().expect("it runs");
         manual += &format!("$ server {command} --help\n{}\n", String::from_utf8(help.stdout).expect("text"));

@@ -8,7 +8,7 @@ use proto::ohttp::{
     Cipher, InnerReply, InnerRequest, KeyConfig, REQUEST_MEDIA_TYPE, ReplyOpener, decode_keys, seal_request,
 };
 use serde_json::Value;
-use service::ohttp::{SEALED_REPLY_BYTES, rotate};
+use service::ohttp::{Rotation, SEALED_REPLY_BYTES, rotate};
 
 use crate::system::System;
 use crate::wire::{Reply, request};
@@ -178,7 +178,8 @@ async fn a_key_that_was_replaced_opens_until_it_retires() {
     let message = upload("POST", "/v1/publish", JSON, b"{").encode("", 1);
     let old = key(&system).await;
     let now = system.now();
-    rotate(&file, (now, now.plus(3_600)), &mut store::chance::source()).expect("rotated");
+    rotate(&file, Rotation { now, served_from: now, retire: now.plus(3_600) }, &mut store::chance::source())
+        .expect("rotated");
     let published = keys(&system).await;
     assert_eq!((published.len(), &published[1]), (2, &old));
     for key in &published {

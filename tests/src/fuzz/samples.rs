@@ -14,7 +14,7 @@ use proto::api::verification::{CertificateRequest, IssueRequest, UserReportReque
 use proto::bundle::{Entry, ExportDigest, Header, Signature, Writer};
 use proto::certificate::Claims;
 use proto::commitment::{Commitment, HmacKey, KeySegment};
-use proto::manifest::{AnnouncedKey, KeyUse, ListedBundle, Manifest};
+use proto::manifest::{AnnouncedGateway, AnnouncedKey, GatewayService, KeyUse, ListedBundle, Manifest};
 use proto::ohttp::{Cipher, InnerReply, InnerRequest, encode_keys, seal_request};
 use proto::tcn::SignedReport;
 use proto::{Feed, Kind, ReportType};
@@ -298,7 +298,10 @@ fn manifest() -> String {
         not_before: fixtures::NOW.plus(-86_400),
     };
     let next = AnnouncedKey { usage: KeyUse::Next, not_before: fixtures::NOW.plus(86_400), ..current.clone() };
-    Manifest { feed: feed(), number: 3, time: fixtures::NOW, keys: vec![current, next], bundles: listed() }.render()
+    let keys = vec![current, next];
+    let gateways =
+        GatewayService::ALL.map(|service| AnnouncedGateway { service, sha256: KEY.config().sha256() }).into();
+    Manifest { feed: feed(), number: 3, time: fixtures::NOW, keys, gateways, bundles: listed() }.render()
 }
 
 fn note() -> String {

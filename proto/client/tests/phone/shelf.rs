@@ -10,7 +10,7 @@ use proto::bundle::{
 };
 use proto::gaen::TemporaryExposureKey;
 use proto::index::{bundle_path, index_path};
-use proto::manifest::{ListedBundle, Manifest, manifest_path, note_name};
+use proto::manifest::{AnnouncedGateway, ListedBundle, Manifest, manifest_path, note_name};
 use proto::note::{NoteSigner, NoteVerifier};
 use proto::{Feed, Kind, ReportType, Timestamp, index};
 use sha2::{Digest, Sha256};
@@ -27,6 +27,7 @@ pub(crate) struct Shelf {
     note: NoteSigner,
     manifest_pem: String,
     pub(crate) listed: Vec<ListedBundle>,
+    pub(crate) gateways: Vec<AnnouncedGateway>,
     pub(crate) number: u64,
 }
 
@@ -73,7 +74,8 @@ impl Shelf {
         let manifest_pem = note_key.verifying_key().to_public_key_pem(LineEnding::LF).expect("encodes");
         let note = NoteSigner::new(&note_name(&feed.region), note_key).expect("a name");
         let signer = signer(feed.kind, 5);
-        Self { host: Host::start(), feed, signer, note, manifest_pem, listed: Vec::new(), number: 0 }
+        let (listed, gateways) = (Vec::new(), Vec::new());
+        Self { host: Host::start(), feed, signer, note, manifest_pem, listed, gateways, number: 0 }
     }
 
     pub(crate) fn trust(&self) -> Trust {
@@ -135,8 +137,8 @@ impl Shelf {
     }
 
     pub(crate) fn publish_manifest_at(&self, number: u64, time: Timestamp) {
-        let bundles = self.listed.clone();
-        let manifest = Manifest { feed: self.feed.clone(), number, time, keys: Vec::new(), bundles };
+        let (feed, gateways, bundles) = (self.feed.clone(), self.gateways.clone(), self.listed.clone());
+        let manifest = Manifest { feed, number, time, keys: Vec::new(), gateways, bundles };
         self.host.publish(&manifest_path(&self.feed), self.note.sign(&manifest.render()).expect("signs"));
     }
 

@@ -1,5 +1,6 @@
-//! The keys of a gateway, as their file has them: a line each, `ID KEY` or `ID KEY RETIRES`, the current one first. A key is 32 bytes in
-//! hexadecimal, and it retires at a time in UTC seconds.
+//! The keys of a gateway, as their file has them: a line each, the newest one first. `ID KEY`, where a key is 32 bytes in hexadecimal;
+//! `ID KEY RETIRES` for one that was replaced; `ID KEY RETIRES SERVED-FROM` for one that phones are not given yet, with `-` for RETIRES if it
+//! was not replaced. Times are UTC seconds.
 
 use std::path::Path;
 
@@ -22,6 +23,9 @@ pub(super) struct HeldKey {
     pub(super) key: PrivateKey,
     /// From then on it opens nothing; none for a key that was not replaced.
     pub(super) retires: Option<Timestamp>,
+    /// From then on phones are given it; none for a key that they were given at once. It opens what is sealed to it before: the clocks of
+    /// several servers differ.
+    pub(super) served_from: Option<Timestamp>,
 }
 
 impl KeyRing {
@@ -43,23 +47,28 @@ impl KeyRing {
         if repeated { Err(refused("holds two keys with one id")) } else { Ok(ring) }
     }
 
-    /// All of them, the current one first.
+    /// All of them, the newest one first.
     pub(super) fn all(&self) -> &[HeldKey] {
         &self.keys
     }
 
     /// The key with this id, unless it has retired.
     pub(super) fn find(&self, id: u8, now: Timestamp) -> Option<&PrivateKey> {
-        self.live(now).find(|key| key.config().id() == id)
+        self.live(now).find(|held| held.id() == id).map(|held| &held.key)
     }
 
-    /// What is published: all that would be opened, the current one first.
+    /// What phones are given: the keys whose time has come and that have not retired, the newest one first.
     pub(super) fn published(&self, now: Timestamp) -> Vec<u8> {
-        encode_keys(self.live(now).map(PrivateKey::config))
+        encode_keys(self.live(now).filter(|held| held.is_served(now)).map(|held| held.key.config()))
     }
 
-    fn live(&self, now: Timestamp) -> impl Iterator<Item = &PrivateKey> {
-        self.keys.iter().filter(move |held| held.is_live(now)).map(|held| &held.key)
+    /// What is to be announced: those, and the keys that phones will be given.
+    pub(super) fn to_announce(&self, now: Timestamp) -> Vec<u8> {
+        encode_keys(self.live(now).map(|held| held.key.config()))
+    }
+
+    fn live(&self, now: Timestamp) -> impl Iterator<Item = &HeldKey> {
+        self.keys.iter().filter(move |held| held.is_live(now))
     }
 
     fn position(&self, id: u8) -> Option<usize> {
@@ -72,9 +81,25 @@ impl HeldKey {
         let mut words = line.split_ascii_whitespace();
         let id = words.next()?.parse().ok()?;
         let bytes = zeroize::Zeroizing::new(hex::decode(words.next()?).ok()?);
-        let retires = words.next().map(|seconds| seconds.parse().map(Timestamp::from_unix)).transpose().ok()?;
+        let time = |seconds: &str| seconds.parse().map(Timestamp::from_unix);
+        let retires = words.next().filter(|word| *word != "-").map(time).transpose().ok()?;
+        let served_from = words.next().map(time).transpose().ok()?;
         let key = PrivateKey::new(id, &bytes).ok()?;
-        words.next().is_none().then_some(Self { key, retires })
+        words.next().is_none().then_some(Self { key, retires, served_from })
+    }
+
+    /// The line with this key, which is given in hexadecimal.
+    pub(super) fn line(id: u8, key: &str, (retires, served_from): (Option<Timestamp>, Option<Timestamp>)) -> String {
+        let word = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.unix().to_string());
+        match (retires, served_from) {
+            (None, None) => format!("{id} {key}\n"),
+            (retires, None) => format!("{id} {key} {}\n", word(retires)),
+            (retires, served_from) => format!("{id} {key} {} {}\n", word(retires), word(served_from)),
+        }
+    }
+
+    fn is_served(&self, now: Timestamp) -> bool {
+        self.served_from.is_none_or(|from| from <= now)
     }
 
     pub(super) fn is_live(&self, now: Timestamp) -> bool {

@@ -10,13 +10,16 @@
 mod key_ring;
 mod stored_keys;
 
+mod command;
+
 mod gateway;
 mod refusal;
 
 mod door;
 mod keys;
 
+pub use command::{KeyCommand, KeyFile, Program, say_keys};
 pub use door::door;
 pub use gateway::{Gateway, HasGateway, Outside, SEALED_REPLY_BYTES};
 pub use keys::keys;
-pub use stored_keys::{KeyNote, create, list, rotate};
+pub use stored_keys::{KeyNote, Rotation, create, export, list, rotate};

@@ -7,8 +7,8 @@ use tokio_postgres::Row;
 
 use super::bundle_rows;
 use super::column::{at, corrupt, integer, malformed, time, value};
-use super::feeds;
 use super::transaction::Transaction;
+use super::{feeds, gateways};
 use crate::bundles::Listing;
 use crate::clock::Clock;
 use crate::error::StoreError;
@@ -28,8 +28,9 @@ pub(super) async fn listing(
     let id = row.id;
     let taken = tx.maybe_row(SQL, &[&id, &integer(number)]).await?.ok_or(StoreError::NotFound("number"))?;
     let keys = announced(tx, id, number).await.map_err(at(format_args!("announced_key of {feed}")))?;
+    let gateways = gateways::announced(tx, (feed, id), number).await?;
     let bundles = bundle_rows::listed(tx, (feed, id), number).await?;
-    Ok(Listing { number, time: time(&taken, 0)?, keys, bundles })
+    Ok(Listing { number, time: time(&taken, 0)?, keys, gateways, bundles })
 }
 
 /// Replaces the announced keys. Rows of keys that go are closed, never changed otherwise: an older number still names them.

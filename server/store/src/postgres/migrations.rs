@@ -34,6 +34,7 @@ pub(super) const KEYS: Database = Database {
         ("V4__revisions", include_str!("../../migrations/postgres/keys/V4__revisions.sql")),
         ("V7__audit", include_str!("../../migrations/postgres/keys/V7__audit.sql")),
         ("V8__trust", include_str!("../../migrations/postgres/keys/V8__trust.sql")),
+        ("V10__gateways", include_str!("../../migrations/postgres/keys/V10__gateways.sql")),
     ],
 };
 

@@ -30,6 +30,7 @@ mod tcn;
 
 mod bundle_rows;
 mod bundles;
+mod gateways;
 mod life;
 mod listing;
 mod members;

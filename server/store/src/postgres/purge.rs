@@ -109,9 +109,16 @@ async fn numbers(tx: &Transaction<'_>, feed: i32, limit: u32) -> Result<u64, Sto
         DELETE FROM feed_number WHERE feed = $1 AND number = ANY (ARRAY(
             SELECT number FROM feed_number
             WHERE feed = $1 AND number < (SELECT oldest_number FROM feed WHERE id = $1) ORDER BY number LIMIT $2))";
-    const ANNOUNCED: &str = "-- announced_key::purge
-        DELETE FROM announced_key WHERE feed = $1 AND to_number <= (SELECT oldest_number FROM feed WHERE id = $1)";
+    const ANNOUNCED: [&str; 2] = [
+        "-- announced_key::purge
+            DELETE FROM announced_key WHERE feed = $1 AND to_number <= (SELECT oldest_number FROM feed WHERE id = $1)",
+        "-- announced_gateway::purge
+            DELETE FROM announced_gateway
+            WHERE feed = $1 AND to_number <= (SELECT oldest_number FROM feed WHERE id = $1)",
+    ];
     let numbers = tx.execute(NUMBERS, &[&feed, &i64::from(limit.max(1))]).await?;
-    tx.execute(ANNOUNCED, &[&feed]).await?;
+    for announced in ANNOUNCED {
+        tx.execute(announced, &[&feed]).await?;
+    }
     Ok(numbers)
 }

@@ -6,7 +6,7 @@ use proto::{Feed, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::column::{at, corrupt, integer, malformed, time, value};
-use super::{bundle_rows, feeds};
+use super::{bundle_rows, feeds, gateways};
 use crate::bundles::Listing;
 use crate::error::StoreError;
 use crate::stored::{self, Reason};
@@ -24,7 +24,9 @@ pub(super) fn listing(tx: &Transaction<'_>, feed: &Feed, number: u64) -> Result<
     let taken = statement.query_row([id, integer(number)], |row| Ok(time(row, 0))).optional()?;
     let time = taken.ok_or(StoreError::NotFound("number"))??;
     let keys = announced(tx, id, number).map_err(at(format_args!("announced_key of {feed}")))?;
-    Ok(Listing { number, time, keys, bundles: bundle_rows::listed(tx, (feed, id), number)? })
+    let gateways = gateways::announced(tx, (feed, id), number)?;
+    let bundles = bundle_rows::listed(tx, (feed, id), number)?;
+    Ok(Listing { number, time, keys, gateways, bundles })
 }
 
 /// Replaces the announced keys. Rows of keys that go are closed, never changed otherwise: an older number still names them.

@@ -20,6 +20,7 @@ pub(super) const KEYS: &[Embedded] = &[
     ("V4__revisions", include_str!("../../migrations/sqlite/keys/V4__revisions.sql")),
     ("V7__audit", include_str!("../../migrations/sqlite/keys/V7__audit.sql")),
     ("V8__trust", include_str!("../../migrations/sqlite/keys/V8__trust.sql")),
+    ("V10__gateways", include_str!("../../migrations/sqlite/keys/V10__gateways.sql")),
 ];
 
 /// The migrations of the verification database.

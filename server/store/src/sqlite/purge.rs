@@ -94,9 +94,16 @@ fn numbers(tx: &Transaction<'_>, feed: i64, limit: u32) -> Result<u64, StoreErro
         DELETE FROM feed_number WHERE feed = ?1 AND number IN (
             SELECT number FROM feed_number
             WHERE feed = ?1 AND number < (SELECT oldest_number FROM feed WHERE id = ?1) ORDER BY number LIMIT ?2)";
-    const ANNOUNCED: &str = "-- announced_key::purge
-        DELETE FROM announced_key WHERE feed = ?1 AND to_number <= (SELECT oldest_number FROM feed WHERE id = ?1)";
+    const ANNOUNCED: [&str; 2] = [
+        "-- announced_key::purge
+            DELETE FROM announced_key WHERE feed = ?1 AND to_number <= (SELECT oldest_number FROM feed WHERE id = ?1)",
+        "-- announced_gateway::purge
+            DELETE FROM announced_gateway
+            WHERE feed = ?1 AND to_number <= (SELECT oldest_number FROM feed WHERE id = ?1)",
+    ];
     let numbers = tx.prepare_cached(NUMBERS)?.execute(params![feed, limit.max(1)])?;
-    tx.prepare_cached(ANNOUNCED)?.execute([feed])?;
+    for announced in ANNOUNCED {
+        tx.prepare_cached(announced)?.execute([feed])?;
+    }
     Ok(numbers as u64)
 }

@@ -1,7 +1,7 @@
 //! How bundles end, and what outlives them.
 
 use proto::bundle::SigningKeyId;
-use proto::manifest::{AnnouncedKey, KeyUse};
+use proto::manifest::{AnnouncedKey, GatewayService, KeyUse};
 use proto::{Feed, Kind, Timestamp};
 use store::{BundleRow, KeyStore, Purged, SolvedChallenge, StoreError};
 
@@ -33,7 +33,8 @@ const DYING: [&str; 13] = [
     "tcn_waiting",
 ];
 /// The tables whose rows are about authorities, feeds and the database itself.
-const KEPT: [&str; 11] = [
+const KEPT: [&str; 12] = [
+    "announced_gateway",
     "announced_key",
     "audit",
     "authority",
@@ -248,6 +249,8 @@ pub(crate) async fn after_everything_has_died_only_feeds_and_authorities_remain(
         last.clear();
         for feed in &feeds {
             store.announce(feed, &[announced(&format!("v{round}"))]).await.expect("announced");
+            let hash = [round as u8; 32];
+            store.announce_gateways(feed, GatewayService::Server, &[hash]).await.expect("announced");
             last.push(seal(&*store, feed).await);
             pass(&*store, feed).await;
         }
@@ -266,7 +269,11 @@ pub(crate) async fn after_everything_has_died_only_feeds_and_authorities_remain(
     assert_eq!(tables, expected, "a new table belongs into one of the lists: dying or kept");
     let alive: Vec<_> = DYING.iter().filter(|table| rows[**table] > 0).collect();
     assert!(alive.is_empty(), "{rows:?}");
-    assert_eq!((rows["feed_number"], rows["announced_key"]), (4, 4), "the newest of each feed");
+    assert_eq!(
+        (rows["feed_number"], rows["announced_key"], rows["announced_gateway"]),
+        (4, 4, 4),
+        "the newest of each feed"
+    );
 
     // The feeds go on where they are.
     for (feed, last) in feeds[..2].iter().zip(&last) {

@@ -1,8 +1,8 @@
 //! Numbers, and what is listed at each.
 
-use proto::Timestamp;
 use proto::bundle::SigningKeyId;
-use proto::manifest::{AnnouncedKey, KeyUse};
+use proto::manifest::{AnnouncedGateway, AnnouncedKey, GatewayService, KeyUse};
+use proto::{Feed, Kind, Timestamp};
 use store::{KeyStore, SealPolicy, StoreError};
 
 use crate::engine::Engine;
@@ -81,6 +81,71 @@ pub(crate) async fn keys_are_announced_from_one_number_to_another(engine: &impl 
     for (taken, keys) in (1..).zip(steps) {
         assert_eq!(store.listing(&gaen(), taken).await.expect("listed").keys, keys, "at number {taken}");
     }
+}
+
+/// What is announced of whom, and what stands there then.
+type Step = (GatewayService, &'static [[u8; 32]], &'static [(GatewayService, [u8; 32])]);
+
+/// Two keys of the server's gateway, and one that the gateway of verification has too.
+const HASHES: [[u8; 32]; 2] = [[1; 32], [0xFF; 32]];
+
+pub(crate) async fn gateways_are_announced_from_one_number_to_another(engine: &impl Engine) {
+    use GatewayService::{Server, Verification};
+    let store = opened(engine).await;
+    const OLD: [u8; 32] = HASHES[0];
+    const NEW: [u8; 32] = HASHES[1];
+    let steps: [Step; 6] = [
+        (Verification, &[OLD], &[(Verification, OLD)]),
+        (Server, &[OLD], &[(Server, OLD), (Verification, OLD)]),
+        (Server, &[NEW, OLD], &[(Server, OLD), (Server, NEW), (Verification, OLD)]),
+        (Server, &[NEW], &[(Server, NEW), (Verification, OLD)]),
+        (Server, &[], &[(Verification, OLD)]),
+        (Server, &[OLD], &[(Server, OLD), (Verification, OLD)]),
+    ];
+    for (taken, (service, hashes, _)) in (1..).zip(&steps) {
+        store.announce_gateways(&gaen(), *service, hashes).await.expect("announced");
+        assert_eq!(number(&*store).await, taken);
+    }
+    for (taken, (.., expected)) in (1..).zip(steps) {
+        let listing = store.listing(&gaen(), taken).await.expect("listed");
+        let announced =
+            |(service, sha256): &(GatewayService, [u8; 32])| AnnouncedGateway { service: *service, sha256: *sha256 };
+        assert_eq!(listing.gateways, expected.iter().map(announced).collect::<Vec<_>>(), "at number {taken}");
+        assert!(listing.keys.is_empty());
+    }
+    assert!(store.listing(&gaen(), 0).await.expect("listed").gateways.is_empty());
+}
+
+pub(crate) async fn announcing_the_same_gateways_again_takes_no_number(engine: &impl Engine) {
+    let store = opened(engine).await;
+    let [old, new] = HASHES;
+    for hashes in [&[old, new][..], &[new, old], &[new, old, new]] {
+        store.announce_gateways(&gaen(), GatewayService::Server, hashes).await.expect("announced");
+    }
+    store.announce_gateways(&gaen(), GatewayService::Verification, &[]).await.expect("there was nothing");
+    assert_eq!(number(&*store).await, 1);
+    // Keys that sign, and other feeds, are another matter.
+    store.announce(&gaen(), &[announced(KeyUse::Current, "v1")]).await.expect("announced");
+    let before = store.listing(&gaen(), 1).await.expect("listed");
+    let after = store.listing(&gaen(), 2).await.expect("listed");
+    assert_eq!((&before.gateways, after.keys.len()), (&after.gateways, 1));
+    let other = Feed::verified(gaen().region, Kind::Tcn);
+    assert_eq!(store.number(&other).await.expect("read"), 0);
+}
+
+pub(crate) async fn programs_that_announce_at_once_announce_once(engine: &impl Engine) {
+    opened(engine).await;
+    let mut programs = Vec::new();
+    for _ in 0..4 {
+        let store = engine.open().await;
+        programs.push(tokio::spawn(async move {
+            store.announce_gateways(&gaen(), GatewayService::Server, &HASHES).await.expect("announced");
+        }));
+    }
+    for program in programs {
+        program.await.expect("no panic");
+    }
+    assert_eq!(number(&*engine.open().await).await, 1);
 }
 
 pub(crate) async fn the_time_of_a_listing_never_runs_backwards(engine: &impl Engine) {

@@ -137,6 +137,9 @@ macro_rules! every_promise {
                 a_listing_at_an_old_number_does_not_change,
                 announcing_the_same_keys_again_takes_no_number,
                 keys_are_announced_from_one_number_to_another,
+                gateways_are_announced_from_one_number_to_another,
+                announcing_the_same_gateways_again_takes_no_number,
+                programs_that_announce_at_once_announce_once,
                 the_time_of_a_listing_never_runs_backwards,
             }
             withdrawing {

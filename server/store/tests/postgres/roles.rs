@@ -1,8 +1,10 @@
 //! What the services' roles may do, and what they may not.
 
 use proto::ReportType;
+use proto::manifest::GatewayService;
 use store::{
-    Act, Audit, Bundles, KeySetSource, KeySets, Life, RevisedKey, SealOutcome, SolvedChallenge, SpendOutcome, Trust,
+    Act, Audit, Bundles, Gateways, KeySetSource, KeySets, Life, RevisedKey, SealOutcome, SolvedChallenge, SpendOutcome,
+    Trust,
 };
 use tokio_postgres::error::SqlState;
 
@@ -125,6 +127,9 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
     assert_eq!(sealed, SealOutcome::Sealed(vec![1]));
     assert_eq!(exporter.members(&gaen(), 1, None, 20).await.expect("read").members.len(), 14);
     exporter.announce(&gaen(), &[]).await.expect("announced");
+    for hashes in [&[[1; 32]][..], &[]] {
+        exporter.announce_gateways(&gaen(), GatewayService::Server, hashes).await.expect("announced");
+    }
     exporter.record_put(&gaen(), 1, "near").await.expect("recorded");
     exporter.record_listed(&gaen(), 1, "near").await.expect("recorded");
     assert_eq!(exporter.puts(&gaen(), "near").await.expect("read"), [1]);
@@ -136,7 +141,8 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
     // Days go by.
     world.age(15).await;
     assert_eq!(exporter.delist(&gaen()).await.expect("de-listed"), [1]);
-    exporter.record_listed(&gaen(), 2, "near").await.expect("recorded");
+    let number = exporter.number(&gaen()).await.expect("read");
+    exporter.record_listed(&gaen(), number, "near").await.expect("recorded");
     world.sql().await.batch_execute("UPDATE bundle_bucket SET delisted_at = 0").await.expect("changed");
     assert_eq!(exporter.deletable(&gaen(), "near").await.expect("read").len(), 1);
     exporter.record_deleted(&gaen(), 1, "near").await.expect("recorded");
@@ -165,6 +171,7 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
         "UPDATE bundle_signature SET key_id = ''",
         "UPDATE feed_number SET taken_at = 0",
         "UPDATE announced_key SET spki = ''",
+        "UPDATE announced_gateway SET sha256 = ''",
         "CREATE TABLE mine ()",
     ]
     .map(str::to_owned)
