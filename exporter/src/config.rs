@@ -59,6 +59,11 @@ pub struct Settings {
     #[arg(long, env = "EXPORTER_MINIMUM_REPORTS", value_name = "REPORTS", default_value_t = MINIMUM_REPORTS)]
     pub minimum_reports: u32,
 
+    /// Hold revised keys and withdrawn reports of a feed while fewer than this may be released; they leave with ordinary ones, never alone. Default:
+    /// the feed's minimum. Few revised keys in a bundle may be one person's; after `server withdraw` it may be worth it.
+    #[arg(long, env = "EXPORTER_MINIMUM_REVISED", value_name = "ENTRIES")]
+    pub minimum_revised: Option<u32>,
+
     /// At most this many keys in a bundle.
     #[arg(long, value_name = "KEYS", default_value_t = MAX_KEYS as u32, value_parser = clap::value_parser!(u32).range(1..=MAX_KEYS as i64))]
     pub maximum_keys: u32,
@@ -80,6 +85,7 @@ impl Settings {
             feeds: Vec::new(),
             minimum_keys: MINIMUM_KEYS,
             minimum_reports: MINIMUM_REPORTS,
+            minimum_revised: None,
             maximum_keys: MAX_KEYS as u32,
             maximum_reports: MAX_REPORTS as u32,
         }

@@ -43,7 +43,7 @@ pub(crate) async fn seal(pass: &Pass<'_>, settings: &Settings) -> Result<SealOut
     let minimum = settings.minimum(pass.feed.kind);
     let policy = SealPolicy {
         minimum,
-        revised_minimum: minimum,
+        revised_minimum: settings.minimum_revised.unwrap_or(minimum),
         max_entries: settings.maximum(pass.feed.kind) as usize,
         max_bytes: settings.maximum_bytes(),
         format: FORMAT,

@@ -284,7 +284,7 @@ async fn a_thiefs_reports_are_undone_and_no_phone_is_alarmed_any_more(engine: En
     assert_eq!(published.iter().map(|entry| entry.report.clone()).collect::<Vec<_>>(), [report]);
     let digest = |report: &SignedReport| <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(report.as_bytes()));
     let expected: BTreeSet<_> = reports[..10].iter().map(digest).collect();
-    assert_eq!(withdrawn.iter().copied().collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+    assert_eq!(withdrawn.to_vec(), expected.into_iter().collect::<Vec<_>>());
     assert_eq!(checked.zips[0], first, "what was published stays byte for byte what it was");
     let inspected = inspect(&checked.zips[1], &[bundle_key(&system, &authority, Kind::Tcn)?]);
     assert_eq!(inspected.exit_code(), 0, "{inspected:?}");

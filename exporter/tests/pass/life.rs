@@ -265,3 +265,22 @@ async fn what_was_withdrawn_is_forgotten_once_nobody_could_upload_it_any_more() 
     assert!(report.to_string().contains("forgot 25 withdrawn keys and reports"), "{report}");
     assert_eq!((world.rows("gaen_fresh"), world.rows("tcn_fresh")), (0, 0));
 }
+
+#[tokio::test]
+async fn revocations_leave_when_as_many_wait_as_the_operator_says() {
+    let mut world = World::new().await;
+    world.accept_keys(0..20).await;
+    world.pass(&["main"]).await;
+    let all = Selection { kind: WithdrawalKind::Gaen, authority: "health".into(), kid: None, times: None };
+    let picked = world.store.pick(&all).await.expect("picked");
+    world.store.withdraw(Kind::Gaen, &picked[..5]).await.expect("withdrawn");
+    world.clock.set_offset(world.clock.offset() + 900);
+    for (minimum, next, revised) in [(Some(6), 20..30, 0), (Some(5), 30..40, 5)] {
+        world.settings.minimum_revised = minimum;
+        world.accept_keys(next).await;
+        world.clock.set_offset(world.clock.offset() + 900);
+        let report = world.pass(&["main"]).await;
+        let sealed = &report.feeds.iter().find(|known| known.feed == "NO/gaen").expect("the feed").sealed;
+        assert_eq!(sealed.iter().map(|bundle| bundle.revised).collect::<Vec<_>>(), [revised]);
+    }
+}
