@@ -7,10 +7,10 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::ohttp::{door, keys};
-use service::{raster, unknown_path, wrong_method};
+use service::{is_chaff, raster, unknown_path, wrong_method};
 
 use crate::chores;
-use crate::handlers::{challenge, health, publish, reports, submit_report, tcnreport};
+use crate::handlers::{chaff, challenge, health, publish, reports, submit_report, tcnreport};
 use crate::metrics::count_refusals;
 use crate::problem::Problem;
 use crate::state::State;
@@ -43,18 +43,23 @@ pub fn routes(cfg: &mut ServiceConfig) {
 fn every_route(cfg: &mut ServiceConfig) {
     let other = || web::to(wrong_method::<Problem>);
     // Phones.
-    cfg.service(web::resource("/v1/publish").post(publish::publish).default_service(other()));
-    cfg.service(web::resource("/v1/reports").post(reports::reports).default_service(other()));
-    // Phones whose apps know nothing of certificates. An app whose base URL can be chosen names its authority in it.
-    for base in ["", "/self/{authority}"] {
-        for version in ["0.4.0", "v0.4.0"] {
-            let path = format!("{base}/tcnreport/{version}");
-            cfg.service(web::resource(path).post(tcnreport::tcnreport).default_service(other()));
-        }
-        let path = format!("{base}/submitReport");
-        cfg.service(web::resource(path).post(submit_report::submit_report).default_service(other()));
+    let phones = vec![
+        ("/v1/publish", web::post().to(publish::publish)),
+        ("/v1/reports", web::post().to(reports::reports)),
+        ("/v1/challenge", web::post().to(challenge::challenge)),
+        // Those whose apps know nothing of certificates. An app whose base URL can be chosen names its authority in it.
+        ("/tcnreport/0.4.0", web::post().to(tcnreport::tcnreport)),
+        ("/tcnreport/v0.4.0", web::post().to(tcnreport::tcnreport)),
+        ("/submitReport", web::post().to(submit_report::submit_report)),
+        ("/self/{authority}/tcnreport/0.4.0", web::post().to(tcnreport::tcnreport)),
+        ("/self/{authority}/tcnreport/v0.4.0", web::post().to(tcnreport::tcnreport)),
+        ("/self/{authority}/submitReport", web::post().to(submit_report::submit_report)),
+    ];
+    for (path, route) in phones {
+        // Each takes chaff, too. The first route that fits a request has it.
+        let decoy = web::post().guard(is_chaff()).to(chaff::chaff);
+        cfg.service(web::resource(path).route(decoy).route(route).default_service(other()));
     }
-    cfg.service(web::resource("/v1/challenge").post(challenge::challenge).default_service(other()));
     // Phones, and the relays between them and us. The door takes what is sealed before it comes here, if there is a key for it.
     let published = keys::<State, Problem>;
     cfg.service(web::resource("/ohttp-keys").get(published).head(published).default_service(other()));

@@ -105,6 +105,10 @@ pub(crate) struct Serve {
     /// them at once, for benchmarks.
     #[arg(long, value_name = "MS", env = "SERVER_TICK_MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub(crate) tick_ms: u64,
+    /// For how many chaff requests a second to do what a real one costs; what comes beyond is answered alike without work. Ten million phones that send
+    /// chaff once in five days are about 23 a second here, more in the evening.
+    #[arg(long, value_name = "REQUESTS", env = "SERVER_CHAFF_PER_SECOND", default_value_t = service::CHAFF_PER_SECOND)]
+    pub(crate) chaff_per_second: u32,
     /// Also serve GET /metrics, in the format of Prometheus, at this address; port 0 takes any free one. Keep it away from phones.
     #[arg(long, value_name = "ADDR", env = "SERVER_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<SocketAddr>,

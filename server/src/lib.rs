@@ -22,6 +22,7 @@ mod belief;
 mod rules;
 
 mod admission;
+mod chaff;
 mod challenge;
 mod examiner;
 

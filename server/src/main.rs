@@ -48,7 +48,7 @@ async fn open(settings: &Settings) -> anyhow::Result<State> {
 /// Serves until a signal comes and the requests that are under way then are answered.
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     let mut state = open(&flags.settings).await?.with_self_reports(&flags.self_reports)?;
-    state = state.with_tick(Duration::from_millis(flags.tick_ms));
+    state = state.with_tick(Duration::from_millis(flags.tick_ms)).with_chaff_rate(flags.chaff_per_second);
     if let Some(file) = &flags.ohttp_key_file {
         state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;
     }

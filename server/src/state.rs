@@ -10,6 +10,7 @@ use service::{HasRaster, Metrics, Raster};
 use store::{Clock, KeyStore};
 
 use crate::admission::Admission;
+use crate::chaff::ChaffDesk;
 use crate::config::{SelfReportSettings, Settings};
 use crate::error::ServerError;
 use crate::metrics::ServerMetrics;
@@ -24,6 +25,7 @@ pub struct State {
     gateway: Option<Arc<Gateway>>,
     metrics: Arc<ServerMetrics>,
     raster: Arc<Raster>,
+    chaff: Arc<ChaffDesk>,
 }
 
 impl State {
@@ -36,8 +38,9 @@ impl State {
         let store = store::open_key_store(&settings.database_url, clock.clone()).await?;
         let admission = Arc::new(Admission::new(&SelfReportSettings::default(), store::chance::bytes())?);
         let metrics = Arc::new(ServerMetrics::register());
+        let chaff = Arc::new(ChaffDesk::new(metrics.all()));
         let raster = Arc::new(Raster::new(Duration::ZERO, OPERATOR_PATHS, metrics.all(), "pratique_server"));
-        Ok(Self { store, clock, admission, gateway: None, metrics, raster })
+        Ok(Self { store, clock, admission, gateway: None, metrics, raster, chaff })
     }
 
     /// The same, with other settings for reports without a certificate.
@@ -71,6 +74,18 @@ impl State {
     #[must_use]
     pub fn with_tick(self, tick: Duration) -> Self {
         Self { raster: Arc::new(self.raster.with_tick(tick)), ..self }
+    }
+
+    /// The same, working for another number of chaff requests a second; [`service::CHAFF_PER_SECOND`] unless it is set. What comes beyond is answered without
+    /// work.
+    #[must_use]
+    pub fn with_chaff_rate(self, per_second: u32) -> Self {
+        Self { chaff: Arc::new(self.chaff.with_rate(per_second)), ..self }
+    }
+
+    /// What working for chaff takes.
+    pub(crate) fn chaff(&self) -> &ChaffDesk {
+        &self.chaff
     }
 
     /// What operators may see.

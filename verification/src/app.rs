@@ -10,12 +10,14 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::ohttp::{door, keys};
-use service::{raster, unknown_path, wrong_method};
+use service::{is_chaff, raster, unknown_path, wrong_method};
 
 use crate::chores;
 use crate::handlers::{
-    batch_issue, certificate, check_code_status, expire_code, health, issue, jwks, openapi, stats, user_report, verify,
+    batch_issue, certificate, chaff, check_code_status, expire_code, health, issue, jwks, openapi, stats, user_report,
+    verify,
 };
+use crate::phone_paths::PHONE_PATHS;
 use crate::problem::Problem;
 use crate::state::State;
 
@@ -73,7 +75,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
 
 fn every_route(cfg: &mut ServiceConfig) {
     for (_, path, route) in table() {
-        cfg.service(web::resource(path).route(route).default_service(web::to(wrong_method::<Problem>)));
+        let mut resource = web::resource(path);
+        if PHONE_PATHS.contains(&path) {
+            // Each takes chaff, too. The first route that fits a request has it.
+            resource = resource.route(web::post().guard(is_chaff()).to(chaff::chaff));
+        }
+        cfg.service(resource.route(route).default_service(web::to(wrong_method::<Problem>)));
     }
     cfg.default_service(web::to(unknown_path::<Problem>));
 }

@@ -19,6 +19,7 @@ mod request;
 mod alarm;
 mod budget;
 mod certifying;
+mod chaff;
 mod chores;
 mod claiming;
 mod guess_metrics;

@@ -50,7 +50,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     let mut state = state.with_budgets(flags.budgets).with_edge(flags.edge.into());
-    state = state.with_tick(Duration::from_millis(flags.tick_ms));
+    state = state.with_tick(Duration::from_millis(flags.tick_ms)).with_chaff_rate(flags.chaff_per_second);
     if let Some(file) = &flags.ohttp_key_file {
         state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;
     }

@@ -70,7 +70,7 @@ impl<K: Caller, T: DeserializeOwned + 'static> FromRequest for Call<K, T> {
         Box::pin(async move {
             // The body is read first and judged last: strangers learn nothing about it, and nobody is cut off while still talking.
             let bytes = service::read(payload).await;
-            let issuer = believe(&request, K::KIND).await?;
+            let issuer = believe::<K>(&request).await?;
             let bytes = bytes?;
             service::require_json(&request)?;
             Ok(Self { issuer, body: parse_body(&bytes)?, kind: PhantomData })
@@ -84,17 +84,17 @@ impl<K: Caller> FromRequest for Visit<K> {
 
     fn from_request(request: &HttpRequest, _payload: &mut dev::Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { Ok(Self { issuer: believe(&request, K::KIND).await?, kind: PhantomData }) })
+        Box::pin(async move { Ok(Self { issuer: believe::<K>(&request).await?, kind: PhantomData }) })
     }
 }
 
 /// Whose API key it is. Unknown, revoked and of another kind are one refusal; only who has a good key hears that its authority is disabled.
-async fn believe(request: &HttpRequest, kind: ApiKeyKind) -> Result<Issuer, Problem> {
+pub(crate) async fn believe<K: Caller>(request: &HttpRequest) -> Result<Issuer, Problem> {
     let state = request.app_data::<Data<State>>().ok_or(Problem::INTERNAL)?;
     let key = request.headers().get(API_KEY_HEADER).and_then(|value| value.to_str().ok());
     let key = key.filter(|key| key.len() <= MAX_KEY).ok_or(Problem::UNAUTHORIZED)?;
     let grant = state.store().api_key(api_key::digest(key), state.now()).await?;
-    let grant = grant.filter(|grant| grant.kind == kind).ok_or(Problem::UNAUTHORIZED)?;
+    let grant = grant.filter(|grant| grant.kind == K::KIND).ok_or(Problem::UNAUTHORIZED)?;
     if grant.disabled {
         return Err(Problem::AUTHORITY_DISABLED);
     }

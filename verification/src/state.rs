@@ -10,6 +10,7 @@ use service::{Edge, HasRaster, Metrics, Raster};
 use store::{Clock, CodeStore};
 
 use crate::budget::Budgets;
+use crate::chaff::ChaffDesk;
 use crate::config::Settings;
 use crate::delivery::Couriers;
 use crate::error::VerificationError;
@@ -33,6 +34,7 @@ pub struct State {
     edge: Arc<Edge>,
     gateway: Option<Arc<Gateway>>,
     raster: Arc<Raster>,
+    chaff: Arc<ChaffDesk>,
 }
 
 struct Inner {
@@ -70,6 +72,7 @@ impl State {
         let couriers = Couriers::new(settings.delivery_dir.clone());
         let metrics = Metrics::default();
         let guess_metrics = GuessMetrics::register(&metrics);
+        let chaff = Arc::new(ChaffDesk::new(&metrics));
         let raster = Arc::new(Raster::new(Duration::ZERO, OTHER_PATHS, &metrics, "pratique_verification"));
         let inner = Arc::new(Inner { registry, secrets, keychain, couriers, metrics, guess_metrics });
         Ok(Self {
@@ -81,6 +84,7 @@ impl State {
             edge: Arc::default(),
             gateway: None,
             raster,
+            chaff,
         })
     }
 
@@ -130,6 +134,18 @@ impl State {
     #[must_use]
     pub fn with_tick(self, tick: Duration) -> Self {
         Self { raster: Arc::new(self.raster.with_tick(tick)), ..self }
+    }
+
+    /// The same, working for another number of chaff requests a second; [`service::CHAFF_PER_SECOND`] unless it is set. What comes beyond is answered without
+    /// work.
+    #[must_use]
+    pub fn with_chaff_rate(self, per_second: u32) -> Self {
+        Self { chaff: Arc::new(self.chaff.with_rate(per_second)), ..self }
+    }
+
+    /// What working for chaff takes.
+    pub(crate) fn chaff(&self) -> &ChaffDesk {
+        &self.chaff
     }
 
     /// What operators may see.

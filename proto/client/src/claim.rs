@@ -134,6 +134,23 @@ impl Verification {
         Ok(Certificate(credential("certificate", reply.certificate)?))
     }
 
+    /// Chaff in the place of [`verify`](Self::verify): a request and an answer that look like its own, and nothing behind them. See
+    /// [the crate](crate#chaff) for when to send it.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says; none of them is of any account.
+    pub async fn chaff_verify(&self) -> Result<(), ClientError> {
+        self.way.chaff("api/verify", Some(&self.api_key)).await
+    }
+
+    /// Chaff in the place of [`certificate`](Self::certificate).
+    ///
+    /// # Errors
+    /// As [`chaff_verify`](Self::chaff_verify).
+    pub async fn chaff_certificate(&self) -> Result<(), ClientError> {
+        self.way.chaff("api/certificate", Some(&self.api_key)).await
+    }
+
     /// Posts to a path of the service, and reads the reply.
     pub(crate) async fn call<M, R>(&self, path: &str, request: M) -> Result<R, ClientError>
     where

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use proto::Malformed;
+use proto::api::CHAFF_HEADER;
 use proto::api::padding::{Padded, to_padded_json};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
 use reqwest::{Method, Request, Response, StatusCode, Url, redirect};
@@ -52,6 +53,15 @@ pub(crate) enum Answer {
     Unchanged,
     /// 200.
     Body { etag: Option<String>, bytes: Vec<u8> },
+}
+
+/// What a request says of its sender.
+#[derive(Clone, Copy)]
+pub(crate) struct Sender<'a> {
+    /// The app's key.
+    pub(crate) api_key: Option<&'a HeaderValue>,
+    /// That it says nothing.
+    pub(crate) is_chaff: bool,
 }
 
 /// What is to be read, and how much of it at most.
@@ -105,14 +115,17 @@ impl Http {
     pub(crate) async fn post<M: Padded + Clone>(
         &self,
         url: Url,
-        api_key: Option<&HeaderValue>,
+        from: Sender<'_>,
         message: M,
     ) -> Result<Vec<u8>, ClientError> {
         let mut request = Request::new(Method::POST, url);
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(key) = api_key {
+        if let Some(key) = from.api_key {
             request.headers_mut().insert(HeaderName::from_static("x-api-key"), key.clone());
+        }
+        if from.is_chaff {
+            request.headers_mut().insert(CHAFF_HEADER, HeaderValue::from_static("1"));
         }
         // `content-length` is added later, by the HTTP stack: five digits, since bodies lie between 10,000 and 99,999 bytes.
         let header = header_bytes(&request) + "content-length: 12345\r\n".len();

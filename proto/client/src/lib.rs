@@ -8,6 +8,15 @@
 //! [`Verification::certificate`], [`KeyServer::publish`]. Without a code of an authority it begins with a [`SelfReport`]: store it,
 //! [`Verification::report`], and with the code that comes by text message [`Verification::verify_report`]. The order of a poll:
 //! [`Subscription::sync`], then [`KeyExposures::take_in`] or [`ReportExposures::take_in`] for each bundle.
+//!
+//! # Chaff
+//!
+//! Whoever watches a phone's connection sees that it talks to the two services, and if only those who were ill did, that would tell. So every phone
+//! does, now and then, whether or not its owner has anything to report: [`Verification::chaff_verify`], after some seconds
+//! [`Verification::chaff_certificate`], and right after it [`KeyServer::chaff`], three requests of the size of real ones with answers of the size
+//! and at the times of real ones. An app draws the next time from an exponential distribution with a mean of five days, in the background and at hours at which its
+//! owner is awake, and leaves the pauses between the three as a person with a code would: a fixed hour, or a fixed pause, would tell chaff from the
+//! rest. It keeps the schedule when it has reported something, and does not repeat chaff that failed.
 
 mod error;
 mod secret;

@@ -1,17 +1,17 @@
 //! The way through a relay: who sees the phone's address sees no request, and who sees the request sees no address (RFC 9458).
 
 use proto::Malformed;
+use proto::api::CHAFF_HEADER;
 use proto::api::padding::{Padded, to_padded_json};
 use proto::ohttp::{
     InnerReply, InnerRequest, KeyConfig, REQUEST_MEDIA_TYPE, RESPONSE_MEDIA_TYPE, decode_keys, seal_request,
 };
 use rand_core::CryptoRng;
 use reqwest::StatusCode;
-use reqwest::header::HeaderValue;
 
 use crate::base_url::BaseUrl;
 use crate::error::ClientError;
-use crate::http::{Answer, Get, Http, REQUEST_BYTES, refused};
+use crate::http::{Answer, Get, Http, REQUEST_BYTES, Sender, refused};
 
 /// The longest list of keys that is read, in bytes.
 const MAX_KEYS: u64 = 16 * 1_024;
@@ -32,7 +32,7 @@ pub(crate) struct Sealed<'a> {
     pub(crate) base: &'a BaseUrl,
     /// The path of a route, without its leading slash.
     pub(crate) path: &'a str,
-    pub(crate) api_key: Option<&'a HeaderValue>,
+    pub(crate) from: Sender<'a>,
 }
 
 impl Relay {
@@ -64,7 +64,8 @@ impl Relay {
         message: M,
     ) -> Result<Vec<u8>, ClientError> {
         let mut headers = vec![("content-type".to_owned(), b"application/json".to_vec())];
-        headers.extend(to.api_key.map(|key| ("x-api-key".to_owned(), key.as_bytes().to_vec())));
+        headers.extend(to.from.api_key.map(|key| ("x-api-key".to_owned(), key.as_bytes().to_vec())));
+        headers.extend(to.from.is_chaff.then(|| (CHAFF_HEADER.to_ascii_lowercase(), b"1".to_vec())));
         let (method, path, body) = ("POST".to_owned(), format!("/{}", to.path), to_padded_json(message, 0));
         let inner = InnerRequest { method, path, headers, body }.encode(to.base.authority(), REQUEST_BYTES);
         let (envelope, opener) = seal_request(&self.key, &inner, &mut (self.chance)())?;

@@ -158,6 +158,15 @@ impl KeyServer {
         self.upload("v1/reports", upload.request(certificate)).await
     }
 
+    /// Chaff in the place of [`publish`](Self::publish): a request and an answer that look like its own, and nothing behind them. See
+    /// [the crate](crate#chaff) for when to send it.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says; none of them is of any account.
+    pub async fn chaff(&self) -> Result<(), ClientError> {
+        self.way.chaff("v1/publish", None).await
+    }
+
     async fn upload(&self, path: &str, request: impl Padded + Clone) -> Result<Receipt, ClientError> {
         let reply = self.way.post(path, None, request).await?;
         let reply: PublishReply =

@@ -1,11 +1,12 @@
 //! How a service is reached: directly, or through a relay.
 
 use proto::api::padding::Padded;
+use proto::api::verification::VerifyRequest;
 use reqwest::header::HeaderValue;
 
 use crate::base_url::BaseUrl;
 use crate::error::ClientError;
-use crate::http::Http;
+use crate::http::{Http, Sender};
 use crate::relay::{Relay, Sealed};
 
 /// A service, and the way to it.
@@ -34,9 +35,20 @@ impl Way {
         api_key: Option<&HeaderValue>,
         message: M,
     ) -> Result<Vec<u8>, ClientError> {
+        self.send(path, Sender { api_key, is_chaff: false }, message).await
+    }
+
+    /// Posts nothing to a route, in a request and for an answer that look like any other.
+    pub(crate) async fn chaff(&self, path: &str, api_key: Option<&HeaderValue>) -> Result<(), ClientError> {
+        // Any message will do: it is filled up to the length that all requests have.
+        let nothing = VerifyRequest::default();
+        self.send(path, Sender { api_key, is_chaff: true }, nothing).await.map(drop)
+    }
+
+    async fn send<M: Padded + Clone>(&self, path: &str, from: Sender<'_>, message: M) -> Result<Vec<u8>, ClientError> {
         match &self.relay {
-            Some(relay) => relay.post(&self.http, Sealed { base: &self.base, path, api_key }, message).await,
-            None => self.http.post(self.base.at(path), api_key, message).await,
+            Some(relay) => relay.post(&self.http, Sealed { base: &self.base, path, from }, message).await,
+            None => self.http.post(self.base.at(path), from, message).await,
         }
     }
 }

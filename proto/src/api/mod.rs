@@ -12,8 +12,10 @@ pub mod verification;
 mod absent;
 pub mod base64;
 mod body;
+mod chaff;
 mod object;
 pub mod padding;
 mod whole;
 
 pub use body::{MAX_BODY, parse_body};
+pub use chaff::CHAFF_HEADER;

@@ -14,6 +14,7 @@ mod body;
 mod reply;
 
 mod caller;
+mod chaff;
 mod network;
 
 mod health;
@@ -35,6 +36,7 @@ pub mod ohttp;
 pub use beats::Beats;
 pub use body::{read, require_json};
 pub use caller::{Caller, Edge, Prefix, forwarded_for};
+pub use chaff::{CHAFF_PER_SECOND, ChaffBudget, is_chaff};
 pub use file_stamp::FileStamp;
 pub use health::health;
 pub use listen::{bind, listen};

@@ -2,6 +2,7 @@
 
 mod self_report;
 
+pub(crate) mod chaff;
 pub(crate) mod challenge;
 pub(crate) mod health;
 pub(crate) mod publish;

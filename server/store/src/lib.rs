@@ -11,6 +11,7 @@ mod admissions;
 mod audit;
 mod authorities;
 mod bundles;
+mod chaff;
 mod gateways;
 mod key_sets;
 mod keys;
@@ -45,6 +46,7 @@ pub use authorities::{Authorities, Authority, AuthorityKey, DEFAULT_MEMO_BYTES, 
 pub use bundles::{
     BundleRow, Bundles, Derived, Listing, Member, MemberCursor, Members, SealOutcome, SealPolicy, Waiting,
 };
+pub use chaff::{CHAFF_BLOCK_ROWS, CHAFF_BLOCKS, CHAFF_ROW, Chaff, Scratch};
 pub use clock::Clock;
 pub use code_style::{CodeStyle, Spelling};
 pub use codes::{
@@ -77,16 +79,28 @@ pub use withdrawals::{
 
 /// The key database, as server and exporter use it.
 pub trait KeyStore:
-    Authorities + Trust + KeySets + Admissions + Keys + Revisions + Bundles + Gateways + Life + Audit + Withdrawals
+    Authorities + Trust + KeySets + Admissions + Keys + Revisions + Bundles + Gateways + Life + Audit + Withdrawals + Chaff
 {
 }
 
-impl<S: Authorities + Trust + KeySets + Admissions + Keys + Revisions + Bundles + Gateways + Life + Audit + Withdrawals>
-    KeyStore for S
+impl<
+    S: Authorities
+        + Trust
+        + KeySets
+        + Admissions
+        + Keys
+        + Revisions
+        + Bundles
+        + Gateways
+        + Life
+        + Audit
+        + Withdrawals
+        + Chaff,
+> KeyStore for S
 {
 }
 
 /// The verification database.
-pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters {}
+pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters + Chaff {}
 
-impl<S: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters> CodeStore for S {}
+impl<S: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters + Chaff> CodeStore for S {}

@@ -7,6 +7,7 @@ mod wire;
 
 mod answers;
 mod certificates;
+mod chaff;
 mod keys;
 mod reports;
 mod sealed;

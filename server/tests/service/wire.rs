@@ -13,6 +13,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// Header names in lower case, sorted.
     pub(crate) header_names: Vec<String>,
+    /// How long the head is, in bytes.
+    pub(crate) head: usize,
     pub(crate) body: Vec<u8>,
 }
 
@@ -41,6 +43,12 @@ pub(crate) fn request(method: &str, path: &str, content_type: Option<&str>, body
     [head.as_bytes(), body].concat()
 }
 
+/// The same request as chaff.
+pub(crate) fn as_chaff(request: &[u8]) -> Vec<u8> {
+    let line = request.iter().position(|&byte| byte == b'\n').expect("a request line") + 1;
+    [&request[..line], b"X-Chaff: 1\r\n", &request[line..]].concat()
+}
+
 /// A JSON request whose body comes in chunks, without a Content-Length.
 pub(crate) fn chunked(path: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!(
@@ -63,9 +71,10 @@ pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Reply {
     // A server that refuses a long body may stop reading it: what counts is its reply.
     let _ = stream.write_all(request);
     let mut reader = BufReader::new(stream);
+    let mut head = 0;
     let mut line = || {
         let mut line = String::new();
-        reader.read_line(&mut line).expect("a line of the head");
+        head += reader.read_line(&mut line).expect("a line of the head");
         line.trim_end().to_owned()
     };
     let status = line().split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
@@ -74,7 +83,8 @@ pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Reply {
         let (name, value) = header.split_once(':').expect("a header");
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
-    let mut body = vec![0; headers["content-length"].parse().expect("a length")];
+    let length: usize = headers["content-length"].parse().expect("a length");
+    let mut body = vec![0; if request.starts_with(b"HEAD ") { 0 } else { length }];
     reader.read_exact(&mut body).expect("a whole body");
-    Reply { status, header_names: headers.into_keys().collect(), body }
+    Reply { status, header_names: headers.into_keys().collect(), head, body }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch_issue;
 pub(crate) mod certificate;
+pub(crate) mod chaff;
 pub(crate) mod check_code_status;
 pub(crate) mod expire_code;
 pub(crate) mod health;

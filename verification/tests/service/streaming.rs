@@ -45,8 +45,8 @@ fn no_refusal_announces_itself_by_a_header() {
         ("PATCH", "/api/certificate", &long, 405),
         ("GET", "/api/user-report", b"", 405),
         ("POST", "/api/user-report", b"{}", 401),
-        ("GET", "/api/issue", b"", 405),
-        ("POST", "/health", b"{}", 405),
+        ("DELETE", "/api/verify", b"", 405),
+        ("POST", "/api/verify/", b"{}", 404),
         ("POST", "/api/verify", &long, 401),
     ] {
         let answer = names_of_headers(service.address, method, path, body);

@@ -63,8 +63,12 @@ async fn every_request_with_a_body_is_16_kib_on_the_wire() {
         server.publish(&keys(count), &certificate).await.expect("published");
     }
     server.report(&reports(1), &certificate).await.expect("reported");
+    server.chaff().await.expect("answered");
+    verification(&host, &http).chaff_verify().await.expect("answered");
+    verification(&host, &http).chaff_certificate().await.expect("answered");
     let exchanges = host.exchanges();
-    assert_eq!(exchanges.len(), 6);
+    assert_eq!(exchanges.len(), 9);
+    assert!(exchanges[6..].iter().all(|chaff| String::from_utf8_lossy(&chaff.request).contains("\r\nx-chaff: 1\r\n")));
     for exchange in exchanges {
         assert_eq!(exchange.request.len(), REQUEST_BYTES, "{}", exchange.line());
     }

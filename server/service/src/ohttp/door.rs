@@ -20,15 +20,16 @@ use crate::unheard::Unheard;
 /// The path of the gateway.
 const PATH: &str = "/ohttp";
 /// What counts of the headers that were sealed, as Binary HTTP spells them: the media type, the key of
-/// [`API_KEY_HEADER`](proto::api::verification::API_KEY_HEADER) and the proof of [`PROOF_HEADER`](proto::api::self_reports::PROOF_HEADER).
-const INNER: [&str; 3] = ["content-type", "x-api-key", "x-proof-of-work"];
+/// [`API_KEY_HEADER`](proto::api::verification::API_KEY_HEADER), the proof of [`PROOF_HEADER`](proto::api::self_reports::PROOF_HEADER), and whether it is
+/// chaff, see [`CHAFF_HEADER`](proto::api::CHAFF_HEADER).
+const INNER: [&str; 4] = ["content-type", "x-api-key", "x-proof-of-work", "x-chaff"];
 /// What belongs to the envelope and not to what is in it.
 const OUTER: [HeaderName; 5] = [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING, EXPECT];
 
 /// Stands before the routes: what is sealed goes on to them as if a phone had sent it here, and their answer goes back sealed. Everything
 /// else passes as it came. To be wrapped around the scope that has the routes.
 ///
-/// Of the sealed request's headers its media type, its API key and its proof of work count. Where a request comes from is said by the connection and by the
+/// Of the sealed request's headers its media type, its API key, its proof of work and whether it is chaff count. Where a request comes from is said by the connection and by the
 /// envelope's headers, so behind the gateway everybody has the relay's address.
 ///
 /// # Errors
@@ -213,6 +214,7 @@ mod tests {
             ("content-type", "application/json"),
             ("x-api-key", "inner"),
             ("x-proof-of-work", "p"),
+            ("x-chaff", "1"),
             ("x-forwarded-for", "203.0.113.9"),
             ("forwarded", "for=203.0.113.9"),
             ("content-length", "9999"),
@@ -220,7 +222,7 @@ mod tests {
             ("cookie", "c"),
         ];
         let reply = ask(inner("/echo", &headers)).await;
-        let expected = r#"POST /echo 198.51.100.1 ["content-type=application/json", "x-api-key=inner", "x-forwarded-for=192.0.2.1", "x-proof-of-work=p"] 5"#;
+        let expected = r#"POST /echo 198.51.100.1 ["content-type=application/json", "x-api-key=inner", "x-chaff=1", "x-forwarded-for=192.0.2.1", "x-proof-of-work=p"] 5"#;
         assert_eq!((reply.status, String::from_utf8_lossy(&reply.body).as_ref()), (200, expected));
         // The envelope's own media type and API key are not those of what is in it.
         let reply = ask(inner("/echo", &[])).await;

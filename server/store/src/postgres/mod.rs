@@ -12,6 +12,7 @@ mod key_store;
 
 mod admissions;
 mod audit;
+mod chaff;
 mod feeds;
 
 mod authorities;

@@ -18,6 +18,7 @@ pub(super) const KEYS: &[Embedded] = &[
     ("V2__life", include_str!("../../migrations/sqlite/keys/V2__life.sql")),
     ("V3__self_reports", include_str!("../../migrations/sqlite/keys/V3__self_reports.sql")),
     ("V4__revisions", include_str!("../../migrations/sqlite/keys/V4__revisions.sql")),
+    ("V6__chaff", include_str!("../../migrations/sqlite/keys/V6__chaff.sql")),
     ("V7__audit", include_str!("../../migrations/sqlite/keys/V7__audit.sql")),
     ("V8__trust", include_str!("../../migrations/sqlite/keys/V8__trust.sql")),
     ("V10__gateways", include_str!("../../migrations/sqlite/keys/V10__gateways.sql")),
@@ -32,6 +33,7 @@ pub(super) const VERIFICATION: &[Embedded] = &[
     ("V5__messages", include_str!("../../migrations/sqlite/verification/V5__messages.sql")),
     ("V6__counters", include_str!("../../migrations/sqlite/verification/V6__counters.sql")),
     ("V7__self_reports", include_str!("../../migrations/sqlite/verification/V7__self_reports.sql")),
+    ("V8__chaff", include_str!("../../migrations/sqlite/verification/V8__chaff.sql")),
 ];
 
 /// How often the migrations are tried when several programs open a new file at once. The runner takes no lock between looking and applying,

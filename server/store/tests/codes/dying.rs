@@ -23,8 +23,8 @@ const DYING: [&str; 9] = [
 ];
 /// Those of them that are about no person: figures, kept for as long as the authority likes.
 const FIGURES: [&str; 2] = ["counter", "statistic"];
-/// The tables that stay: authorities and their keys.
-const KEPT: [&str; 3] = ["api_key", "authority", "authority_key"];
+/// The tables that stay: authorities and their keys, and the ring of rows that mean nothing.
+const KEPT: [&str; 4] = ["api_key", "authority", "authority_key", "chaff"];
 /// How many rows of a kind go at a time.
 const LIMIT: u32 = 2;
 

@@ -4,6 +4,7 @@ mod engine;
 mod samples;
 
 mod certifying;
+mod chaff;
 mod claiming;
 mod counting;
 mod delivering;
@@ -128,6 +129,10 @@ promises! {
         what_has_expired_is_forgotten_in_bounded_steps,
         the_moment_of_a_claim_is_forgotten_once_it_no_longer_matters,
         what_lives_is_not_forgotten,
+    }
+    chaff {
+        chaff_writes_a_ring_over_and_over_and_nothing_else,
+        chaff_that_writes_over_one_block_at_once_is_all_written,
     }
     dying {
         after_everything_has_died_only_authorities_remain,

@@ -29,6 +29,8 @@ async fn the_service_may_do_all_that_a_person_needs() {
     assert!(matches!(store.issue(&code(1), NOW).await, Ok(IssueOutcome::Repeated(_))));
     assert!(look_up(store, "a", &[digest(1)]).await.is_some());
     for _ in 0..2 {
+        let rows = vec![[7; store::CHAFF_ROW]];
+        store.scribble(&store::Scratch { block: 1, rows }).await.expect("written");
         assert!(matches!(store.guess(&guess(1, 9), NOW).await, Ok(GuessOutcome::Wrong)));
     }
     assert_eq!(store.failures(Spelling::Digits, &[GuessScope::All], NOW).await.expect("counted"), [2]);

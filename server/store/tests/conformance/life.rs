@@ -32,14 +32,15 @@ const DYING: [&str; 13] = [
     "tcn_report",
     "tcn_waiting",
 ];
-/// The tables whose rows are about authorities, feeds and the database itself.
-const KEPT: [&str; 12] = [
+/// The tables whose rows are about authorities, feeds and the database itself, and the ring of those that are about nothing.
+const KEPT: [&str; 13] = [
     "announced_gateway",
     "announced_key",
     "audit",
     "authority",
     "authority_key",
     "authority_region",
+    "chaff",
     "denied_key",
     "feed",
     "feed_number",
@@ -47,7 +48,6 @@ const KEPT: [&str; 12] = [
     "key_set",
     "key_set_fetch",
 ];
-
 fn svalbard(kind: Kind) -> Feed {
     Feed::verified(region("SJ"), kind)
 }

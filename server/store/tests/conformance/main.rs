@@ -7,6 +7,7 @@ mod accepting;
 mod admissions;
 mod audit;
 mod authorities;
+mod chaff;
 mod clients;
 mod concurrency;
 mod life;
@@ -155,6 +156,10 @@ macro_rules! every_promise {
                 after_a_withdrawal_nobodys_revision_changes_anything,
                 what_a_person_revised_is_withdrawn_and_what_they_took_back_is_left_alone,
                 a_withdrawal_beside_revisions_revokes_each_key_once,
+            }
+            chaff {
+                chaff_writes_a_ring_over_and_over_and_nothing_else,
+                chaff_that_writes_over_one_block_at_once_is_all_written,
             }
             life {
                 a_bundle_is_listed_for_14_days_after_its_end,

@@ -47,6 +47,8 @@ async fn the_server_may_accept_and_no_more() {
     assert_eq!(server.spend_challenge(&solved).await.expect("spent"), SpendOutcome::Spent);
     for _ in 0..2 {
         assert!(server.tally_self_report("fhi", 2, now()).await.expect("counted"));
+        use store::Chaff;
+        server.scribble(&store::Scratch { block: 1, rows: vec![[7; store::CHAFF_ROW]; 28] }).await.expect("written");
     }
     follow_keys(&world, &server).await;
     server.ping().await.expect("answers");
@@ -64,6 +66,7 @@ async fn the_server_may_accept_and_no_more() {
         "SELECT FROM tcn_waiting",
         "SELECT FROM tcn_publication",
         "SELECT FROM bundle",
+        "UPDATE chaff SET slot = 1",
         "INSERT INTO authority VALUES ('evil', 'evil', 'pratique', 1, 0)",
         "INSERT INTO authority_key VALUES ('fhi', 'k', 'EdDSA', '')",
         "INSERT INTO denied_key VALUES ('fhi', 'k', 0)",
@@ -161,6 +164,8 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
         "INSERT INTO gaen_fresh (key) VALUES ('')",
         "INSERT INTO feed (path, region, kind, role, created_at, last_end) VALUES ('XX/gaen', 'XX', 'gaen', 'verified', 0, 0)",
         "UPDATE gaen_publication SET transmission_risk = 8",
+        "SELECT FROM chaff",
+        "INSERT INTO chaff VALUES (1, '')",
         "UPDATE tcn_publication SET signed_report = ''",
         "UPDATE gaen_key SET kid = ''",
         "UPDATE gaen_waiting SET release_at = 0",
