@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::Args;
 use proto::Timestamp;
 use serde_json::json;
-use server::{Settings, admin};
+use server::{Settings, admin, operator};
 use service::say;
 use store::Denial;
 
@@ -36,6 +36,9 @@ pub(crate) async fn run(flags: DenyKey, json: bool) -> anyhow::Result<()> {
     let denial = admin::deny_key(&state, &authority, &kid, since.map(|since| since.0)).await;
     let denial = denial.context("the key was not denied")?;
     let registered = admin::authority(&state, &authority).await?;
+    let subject = json!({ "authority": registered.authority.id, "kid": kid });
+    let outcome = json!({ "denied_since": moment(denial.denied_since), "changed": denial.changed });
+    operator::record(&state, "deny-key", &subject, &outcome, None).await.context("denied, but not written down")?;
     let value = json!({
         "authority": registered.authority.id,
         "kid": kid,

@@ -128,3 +128,13 @@ async fn a_withdrawal_that_was_killed_is_finished_by_the_same_command() {
     assert_eq!(done["counts"]["gaen"], counts(1_300, 700));
     assert_eq!(desk.json("withdraw --authority north --json")["counts"]["gaen"], counts(0, 2_000));
 }
+
+#[test]
+fn a_denial_is_written_down() {
+    let desk = Desk::new();
+    assert!(desk.run(ADD).status.success());
+    desk.json("deny-key --authority north --kid stolen --since 2026-01-01 --json");
+    let acts = desk.json("audit list --json");
+    assert_eq!((&acts[0]["act"], &acts[0]["subject"]["kid"]), (&"deny-key".into(), &"stolen".into()));
+    assert_eq!(acts[0]["outcome"], json!({ "denied_since": "2026-01-01T00:00:00Z", "changed": true }));
+}
