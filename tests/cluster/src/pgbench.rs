@@ -15,8 +15,10 @@ impl Cluster {
     pub fn pgbench(&self, script: &str, clients: usize, each: usize) -> Result<Vec<Duration>, ClusterError> {
         let failed = |why: &str| ClusterError::Start(format!("pgbench: {why}"));
         let directory = self.directory().ok_or_else(|| failed("the cluster belongs to somebody else"))?;
-        let mut command = Command::new(binaries::directory()?.join("pgbench"));
-        command.args(["--no-vacuum", "--file=/dev/stdin", "--log", "--log-prefix=pgbench", "--protocol=prepared"]);
+        // A client, so it may stand apart from the server's binaries, in PATH.
+        let beside = binaries::directory()?.join("pgbench");
+        let mut command = Command::new(if beside.is_file() { beside } else { "pgbench".into() });
+        command.args(["--no-vacuum", "--file=-", "--log", "--log-prefix=pgbench", "--protocol=prepared"]);
         command.arg(format!("--client={clients}")).arg(format!("--transactions={each}"));
         // In the directory that its user may write to: the log of each transaction is a file.
         command.arg(self.url("postgres")).current_dir(directory);
