@@ -39,7 +39,7 @@ fn every_constant_of_the_rules_is_that_of_the_code() {
 #[test]
 fn every_test_of_the_rules_and_of_the_defects_exists() {
     let mut sources = String::new();
-    read_all(&crate::root(), &mut sources);
+    read_all(crate::root(), &mut sources);
     let page = page();
     for row in rows(&page) {
         let cell = row.last().expect("a row has cells");
