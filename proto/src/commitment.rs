@@ -14,6 +14,9 @@ use crate::error::Malformed;
 pub struct Commitment([u8; 32]);
 
 impl Commitment {
+    /// A commitment over nothing that anybody knows of.
+    pub const UNKNOWN: Self = Self([0; 32]);
+
     /// A commitment of 32 bytes.
     ///
     /// # Errors

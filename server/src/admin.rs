@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use proto::{Malformed, Region};
 use store::{Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
 
-pub use trust::{authority, deny_key, disable_authority, enable_authority, registered_authorities};
+pub use trust::{authority, deny_key, disable_authority, enable_authority, refresh_key_set, registered_authorities};
 
 use crate::error::ServerError;
+use crate::key_sets::KeySetUrl;
 use crate::state::State;
 
 /// The `aud` of certificates that are meant for us, unless an authority says otherwise.
@@ -29,8 +30,10 @@ pub struct AuthoritySpec {
     pub audience: Option<String>,
     /// Where its keys are published: at least one.
     pub regions: Vec<Region>,
-    /// The public keys with which it signs: at least one.
+    /// The public keys with which it signs: at least one, unless it publishes them itself.
     pub keys: Vec<AuthorityKey>,
+    /// Where it publishes its keys, if it does. They are believed beside the others.
+    pub key_set: Option<KeySetUrl>,
     /// Who may report there without a certificate.
     pub self_reports: SelfReporting,
     /// How many bytes the memo of a certified report may have.
@@ -46,6 +49,7 @@ impl Default for AuthoritySpec {
             audience: None,
             regions: Vec::new(),
             keys: Vec::new(),
+            key_set: None,
             self_reports: SelfReporting::Off,
             memo_bytes: DEFAULT_MEMO_BYTES,
         }
@@ -64,6 +68,8 @@ pub struct AuthorityChange {
     /// See [`AuthoritySpec`].
     pub keys: Option<Vec<AuthorityKey>>,
     /// See [`AuthoritySpec`].
+    pub key_set: Option<Option<KeySetUrl>>,
+    /// See [`AuthoritySpec`].
     pub self_reports: Option<SelfReporting>,
     /// See [`AuthoritySpec`].
     pub memo_bytes: Option<u8>,
@@ -75,8 +81,10 @@ pub struct AuthorityChange {
 /// # Errors
 /// [`ServerError::Malformed`] names the field that does not hold, [`ServerError::Store`] if the database fails.
 pub async fn register_authority(state: &State, spec: AuthoritySpec) -> Result<Authority, ServerError> {
+    let key_set = spec.key_set.clone();
     let authority = Authority::try_from(spec)?;
     state.store().register(&authority, state.now()).await?;
+    state.store().set_key_set(&authority.id, key_set.as_ref().map(KeySetUrl::as_str)).await?;
     // Read back: the policy version is the store's to give.
     let registered = state.store().registered(&authority.id).await?;
     Ok(registered.map_or(authority, |registered| registered.authority))
@@ -87,13 +95,16 @@ pub async fn register_authority(state: &State, spec: AuthoritySpec) -> Result<Au
 /// # Errors
 /// As [`register_authority`]; [`store::StoreError::NotFound`] if it is not registered.
 pub async fn update_authority(state: &State, id: &str, change: AuthorityChange) -> Result<Authority, ServerError> {
-    let standing = authority(state, id).await?.authority;
+    let registered = authority(state, id).await?;
+    let standing = registered.authority;
+    let key_set = registered.key_set.map(|set| KeySetUrl::stored(set.url));
     let spec = AuthoritySpec {
         id: standing.id,
         issuer: Some(change.issuer.unwrap_or(standing.issuer)),
         audience: Some(change.audience.unwrap_or(standing.audience)),
         regions: change.regions.unwrap_or(standing.regions),
         keys: change.keys.unwrap_or(standing.keys),
+        key_set: change.key_set.unwrap_or(key_set),
         self_reports: change.self_reports.unwrap_or(standing.self_reports),
         memo_bytes: change.memo_bytes.unwrap_or(standing.memo_bytes),
     };
@@ -120,7 +131,7 @@ impl TryFrom<AuthoritySpec> for Authority {
         if spec.regions.is_empty() {
             return Err(Malformed::new("region", "give at least one: where the authority's keys are published"));
         }
-        if spec.keys.is_empty() {
+        if spec.keys.is_empty() && spec.key_set.is_none() {
             return Err(Malformed::new(
                 "public_key",
                 "give at least one: the key that signs the authority's certificates",

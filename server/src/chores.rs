@@ -1,10 +1,12 @@
-//! What a running server does by itself: it forgets, in steps that are short enough for phones to wait for, what nobody asks for any more.
+//! What a running server does by itself: it forgets, in steps that are short enough for phones to wait for, what nobody asks for any more, and
+//! follows the keys that authorities publish.
 
 use std::time::Duration;
 
 use service::Beats;
 use store::StoreError;
 
+use crate::key_sets;
 use crate::state::State;
 
 /// How often.
@@ -16,12 +18,17 @@ const ROWS: u32 = 500;
 
 /// Runs until nobody else holds the state.
 pub(crate) async fn run(state: State) {
+    // Beside each other: an authority that does not answer must not keep anything from being forgotten.
+    tokio::join!(tidy(&state), key_sets::follow(&state));
+}
+
+async fn tidy(state: &State) {
     let mut beats = Beats::every(PERIOD, || state.is_shared());
     while let Some(beat) = beats.next().await {
         if beat % PERIODS_A_STEP == 0 {
             state.metrics().step();
         }
-        if let Err(error) = forget(&state).await {
+        if let Err(error) = forget(state).await {
             tracing::error!(%error, "spent challenges and tallies of hours that are over could not be deleted; trying again in a minute");
         }
     }

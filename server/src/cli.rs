@@ -109,6 +109,10 @@ pub(crate) struct Serve {
     /// chaff once in five days are about 23 a second here, more in the evening.
     #[arg(long, value_name = "REQUESTS", env = "SERVER_CHAFF_PER_SECOND", default_value_t = service::CHAFF_PER_SECOND)]
     pub(crate) chaff_per_second: u32,
+    /// How often the keys that authorities publish are fetched, in minutes, 1 to 1440, give or take a tenth. Of several servers on a database one
+    /// does it. A key that is not known brings it about earlier, once a minute at most.
+    #[arg(long, value_name = "MINUTES", env = "SERVER_JWKS_MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=1_440))]
+    pub(crate) jwks_minutes: u64,
     /// Also serve GET /metrics, in the format of Prometheus, at this address; port 0 takes any free one. Keep it away from phones.
     #[arg(long, value_name = "ADDR", env = "SERVER_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<SocketAddr>,

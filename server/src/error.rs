@@ -6,6 +6,8 @@ use proto::Malformed;
 use service::secret_file::SecretFileError;
 use store::StoreError;
 
+use crate::key_sets::Unfetched;
+
 /// The server cannot be opened or administered like this.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -23,6 +25,9 @@ pub enum ServerError {
     /// A file with a secret, or with the gateway's keys, is not as it must be.
     #[error(transparent)]
     KeyFile(#[from] SecretFileError),
+    /// The keys that an authority publishes cannot be fetched.
+    #[error("the keys cannot be fetched: {0}")]
+    Unfetched(#[from] Unfetched),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

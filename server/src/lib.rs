@@ -19,6 +19,7 @@ mod body;
 mod dialect;
 
 mod belief;
+mod key_sets;
 mod rules;
 
 mod admission;
@@ -27,6 +28,7 @@ mod challenge;
 mod examiner;
 
 mod answer;
+mod key_set_metrics;
 mod metrics;
 mod problem;
 
@@ -39,4 +41,5 @@ pub mod withdrawal;
 pub use app::{listen, routes};
 pub use config::{SelfReportSettings, Settings};
 pub use error::ServerError;
+pub use key_sets::{KeySetUrl, Unfetched, refresh_due};
 pub use state::State;

@@ -49,6 +49,7 @@ async fn open(settings: &Settings) -> anyhow::Result<State> {
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     let mut state = open(&flags.settings).await?.with_self_reports(&flags.self_reports)?;
     state = state.with_tick(Duration::from_millis(flags.tick_ms)).with_chaff_rate(flags.chaff_per_second);
+    state = state.with_jwks_period(Duration::from_secs(flags.jwks_minutes * 60));
     if let Some(file) = &flags.ohttp_key_file {
         state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;
     }

@@ -7,12 +7,15 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpResponse};
 use service::{Metrics, SteppedFamily};
 
+use crate::key_set_metrics::KeySetMetrics;
 use crate::state::State;
 
 /// All families, each registered once.
 pub(crate) struct ServerMetrics {
     metrics: Metrics,
     refused: SteppedFamily,
+    /// Of the keys that authorities publish.
+    pub(crate) key_sets: KeySetMetrics,
 }
 
 /// Why a request was refused: attached to the reply that says so, and counted on its way out.
@@ -33,7 +36,8 @@ impl ServerMetrics {
             "Requests of phones that were refused, by the code of the answer and, for certificates, by the reason that is not told",
             &["code", "reason"],
         );
-        Self { metrics, refused }
+        let key_sets = KeySetMetrics::register(&metrics);
+        Self { metrics, refused, key_sets }
     }
 
     /// What is shown to operators.

@@ -60,6 +60,10 @@ pub(crate) enum Problem {
 pub(crate) enum Unbelieved {
     /// It is not true.
     Certificate(Disbelief),
+    /// It names a key that its authority does not have.
+    UnknownKey,
+    /// It names a key that was denied.
+    DeniedKey,
     /// It is true, but for other keys or reports.
     Commitment,
 }
@@ -125,6 +129,8 @@ impl Unbelieved {
             Self::Certificate(Disbelief::Audience) => "audience",
             Self::Certificate(Disbelief::NotYetValid) => "not_yet_valid",
             Self::Certificate(Disbelief::Expired) => "expired",
+            Self::UnknownKey => "unknown_key",
+            Self::DeniedKey => "denied_key",
             Self::Commitment => "commitment",
         }
     }

@@ -13,6 +13,7 @@ use crate::admission::Admission;
 use crate::chaff::ChaffDesk;
 use crate::config::{SelfReportSettings, Settings};
 use crate::error::ServerError;
+use crate::key_sets::Keeper;
 use crate::metrics::ServerMetrics;
 use crate::phone_paths::{OPERATOR_PATHS, PHONE_PATHS};
 
@@ -26,6 +27,7 @@ pub struct State {
     metrics: Arc<ServerMetrics>,
     raster: Arc<Raster>,
     chaff: Arc<ChaffDesk>,
+    key_sets: Arc<Keeper>,
 }
 
 impl State {
@@ -40,7 +42,8 @@ impl State {
         let metrics = Arc::new(ServerMetrics::register());
         let chaff = Arc::new(ChaffDesk::new(metrics.all()));
         let raster = Arc::new(Raster::new(Duration::ZERO, OPERATOR_PATHS, metrics.all(), "pratique_server"));
-        Ok(Self { store, clock, admission, gateway: None, metrics, raster, chaff })
+        let key_sets = Arc::new(Keeper::new());
+        Ok(Self { store, clock, admission, gateway: None, metrics, raster, chaff, key_sets })
     }
 
     /// The same, with other settings for reports without a certificate.
@@ -86,6 +89,17 @@ impl State {
     /// What working for chaff takes.
     pub(crate) fn chaff(&self) -> &ChaffDesk {
         &self.chaff
+    }
+
+    /// The same, fetching the keys that authorities publish so often; every quarter of an hour unless it is set.
+    #[must_use]
+    pub fn with_jwks_period(self, period: Duration) -> Self {
+        Self { key_sets: Arc::new(Keeper::every(period)), ..self }
+    }
+
+    /// Who follows the keys that authorities publish.
+    pub(crate) fn key_sets(&self) -> &Keeper {
+        &self.key_sets
     }
 
     /// What operators may see.

@@ -36,6 +36,7 @@ mod holding;
 mod regions;
 mod rotation;
 
+mod key_sets;
 mod life;
 mod many_bundles;
 

@@ -253,6 +253,20 @@ impl System {
         Ok(())
     }
 
+    /// Tells the key server where the verification service publishes an authority's keys, and to believe no others.
+    ///
+    /// # Errors
+    /// Those of the key server.
+    pub async fn follow_published_keys(&self, authority: &Authority) -> anyhow::Result<()> {
+        let url = format!("{}/jwks/{}", self.verification.url(), authority.id);
+        let url = server::KeySetUrl::parse(&url, false)?;
+        let change =
+            server::admin::AuthorityChange { keys: Some(Vec::new()), key_set: Some(Some(url)), ..Default::default() };
+        server::admin::update_authority(&self.server_state, &authority.id, change).await?;
+        server::admin::refresh_key_set(&self.server_state, &authority.id).await?;
+        Ok(())
+    }
+
     /// Says who may report to an authority without a certificate, as its operator would.
     ///
     /// # Errors

@@ -6,12 +6,15 @@
 mod algorithm;
 mod claims;
 mod key;
+mod key_set;
 mod signer;
 
 mod check;
+mod in_vain;
 
 pub use algorithm::Algorithm;
 pub use check::{Disbelief, Expected, MAX_CERTIFICATE, UnverifiedCertificate};
 pub use claims::Claims;
 pub use key::CertificateKey;
+pub use key_set::{MAX_KEY_SET, MAX_KEYS_IN_SET, MAX_KID, PublishedKey, read_key_set};
 pub use signer::{CertificateSigner, SIGNATURE, UnsignedCertificate};

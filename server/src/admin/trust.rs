@@ -1,10 +1,11 @@
 //! Believing no more: an authority, or one of its keys.
 
 use proto::{Malformed, Timestamp};
-use store::{Denial, RegisteredAuthority, StoreError};
+use store::{Denial, KeySetChange, KeySetSource, RegisteredAuthority, StoreError};
 
 use super::MAX_KID;
 use crate::error::ServerError;
+use crate::key_sets;
 use crate::state::State;
 
 /// How it stands with an authority, disabled or not.
@@ -50,4 +51,16 @@ pub async fn deny_key(state: &State, id: &str, kid: &str, since: Option<Timestam
         return Err(Malformed::new("kid", "must be 1 to 255 bytes").into());
     }
     Ok(state.store().deny_key(&id.to_ascii_lowercase(), kid, since).await?)
+}
+
+/// Fetches the keys that an authority publishes, whether or not they are due; what is different.
+///
+/// # Errors
+/// As [`authority`]; [`ServerError::Malformed`] if it publishes none, [`ServerError::Unfetched`] if they cannot be fetched, which is noted: the last
+/// good ones are believed for 7 days.
+pub async fn refresh_key_set(state: &State, id: &str) -> Result<KeySetChange, ServerError> {
+    let registered = authority(state, id).await?;
+    let none = || Malformed::new("jwks_url", "this authority has none; see server authority update --jwks-url");
+    let url = registered.key_set.ok_or_else(none)?.url;
+    key_sets::refresh(state, &KeySetSource { authority: registered.authority.id, url }).await
 }

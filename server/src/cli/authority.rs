@@ -10,7 +10,7 @@ use proto::Region;
 use proto::certificate::CertificateKey;
 use serde_json::{Value, json};
 use server::admin::{self, AuthorityChange, AuthoritySpec};
-use server::{Settings, State};
+use server::{KeySetUrl, Settings, State};
 use service::say;
 use store::{AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
 
@@ -33,6 +33,8 @@ pub(crate) enum AuthorityCommand {
     Disable(Name),
     /// Believe an authority again.
     Enable(Name),
+    /// Fetch the keys that an authority publishes at once, and say what is different.
+    Refresh(Name),
     /// List the authorities, with how it stands with each of their keys.
     List {
         #[command(flatten)]
@@ -60,8 +62,16 @@ pub(crate) struct Add {
     id: String,
     /// A file with a public key that signs the authority's certificates: PEM, Ed25519 or P-256. Give all that are in use, so
     /// that a key can be changed without a gap.
-    #[arg(long, value_name = "PEM", required = true, num_args = 1..)]
+    #[arg(long, value_name = "PEM", required_unless_present = "jwks_url", num_args = 1..)]
     public_key: Vec<PathBuf>,
+    /// Where the authority publishes its keys itself, as a JWK set: verification serves one at /jwks/ID. Servers fetch it every quarter of an
+    /// hour. Its Ed25519 and P-256 keys are believed beside those of --public-key; one that has left it for an hour yet, and all of them for 7 days
+    /// if it cannot be fetched.
+    #[arg(long, value_name = "URL")]
+    jwks_url: Option<String>,
+    /// Fetch --jwks-url over plain http although it is no loopback address. Whoever stands between could give keys of their own.
+    #[arg(long, requires = "jwks_url")]
+    allow_http: bool,
     /// Where the authority's keys are published: 1 to 8 characters of A to Z, 0 to 9 and '-', usually an ISO 3166 code.
     #[arg(long, value_name = "REGION", required = true, num_args = 1..)]
     region: Vec<Region>,
@@ -86,6 +96,15 @@ pub(crate) struct Update {
     /// All public keys that sign the authority's certificates from now on, as for `add`.
     #[arg(long, value_name = "PEM", num_args = 1..)]
     public_key: Option<Vec<PathBuf>>,
+    /// Believe no key from a file any more, only those that the authority publishes itself.
+    #[arg(long, conflicts_with = "public_key")]
+    no_public_keys: bool,
+    /// Where the authority publishes its keys itself, as for `add`, or none. What was fetched from elsewhere is believed no more.
+    #[arg(long, value_name = "URL")]
+    jwks_url: Option<String>,
+    /// Fetch --jwks-url over plain http although it is no loopback address. Whoever stands between could give keys of their own.
+    #[arg(long, requires = "jwks_url")]
+    allow_http: bool,
     /// Where the authority's keys are published from now on.
     #[arg(long, value_name = "REGION", num_args = 1..)]
     region: Option<Vec<Region>>,
@@ -164,6 +183,7 @@ impl AuthorityCommand {
             Self::Update(flags) => update(flags, json).await,
             Self::Disable(flags) => disable(flags, json).await,
             Self::Enable(flags) => enable(flags, json).await,
+            Self::Refresh(flags) => refresh(flags, json).await,
             Self::List { settings } => list(&settings, json).await,
         }
     }
@@ -171,29 +191,73 @@ impl AuthorityCommand {
 
 /// Believes an authority from now on; a server that runs on the same database needs no restart.
 async fn add(flags: Add, json: bool) -> anyhow::Result<()> {
-    let Add { settings, id, public_key, region: regions, issuer, audience, policy } = flags;
+    let Add { settings, id, public_key, jwks_url, allow_http, region: regions, issuer, audience, policy } = flags;
+    let key_set = jwks_url.map(|url| KeySetUrl::parse(&url, allow_http)).transpose()?;
     let spec = AuthoritySpec {
         id,
         issuer,
         audience: Some(audience),
         regions,
         keys: policy.keys(&public_key)?,
+        key_set: key_set.clone(),
         self_reports: policy.self_reports()?.unwrap_or_default(),
         memo_bytes: policy.memo_bytes.unwrap_or(DEFAULT_MEMO_BYTES),
     };
     let state = open(&settings).await?;
     let authority = admin::register_authority(&state, spec).await.context("the authority was not added")?;
-    show(&state, &authority.id, "Certificates of this authority are believed:", json).await
+    let heading =
+        fetched(&state, &authority.id, key_set.is_some(), "Certificates of this authority are believed:").await;
+    show(&state, &authority.id, &heading, json).await
 }
 
 async fn update(flags: Update, json: bool) -> anyhow::Result<()> {
-    let Update { settings, id, public_key, region: regions, issuer, audience, policy } = flags;
-    let keys = public_key.map(|files| policy.keys(&files)).transpose()?;
+    let Update { settings, id, public_key, no_public_keys, jwks_url, allow_http, region: regions, .. } = flags;
+    let Update { issuer, audience, policy, .. } = flags;
+    let keys =
+        if no_public_keys { Some(Vec::new()) } else { public_key.map(|files| policy.keys(&files)).transpose()? };
+    let parse = |url: String| (url != "none").then(|| KeySetUrl::parse(&url, allow_http)).transpose();
+    let key_set = jwks_url.map(parse).transpose()?;
+    let moved = matches!(key_set, Some(Some(_)));
     let (self_reports, memo_bytes) = (policy.self_reports()?, policy.memo_bytes);
-    let change = AuthorityChange { issuer, audience, regions, keys, self_reports, memo_bytes };
+    let change = AuthorityChange { issuer, audience, regions, keys, key_set, self_reports, memo_bytes };
     let state = open(&settings).await?;
     let authority = admin::update_authority(&state, &id, change).await.context("the authority was not changed")?;
-    show(&state, &authority.id, "This authority is now:", json).await
+    let heading = fetched(&state, &authority.id, moved, "This authority is now:").await;
+    show(&state, &authority.id, &heading, json).await
+}
+
+/// Fetches keys whose place was just named, so that nobody has to wait for a server to do it. That they are not there yet is no failure: the
+/// services may be started in any order.
+async fn fetched(state: &State, id: &str, wanted: bool, heading: &str) -> String {
+    match wanted.then_some(admin::refresh_key_set(state, id)) {
+        Some(fetch) => match fetch.await {
+            Ok(_) => heading.to_owned(),
+            Err(why) => {
+                format!("Its keys could not be fetched yet ({why}); servers try again every minute.\n{heading}")
+            }
+        },
+        None => heading.to_owned(),
+    }
+}
+
+async fn refresh(Name { settings, id }: Name, json: bool) -> anyhow::Result<()> {
+    let state = open(&settings).await?;
+    let change = admin::refresh_key_set(&state, &id).await;
+    let change =
+        change.context("nothing has changed; the last good keys are believed for 7 days after they were fetched")?;
+    let registered = admin::authority(&state, &id).await?;
+    let mut value = to_json(&registered, state.now());
+    value["changed"] = json!({ "added": change.added, "replaced": change.replaced, "gone": change.gone });
+    let mut text = String::new();
+    for (kids, what) in [
+        (&change.added, "new"),
+        (&change.replaced, "another key than before under the same id, which was believed until now"),
+        (&change.gone, "gone; believed for an hour yet"),
+    ] {
+        kids.iter().for_each(|kid| text += &format!("key {kid}: {what}\n"));
+    }
+    let heading = if change.is_empty() { "The keys are what they were.\n" } else { &text };
+    Ok(say(json, &value, &format!("{heading}{}", to_text(&registered, state.now())))?)
 }
 
 /// Says how it stands with an authority after a change.

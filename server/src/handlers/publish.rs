@@ -18,7 +18,7 @@ use crate::state::State;
 /// take back.
 pub(crate) async fn publish(state: Data<State>, body: Body<PublishRequest>) -> Result<HttpResponse, Problem> {
     let (Body(request), now) = (body, state.now());
-    let believed = belief::believe(state.store(), &request, now).await?;
+    let believed = belief::believe(&state, &request, now).await?;
     if request.revision_token.as_deref().is_some_and(|token| !token.is_empty()) {
         return Err(Problem::InvalidRevisionToken);
     }

@@ -15,7 +15,7 @@ use crate::state::State;
 /// Stores the good reports of an upload. A negative report is accepted and not stored, as with keys.
 pub(crate) async fn reports(state: Data<State>, body: Body<ReportsRequest>) -> Result<HttpResponse, Problem> {
     let (Body(request), now) = (body, state.now());
-    let believed = belief::believe(state.store(), &request, now).await?;
+    let believed = belief::believe(&state, &request, now).await?;
     let feeds = believed.feeds(Kind::Tcn)?;
     let verdict = rules::judge_reports(&request, &believed.claims, believed.authority.memo_bytes, now)?;
     if believed.claims.report_type != ReportType::Negative {

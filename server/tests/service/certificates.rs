@@ -14,12 +14,12 @@ use crate::authority::{Authority, NORTH, SOUTH};
 use crate::phone::{commit, hmac_key};
 use crate::system::System;
 
-fn url(bytes: &[u8]) -> String {
+pub(crate) fn url(bytes: &[u8]) -> String {
     base64::encode(bytes).replace('+', "-").replace('/', "_").trim_end_matches('=').to_owned()
 }
 
 /// The claims of a good certificate for these keys, as JSON to be tampered with.
-fn claims(system: &System, keys: &[ExposureKey]) -> Value {
+pub(crate) fn claims(system: &System, keys: &[ExposureKey]) -> Value {
     let now = system.now().unix();
     json!({
         "iss": "north", "aud": "pratique", "iat": now, "nbf": now - 5, "exp": now + 900,
@@ -28,13 +28,13 @@ fn claims(system: &System, keys: &[ExposureKey]) -> Value {
 }
 
 /// A JWT with any header, signed as told.
-fn jwt(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+pub(crate) fn jwt(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
     let signed = format!("{}.{}", url(header.to_string().as_bytes()), url(claims.to_string().as_bytes()));
     let signature = url(&sign(signed.as_bytes()));
     format!("{signed}.{signature}")
 }
 
-fn by_north(signed: &[u8]) -> Vec<u8> {
+pub(crate) fn by_north(signed: &[u8]) -> Vec<u8> {
     NORTH.signing_key().sign(signed).to_bytes().to_vec()
 }
 

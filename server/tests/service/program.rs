@@ -217,6 +217,7 @@ fn the_help_is_the_manual() {
         "authority update",
         "authority disable",
         "authority enable",
+        "authority refresh",
         "authority list",
         "deny-key",
     ];

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer as _, SigningKey};
 use proto::bundle::BundleKey;
-use proto::certificate::{CertificateKey, UnverifiedCertificate};
+use proto::certificate::{CertificateKey, MAX_KEYS_IN_SET, PublishedKey, UnverifiedCertificate, read_key_set};
 use proto::note::NoteVerifier;
 
 use super::reports::assert_plain;
@@ -53,4 +53,21 @@ pub fn public_key(data: &[u8]) {
         Err(refusal) => assert_plain(&refusal),
     }
     let _ = NoteVerifier::from_pem("pratique/XA", pem);
+}
+
+/// A JWK set as an authority publishes it. What is accepted are distinct names of keys that survive being published again.
+pub fn key_set(data: &[u8]) {
+    let keys = match read_key_set(data) {
+        Ok(keys) => keys,
+        Err(refusal) => return assert_plain(&refusal),
+    };
+    assert!((1..=MAX_KEYS_IN_SET).contains(&keys.len()));
+    let names: std::collections::BTreeSet<_> = keys.iter().map(|key| key.kid.as_str()).collect();
+    assert_eq!(names.len(), keys.len(), "a name that two keys have");
+    for PublishedKey { kid, key } in &keys {
+        assert!((1..=255).contains(&kid.len()) && !kid.contains('\0'));
+        assert_eq!(CertificateKey::from_pem(&key.to_pem()).as_ref(), Ok(key));
+        let again = serde_json::json!({ "keys": [key.to_jwk()] }).to_string();
+        assert_eq!(read_key_set(again.as_bytes()).map(|keys| keys[0].key.clone()).as_ref(), Ok(key));
+    }
 }

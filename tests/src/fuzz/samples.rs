@@ -39,6 +39,7 @@ pub(super) fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "certificate" => vec![("eddsa", certificate().into_bytes()), ("es256", es256_certificate().into_bytes())],
         "claims" => vec![("full", payload(&certificate())), ("array", br#"{"aud":["pratique","x"]}"#.to_vec())],
         "public_key" => public_keys(),
+        "key_set" => key_sets(),
         "publish" => vec![("two_keys", json(&publish_request()))],
         "reports" => vec![("two_reports", json(&reports_request()))],
         "tcnreport" => {
@@ -177,6 +178,15 @@ fn public_keys() -> Vec<(&'static str, Vec<u8>)> {
         ("p256_der", gaen.to_spki()),
         ("ed25519_der", tcn.to_spki()),
     ]
+}
+
+/// What we publish, and a set with names of its own among keys that are of no use.
+fn key_sets() -> Vec<(&'static str, Vec<u8>)> {
+    let ours: Vec<_> = fixtures::certificate_keys().iter().map(proto::certificate::CertificateKey::to_jwk).collect();
+    let mut named = ours[0].clone();
+    named["kid"] = "2021-05".into();
+    let mixed = serde_json::json!({ "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB" }, named, { "kty": "oct" }] });
+    vec![("ours", json(&serde_json::json!({ "keys": ours }))), ("mixed", json(&mixed))]
 }
 
 fn commitment_key() -> HmacKey {

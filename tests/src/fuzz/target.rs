@@ -21,6 +21,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "certificate", run: certificates::certificate, dictionary: JWT },
     Target { name: "claims", run: certificates::claims, dictionary: JWT },
     Target { name: "public_key", run: certificates::public_key, dictionary: PEM },
+    Target { name: "key_set", run: certificates::key_set, dictionary: JWK },
     Target { name: "publish", run: bodies::publish, dictionary: PUBLISH },
     Target { name: "reports", run: bodies::reports, dictionary: PUBLISH },
     Target { name: "tcnreport", run: self_reports::tcnreport, dictionary: &["\r\n", "=", "-_"] },
@@ -43,6 +44,20 @@ const ZIP: &[&str] = &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}", "PK\u{6}\
 const EXPORT: &[&str] = &["EK Export v1    ", "TCN Export v1   ", "1.2.840.10045.4.3.2", "1.3.101.112", "v1", "XA"];
 const JWT: &[&str] =
     &["\"alg\":", "\"none\"", "\"EdDSA\"", "\"ES256\"", "\"aud\":[", "null", "1e400", "-1", "true", "\"exp\":", "."];
+const JWK: &[&str] = &[
+    "\"keys\":[",
+    "\"kty\":\"OKP\"",
+    "\"kty\":\"EC\"",
+    "\"crv\":\"Ed25519\"",
+    "\"crv\":\"P-256\"",
+    "\"kid\":",
+    "\"use\":\"sig\"",
+    "\"alg\":\"ES256\"",
+    "\"key_ops\":[\"verify\"]",
+    "\"d\":",
+    "null",
+    "\\u0000",
+];
 const PEM: &[&str] = &["-----BEGIN PUBLIC KEY-----\n", "-----END PUBLIC KEY-----\n", "=", "\r\n"];
 const PUBLISH: &[&str] = &[
     "\"temporaryExposureKeys\":[",
