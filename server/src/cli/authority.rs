@@ -10,12 +10,17 @@ use proto::Region;
 use proto::certificate::CertificateKey;
 use serde_json::{Value, json};
 use server::admin::{self, AuthorityChange, AuthoritySpec};
+use server::operator;
 use server::{KeySetUrl, Settings, State};
 use service::say;
 use store::{AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
 
 use super::authority_text::{to_json, to_text};
 use crate::open;
+
+/// What an operator must know whose act was done and is not in the audit.
+pub(crate) const NOT_WRITTEN_DOWN: &str =
+    "it was done, but could not be written down; the same command again changes nothing and is written down";
 
 /// How many reports an hour an authority takes from anybody, unless it says otherwise: more is not to be expected from apps of 2020.
 const PER_HOUR: NonZeroU32 = NonZeroU32::new(60).expect("60 is not 0");
@@ -205,6 +210,7 @@ async fn add(flags: Add, json: bool) -> anyhow::Result<()> {
     };
     let state = open(&settings).await?;
     let authority = admin::register_authority(&state, spec).await.context("the authority was not added")?;
+    audit(&state, "authority add", &authority.id).await?;
     let heading =
         fetched(&state, &authority.id, key_set.is_some(), "Certificates of this authority are believed:").await;
     show(&state, &authority.id, &heading, json).await
@@ -222,6 +228,7 @@ async fn update(flags: Update, json: bool) -> anyhow::Result<()> {
     let change = AuthorityChange { issuer, audience, regions, keys, key_set, self_reports, memo_bytes };
     let state = open(&settings).await?;
     let authority = admin::update_authority(&state, &id, change).await.context("the authority was not changed")?;
+    audit(&state, "authority update", &authority.id).await?;
     let heading = fetched(&state, &authority.id, moved, "This authority is now:").await;
     show(&state, &authority.id, &heading, json).await
 }
@@ -246,6 +253,9 @@ async fn refresh(Name { settings, id }: Name, json: bool) -> anyhow::Result<()> 
     let change =
         change.context("nothing has changed; the last good keys are believed for 7 days after they were fetched")?;
     let registered = admin::authority(&state, &id).await?;
+    if !change.is_empty() {
+        audit(&state, "authority refresh", &id).await?;
+    }
     let mut value = to_json(&registered, state.now());
     value["changed"] = json!({ "added": change.added, "replaced": change.replaced, "gone": change.gone });
     let mut text = String::new();
@@ -260,6 +270,13 @@ async fn refresh(Name { settings, id }: Name, json: bool) -> anyhow::Result<()> 
     Ok(say(json, &value, &format!("{heading}{}", to_text(&registered, state.now())))?)
 }
 
+/// Writes down what was done to an authority, and how it stands with it then.
+async fn audit(state: &State, act: &str, id: &str) -> anyhow::Result<()> {
+    let registered = admin::authority(state, id).await?;
+    let subject = json!({ "authority": registered.authority.id });
+    operator::record(state, act, &subject, &to_json(&registered, state.now()), None).await.context(NOT_WRITTEN_DOWN)
+}
+
 /// Says how it stands with an authority after a change.
 async fn show(state: &State, id: &str, heading: &str, json: bool) -> anyhow::Result<()> {
     let (registered, now) = (admin::authority(state, id).await?, state.now());
@@ -268,14 +285,18 @@ async fn show(state: &State, id: &str, heading: &str, json: bool) -> anyhow::Res
 }
 
 async fn disable(Name { settings, id }: Name, json: bool) -> anyhow::Result<()> {
-    let changed = admin::disable_authority(&open(&settings).await?, &id).await.context("nothing was disabled")?;
+    let state = open(&settings).await?;
+    let changed = admin::disable_authority(&state, &id).await.context("nothing was disabled")?;
+    audit(&state, "authority disable", &id).await?;
     let text =
         format!("Nothing of {id} is believed from now on. To believe it again: server authority enable --id {id}");
     Ok(say(json, &json!({ "id": id.to_ascii_lowercase(), "disabled": true, "changed": changed }), &text)?)
 }
 
 async fn enable(Name { settings, id }: Name, json: bool) -> anyhow::Result<()> {
-    let changed = admin::enable_authority(&open(&settings).await?, &id).await.context("nothing was enabled")?;
+    let state = open(&settings).await?;
+    let changed = admin::enable_authority(&state, &id).await.context("nothing was enabled")?;
+    audit(&state, "authority enable", &id).await?;
     let value = json!({ "id": id.to_ascii_lowercase(), "disabled": false, "changed": changed });
     Ok(say(json, &value, &format!("Certificates of {id} are believed."))?)
 }

@@ -150,7 +150,7 @@ async fn somebody_who_does_not_answer_is_told_from_somebody_who_says_no() {
     publisher.server.stop(true).await;
     let refused = admin::refresh_key_set(&system.state, "north").await;
     assert!(matches!(refused, Err(ServerError::Unfetched(Unfetched::NoAnswer))));
-    let none = admin::refresh_key_set(&system.state, "south").await.err().expect("it publishes none").to_string();
+    let none = admin::refresh_key_set(&system.state, "south").await.expect_err("it publishes none").to_string();
     assert!(none.contains("--jwks-url"), "{none}");
 }
 
@@ -202,7 +202,7 @@ async fn another_key_under_a_known_name_is_the_one_that_is_believed() {
     let kid = NORTH.public_key().kid();
     publisher.publish(&[named(&SOUTH.public_key(), &kid)]);
     let change = admin::refresh_key_set(&system.state, "north").await.expect("fetched");
-    assert_eq!(change.replaced, [kid.clone()]);
+    assert_eq!(change.replaced, std::slice::from_ref(&kid));
     assert_eq!(status(&system, 1, &NORTH).await, 401, "the old one is believed no more");
     let keys = system.keys(2, 1);
     let claims = crate::certificates::claims(&system, &keys);

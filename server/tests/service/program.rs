@@ -131,6 +131,9 @@ fn a_key_that_was_denied_stays_denied_and_is_shown() {
         "{text}"
     );
     assert!(text.contains("is not known here"), "{text}");
+    let acts = desk.json("audit list --json");
+    let acts: Vec<_> = acts.as_array().expect("acts").iter().filter_map(|act| act["act"].as_str()).collect();
+    assert_eq!(acts[..4], ["authority add", "deny-key", "deny-key", "authority update"]);
     let list = String::from_utf8(desk.run("authority list").stdout).expect("text");
     assert!(list.contains("key v1 (EdDSA): denied since") && list.contains("key never (not known): denied"), "{list}");
 }
