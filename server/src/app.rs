@@ -10,7 +10,7 @@ use service::ohttp::{door, keys};
 use service::{is_chaff, raster, unknown_path, wrong_method};
 
 use crate::chores;
-use crate::handlers::{chaff, challenge, health, publish, reports, submit_report, tcnreport};
+use crate::handlers::{chaff, challenge, health, publish, reports, stats, submit_report, tcnreport};
 use crate::metrics::count_refusals;
 use crate::problem::Problem;
 use crate::state::State;
@@ -64,6 +64,8 @@ fn every_route(cfg: &mut ServiceConfig) {
     let published = keys::<State, Problem>;
     cfg.service(web::resource("/ohttp-keys").get(published).head(published).default_service(other()));
     cfg.service(web::resource("/ohttp").post(unknown_path::<Problem>).default_service(other()));
+    // Health authorities.
+    cfg.service(web::resource("/v1/stats").post(stats::stats).default_service(other()));
     // Operators.
     cfg.service(web::resource("/health").get(health::health).head(health::health).default_service(other()));
     cfg.default_service(web::to(unknown_path::<Problem>));

@@ -8,6 +8,7 @@ use store::StoreError;
 
 use crate::key_sets;
 use crate::state::State;
+use crate::statistics;
 
 /// How often.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -29,12 +30,13 @@ async fn tidy(state: &State) {
             state.metrics().step();
         }
         if let Err(error) = forget(state).await {
-            tracing::error!(%error, "spent challenges and tallies of hours that are over could not be deleted; trying again in a minute");
+            tracing::error!(%error, "spent challenges, and what was counted too long ago, could not be deleted; trying again in a minute");
         }
     }
 }
 
 async fn forget(state: &State) -> Result<(), StoreError> {
     while state.store().forget_admissions(state.now(), ROWS).await? > 0 {}
+    while state.store().forget_upload_days(statistics::oldest_kept(state.now()), ROWS).await? > 0 {}
     Ok(())
 }

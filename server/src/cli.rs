@@ -5,14 +5,16 @@ pub(crate) mod authority;
 mod authority_text;
 pub(crate) mod deny_key;
 mod moment;
+pub(crate) mod stats;
 pub(crate) mod withdraw;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use server::{SelfReportSettings, Settings};
+use server::{DEFAULT_STATS_AUDIENCE, SelfReportSettings, Settings};
 use service::ohttp::{KeyCommand, Program};
+use stats::ShowStats;
 
 /// The key server of Pratique: takes keys and reports from phones and keeps what a health authority vouches for.
 ///
@@ -80,6 +82,9 @@ pub(crate) enum Command {
     /// What operators did.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Show what an authority's uploads come to, by day, as POST /v1/stats shows it to the authority itself: of the last 30 days those that ended 48
+    /// hours ago and on which at least ten people uploaded, rounded down to tens. --json shows the distributions too.
+    Stats(ShowStats),
     /// The keys of the Oblivious HTTP gateway, to which phones seal their uploads.
     #[command(subcommand)]
     OhttpKey(KeyCommand<Gateway>),
@@ -113,6 +118,10 @@ pub(crate) struct Serve {
     /// does it. A key that is not known brings it about earlier, once a minute at most.
     #[arg(long, value_name = "MINUTES", env = "SERVER_JWKS_MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=1_440))]
     pub(crate) jwks_minutes: u64,
+    /// `aud` of the tokens with which authorities ask for their numbers at /v1/stats, signed with the keys of their certificates. Verification servers
+    /// in the field write `keyserver` unless they are told otherwise.
+    #[arg(long, value_name = "AUD", env = "SERVER_STATS_AUDIENCE", default_value = DEFAULT_STATS_AUDIENCE)]
+    pub(crate) stats_audience: String,
     /// Also serve GET /metrics, in the format of Prometheus, at this address; port 0 takes any free one. Keep it away from phones.
     #[arg(long, value_name = "ADDR", env = "SERVER_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<SocketAddr>,

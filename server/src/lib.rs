@@ -23,6 +23,7 @@ mod key_sets;
 mod rules;
 
 mod admission;
+mod bearer;
 mod chaff;
 mod challenge;
 mod examiner;
@@ -36,9 +37,11 @@ mod state;
 
 pub mod admin;
 pub mod operator;
+pub mod statistics;
 pub mod withdrawal;
 
 pub use app::{listen, routes};
+pub use bearer::DEFAULT_STATS_AUDIENCE;
 pub use config::{SelfReportSettings, Settings};
 pub use error::ServerError;
 pub use key_sets::{KeySetUrl, Unfetched, refresh_due};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use cli::{Cli, Command, Serve, deny_key, withdraw};
+use cli::{Cli, Command, Serve, deny_key, stats, withdraw};
 use serde_json::json;
 use server::{Settings, State, admin};
 use service::ohttp::say_keys;
@@ -28,6 +28,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Command::Authority(command) => command.run(json).await,
         Command::DenyKey(flags) => deny_key::run(flags, json).await,
+        Command::Stats(flags) => stats::run(flags, json).await,
         Command::Withdraw(flags) => withdraw::run(flags, json).await,
         Command::Audit(command) => command.run(json).await,
         Command::OhttpKey(command) => {
@@ -50,6 +51,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     let mut state = open(&flags.settings).await?.with_self_reports(&flags.self_reports)?;
     state = state.with_tick(Duration::from_millis(flags.tick_ms)).with_chaff_rate(flags.chaff_per_second);
     state = state.with_jwks_period(Duration::from_secs(flags.jwks_minutes * 60));
+    state = state.with_stats_audience(&flags.stats_audience);
     if let Some(file) = &flags.ohttp_key_file {
         state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;
     }

@@ -6,6 +6,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpResponse};
 use service::{Metrics, SteppedFamily};
+use store::{Accepted, Provenance};
 
 use crate::key_set_metrics::KeySetMetrics;
 use crate::state::State;
@@ -16,6 +17,7 @@ pub(crate) struct ServerMetrics {
     refused: SteppedFamily,
     /// Of the keys that authorities publish.
     pub(crate) key_sets: KeySetMetrics,
+    conflicts: SteppedFamily,
 }
 
 /// Why a request was refused: attached to the reply that says so, and counted on its way out.
@@ -37,7 +39,20 @@ impl ServerMetrics {
             &["code", "reason"],
         );
         let key_sets = KeySetMetrics::register(&metrics);
-        Self { metrics, refused, key_sets }
+        let conflicts = metrics.stepped_family(
+            "pratique_server_conflicts",
+            "Keys that were known with another start, period or origin, and reports whose verification key was known with another report, by who \
+             certified the later one; kid is empty where nobody did",
+            &["authority", "kid"],
+        );
+        Self { metrics, refused, key_sets, conflicts }
+    }
+
+    /// Counts what of an upload says something else than is known.
+    pub(crate) fn count_conflicts(&self, provenance: &Provenance, accepted: Accepted) {
+        if accepted.conflicts > 0 {
+            self.conflicts.count_many(&[&provenance.authority, &provenance.kid], accepted.conflicts);
+        }
     }
 
     /// What is shown to operators.

@@ -29,6 +29,10 @@ pub(crate) enum Problem {
     /// The certificate is not true, or not for this upload. The sender is not told which; the reason is ours.
     #[error("verificationPayload: is not a valid certificate for this upload")]
     NotBelieved(Unbelieved),
+    /// Numbers are for the authority that signed the request for them, and this is not signed like that. The sender is not told why; the reason is
+    /// ours.
+    #[error("Authorization: must be Bearer with a stats token of a health authority")]
+    Unauthorized(Disbelief),
     /// Nobody looked at what it asks for.
     #[error(transparent)]
     Unheard(#[from] Unheard),
@@ -93,6 +97,7 @@ impl Problem {
             Self::InvalidRevisionToken => "invalid_revision_token",
             Self::UnknownAuthority => "unknown_health_authority_id",
             Self::NotBelieved(_) => "health_authority_verification_certificate_invalid",
+            Self::Unauthorized(_) => "unauthorized",
             Self::Unheard(why) => why.code("bad_request"),
             Self::SelfReportsOff => "self_reports_off",
             Self::BadSignature => "report_signature_invalid",
@@ -112,6 +117,7 @@ impl Problem {
     const fn refused(&self) -> Refused {
         let reason = match self {
             Self::NotBelieved(why) => why.reason(),
+            Self::Unauthorized(why) => Unbelieved::Certificate(*why).reason(),
             _ => "",
         };
         Refused { code: self.code(), reason }
@@ -125,10 +131,12 @@ impl Unbelieved {
             Self::Certificate(Disbelief::Malformed) => "malformed",
             Self::Certificate(Disbelief::Algorithm) => "algorithm",
             Self::Certificate(Disbelief::Signature) => "signature",
+            Self::Certificate(Disbelief::Purpose) => "purpose",
             Self::Certificate(Disbelief::Issuer) => "issuer",
             Self::Certificate(Disbelief::Audience) => "audience",
             Self::Certificate(Disbelief::NotYetValid) => "not_yet_valid",
             Self::Certificate(Disbelief::Expired) => "expired",
+            Self::Certificate(Disbelief::Life) => "life",
             Self::UnknownKey => "unknown_key",
             Self::DeniedKey => "denied_key",
             Self::Commitment => "commitment",
@@ -140,7 +148,9 @@ impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) | Self::InvalidRevisionToken => StatusCode::BAD_REQUEST,
-            Self::UnknownAuthority | Self::NotBelieved(_) | Self::BadSignature => StatusCode::UNAUTHORIZED,
+            Self::UnknownAuthority | Self::NotBelieved(_) | Self::Unauthorized(_) | Self::BadSignature => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::SelfReportsOff | Self::Unproven(_) => StatusCode::FORBIDDEN,
             Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unheard(why) => why.status(),

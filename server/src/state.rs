@@ -10,6 +10,7 @@ use service::{HasRaster, Metrics, Raster};
 use store::{Clock, KeyStore};
 
 use crate::admission::Admission;
+use crate::bearer::DEFAULT_STATS_AUDIENCE;
 use crate::chaff::ChaffDesk;
 use crate::config::{SelfReportSettings, Settings};
 use crate::error::ServerError;
@@ -28,6 +29,7 @@ pub struct State {
     raster: Arc<Raster>,
     chaff: Arc<ChaffDesk>,
     key_sets: Arc<Keeper>,
+    stats_audience: Arc<str>,
 }
 
 impl State {
@@ -43,7 +45,17 @@ impl State {
         let chaff = Arc::new(ChaffDesk::new(metrics.all()));
         let raster = Arc::new(Raster::new(Duration::ZERO, OPERATOR_PATHS, metrics.all(), "pratique_server"));
         let key_sets = Arc::new(Keeper::new());
-        Ok(Self { store, clock, admission, gateway: None, metrics, raster, chaff, key_sets })
+        Ok(Self {
+            store,
+            clock,
+            admission,
+            gateway: None,
+            metrics,
+            raster,
+            chaff,
+            key_sets,
+            stats_audience: DEFAULT_STATS_AUDIENCE.into(),
+        })
     }
 
     /// The same, with other settings for reports without a certificate.
@@ -100,6 +112,17 @@ impl State {
     /// Who follows the keys that authorities publish.
     pub(crate) fn key_sets(&self) -> &Keeper {
         &self.key_sets
+    }
+
+    /// The same, with another `aud` of stats tokens than [`DEFAULT_STATS_AUDIENCE`].
+    #[must_use]
+    pub fn with_stats_audience(self, audience: &str) -> Self {
+        Self { stats_audience: audience.into(), ..self }
+    }
+
+    /// The `aud` of stats tokens that are meant for us.
+    pub(crate) fn stats_audience(&self) -> &str {
+        &self.stats_audience
     }
 
     /// What operators may see.

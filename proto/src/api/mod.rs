@@ -7,6 +7,7 @@
 pub mod codes;
 pub mod publish;
 pub mod self_reports;
+pub mod stats;
 pub mod verification;
 
 mod absent;

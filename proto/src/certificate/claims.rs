@@ -2,13 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::registered::{Audience, NOT_BEFORE_MARGIN, NumericDate, Registered};
 use crate::api::base64;
 use crate::commitment::Commitment;
 use crate::interval::{Interval, Timestamp};
 use crate::report_type::ReportType;
-
-/// `nbf` lies this many seconds before `iat`: phones and servers whose clocks differ a little agree all the same.
-const NOT_BEFORE_MARGIN: i64 = 5;
 
 /// What a certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,12 +49,23 @@ impl WireClaims {
         Self {
             iss: claims.issuer.clone(),
             aud: Audience::One(claims.audience.clone()),
-            iat: NumericDate(claims.issued_at.unix()),
-            nbf: Some(NumericDate(claims.issued_at.plus(-NOT_BEFORE_MARGIN).unix())),
-            exp: NumericDate(claims.expires_at.unix()),
+            iat: claims.issued_at.into(),
+            nbf: Some(claims.issued_at.plus(-NOT_BEFORE_MARGIN).into()),
+            exp: claims.expires_at.into(),
             report_type: claims.report_type,
             symptom_onset: claims.symptom_onset.map(Interval::number),
             tekmac: base64::encode(claims.commitment.as_bytes()),
+        }
+    }
+
+    /// By whom, for whom and when.
+    pub(super) fn registered(&self) -> Registered<'_> {
+        Registered {
+            issuer: &self.iss,
+            audience: &self.aud,
+            issued_at: self.iat,
+            not_before: self.nbf,
+            expires_at: self.exp,
         }
     }
 
@@ -73,54 +82,5 @@ impl WireClaims {
             symptom_onset: self.symptom_onset.filter(|&number| number != 0).map(Interval::new),
             commitment,
         })
-    }
-}
-
-/// `aud`: one string, or several of which one counts (RFC 7519, section 4.1.3).
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Audience {
-    One(String),
-    Several(Vec<String>),
-}
-
-impl Audience {
-    /// Whether the certificate is meant for `audience`.
-    pub(super) fn contains(&self, audience: &str) -> bool {
-        match self {
-            Self::One(one) => one == audience,
-            Self::Several(several) => several.iter().any(|one| one == audience),
-        }
-    }
-}
-
-/// A time in seconds, possibly with a fraction (RFC 7519, section 2, "NumericDate"); the fraction is dropped.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(try_from = "serde_json::Number", into = "i64")]
-pub(super) struct NumericDate(i64);
-
-impl NumericDate {
-    /// The moment that is meant.
-    pub(super) const fn moment(self) -> Timestamp {
-        Timestamp::from_unix(self.0)
-    }
-}
-
-impl From<NumericDate> for i64 {
-    fn from(date: NumericDate) -> Self {
-        date.0
-    }
-}
-
-impl TryFrom<serde_json::Number> for NumericDate {
-    type Error = &'static str;
-
-    fn try_from(number: serde_json::Number) -> Result<Self, Self::Error> {
-        if let Some(whole) = number.as_i64() {
-            return Ok(Self(whole));
-        }
-        // Beyond 2^53 a double no longer holds every second; no date of ours lies there.
-        let seconds = number.as_f64().filter(|seconds| seconds.abs() < 9e15);
-        seconds.map(|seconds| Self(seconds.floor() as i64)).ok_or("must be a time in seconds")
     }
 }

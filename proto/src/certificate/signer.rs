@@ -5,11 +5,13 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use p256::elliptic_curve::Generate;
 use p256::pkcs8::{self, LineEnding, der::zeroize::Zeroizing};
 use rand_core::CryptoRng;
+use serde::Serialize;
 use serde_json::json;
 
 use super::algorithm::Algorithm;
 use super::claims::{Claims, WireClaims};
 use super::key::CertificateKey;
+use super::stats_token::{StatsClaims, WireStatsClaims};
 use crate::api::base64;
 use crate::error::Malformed;
 
@@ -35,8 +37,17 @@ enum PrivateKey {
 impl UnsignedCertificate {
     /// What has to be signed with `key` for these claims: a JWT with `typ` = `JWT`, with `kid`, and with the algorithm of the key.
     pub fn new(key: &CertificateKey, claims: &Claims) -> Self {
+        Self::of(key, &WireClaims::from_claims(claims))
+    }
+
+    /// The same, for a stats token.
+    pub fn stats_token(key: &CertificateKey, claims: &StatsClaims) -> Self {
+        Self::of(key, &WireStatsClaims::from_claims(claims))
+    }
+
+    fn of(key: &CertificateKey, claims: &impl Serialize) -> Self {
         let header = json!({ "alg": key.algorithm(), "kid": key.kid(), "typ": "JWT" });
-        let payload = serde_json::to_vec(&WireClaims::from_claims(claims)).expect("strings and numbers serialise");
+        let payload = serde_json::to_vec(claims).expect("strings and numbers serialise");
         let header = base64::encode_url(header.to_string().as_bytes());
         Self { signed: format!("{header}.{}", base64::encode_url(&payload)) }
     }
@@ -116,7 +127,15 @@ impl CertificateSigner {
 
     /// The certificate for these claims. The same claims give the same certificate.
     pub fn sign(&self, claims: &Claims) -> String {
-        let unsigned = UnsignedCertificate::new(&self.public_key(), claims);
+        self.finish(UnsignedCertificate::new(&self.public_key(), claims))
+    }
+
+    /// The stats token for these claims.
+    pub fn sign_stats_token(&self, claims: &StatsClaims) -> String {
+        self.finish(UnsignedCertificate::stats_token(&self.public_key(), claims))
+    }
+
+    fn finish(&self, unsigned: UnsignedCertificate) -> String {
         let signature = self.sign_bytes(unsigned.as_bytes());
         unsigned.with_signature(&signature)
     }

@@ -44,7 +44,7 @@ pub use log::log_to_stderr;
 pub use metrics::{Gauges, Metrics, SteppedCounter, SteppedFamily, listen_metrics};
 pub use network::{Network, Relay};
 pub use raster::{HasRaster, Raster, raster};
-pub use reply::padded;
+pub use reply::{padded, padded_to};
 pub use routes::{unknown_path, wrong_method};
 pub use say::say;
 pub use stop::stop_on_signal;

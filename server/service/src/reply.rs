@@ -7,6 +7,11 @@ use proto::api::padding::{Padded, REPLY_BYTES, to_padded_json};
 
 /// A reply of [`REPLY_BYTES`] bytes, as long as the message without its padding is no longer.
 pub fn padded(status: StatusCode, message: impl Padded) -> HttpResponse {
-    let body = to_padded_json(message, REPLY_BYTES);
+    padded_to(REPLY_BYTES, status, message)
+}
+
+/// The same with another number of bytes, for routes that phones do not call.
+pub fn padded_to(bytes: usize, status: StatusCode, message: impl Padded) -> HttpResponse {
+    let body = to_padded_json(message, bytes);
     HttpResponse::build(status).content_type(ContentType::json()).insert_header((CACHE_CONTROL, "no-store")).body(body)
 }

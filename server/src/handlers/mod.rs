@@ -7,5 +7,6 @@ pub(crate) mod challenge;
 pub(crate) mod health;
 pub(crate) mod publish;
 pub(crate) mod reports;
+pub(crate) mod stats;
 pub(crate) mod submit_report;
 pub(crate) mod tcnreport;

@@ -25,7 +25,9 @@ pub(crate) async fn publish(state: Data<State>, body: Body<PublishRequest>) -> R
     let feeds = believed.feeds(Kind::Gaen)?;
     let verdict = rules::judge_keys(&request, &believed.claims, now)?;
     if believed.claims.report_type != ReportType::Negative {
-        state.store().accept_keys(&verdict.accepted, &feeds, &believed.provenance(now)).await?;
+        let provenance = believed.provenance(now);
+        let accepted = state.store().accept_keys(&verdict.accepted, &feeds, &provenance).await?;
+        state.server_metrics().count_conflicts(&provenance, accepted);
     }
     Ok(answer::verdict(verdict))
 }

@@ -19,7 +19,9 @@ pub(crate) async fn reports(state: Data<State>, body: Body<ReportsRequest>) -> R
     let feeds = believed.feeds(Kind::Tcn)?;
     let verdict = rules::judge_reports(&request, &believed.claims, believed.authority.memo_bytes, now)?;
     if believed.claims.report_type != ReportType::Negative {
-        state.store().accept_reports(&verdict.accepted, &feeds, &believed.provenance(now)).await?;
+        let provenance = believed.provenance(now);
+        let accepted = state.store().accept_reports(&verdict.accepted, &feeds, &provenance).await?;
+        state.server_metrics().count_conflicts(&provenance, accepted);
     }
     Ok(answer::verdict(verdict))
 }

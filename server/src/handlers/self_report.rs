@@ -18,6 +18,7 @@ pub(crate) async fn take(state: &State, sent: SelfReport) -> Result<HttpResponse
     }
     let verdict = rules::judge_self_report(sent.report, now);
     let provenance = rules::self_reported(&authority, now);
-    state.store().accept_reports(&verdict.accepted, &feeds, &provenance).await?;
+    let accepted = state.store().accept_reports(&verdict.accepted, &feeds, &provenance).await?;
+    state.server_metrics().count_conflicts(&provenance, accepted);
     Ok(answer::verdict(verdict))
 }

@@ -1,5 +1,7 @@
 //! Accepting keys and reports: each written once, with one waiting publication per feed.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use proto::bundle::{GaenEntry, TcnEntry};
 use proto::{Feed, Interval, ReportType, Timestamp};
@@ -90,12 +92,23 @@ pub struct AcceptedReport {
     pub release_at: Timestamp,
 }
 
+/// What became of an upload. This is for the operator's metrics: no answer may depend on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// How many of its keys are known with another start, period or origin, or of its reports with other bytes. One that becomes known at the
+    /// very same moment may be missed.
+    pub conflicts: u64,
+}
+
 /// Writes what was accepted.
 #[async_trait]
 pub trait Keys: Send + Sync {
     /// Writes each key once, with one waiting publication in each of `feeds`, in one transaction. A key that is known already (same 16
     /// bytes) is left as it is, whatever is said of it now: first values win. The caller is not told which keys were new, so no answer
-    /// can tell either.
+    /// can tell either; how many conflicted with what is known is counted.
+    ///
+    /// The same transaction counts the upload for its authority and day, see [`Uploads`](crate::Uploads): its new keys, and a person if all of them
+    /// are new.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown feed.
@@ -104,7 +117,7 @@ pub trait Keys: Send + Sync {
         keys: &[AcceptedKey],
         feeds: &[Feed],
         provenance: &Provenance,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Accepted, StoreError>;
 
     /// The same for reports, whose identity is their `rvk`: one report a verification key, ever.
     ///
@@ -115,5 +128,17 @@ pub trait Keys: Send + Sync {
         reports: &[AcceptedReport],
         feeds: &[Feed],
         provenance: &Provenance,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Accepted, StoreError>;
+}
+
+/// What was accepted, in the order of its identities. Of two with one identity the first one counts.
+pub(crate) fn by_identity<T, const N: usize>(
+    accepted: &[T],
+    identity: impl Fn(&T) -> [u8; N],
+) -> BTreeMap<[u8; N], &T> {
+    let mut sorted = BTreeMap::new();
+    for one in accepted {
+        sorted.entry(identity(one)).or_insert(one);
+    }
+    sorted
 }

@@ -20,6 +20,7 @@ mod member_digest;
 mod release;
 mod revisions;
 mod trust;
+mod uploads;
 mod withdrawals;
 
 mod claim_state;
@@ -63,7 +64,7 @@ pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, Registere
 pub use key_sets::{
     FetchFailure, FetchedKey, KEY_OVERLAP, KEY_SET_KEPT, KeySetChange, KeySetSource, KeySetStanding, KeySets,
 };
-pub use keys::{AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RawKey, RevisionProof};
+pub use keys::{Accepted, AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RawKey, RevisionProof};
 pub use life::{KEPT_FOR, LISTED_FOR, Life, Purged};
 pub use member_digest::MemberDigest;
 pub use open::{migrate_code_store, migrate_key_store, open_code_store, open_key_store};
@@ -73,13 +74,26 @@ pub use revisions::{RevisedKey, Revisions};
 pub use self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, SelfReports};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
 pub use trust::{Denial, DeniedKey, RegisteredAuthority, Trust, Trusted};
+pub use uploads::{AGES, ONSETS, UploadDay, Uploads};
 pub use withdrawals::{
     FeedTally, Identity, KEY_REMEMBERED, REPORT_REMEMBERED, Selection, WithdrawalKind, WithdrawalTally, Withdrawals,
 };
 
 /// The key database, as server and exporter use it.
 pub trait KeyStore:
-    Authorities + Trust + KeySets + Admissions + Keys + Revisions + Bundles + Gateways + Life + Audit + Withdrawals + Chaff
+    Authorities
+    + Trust
+    + KeySets
+    + Admissions
+    + Keys
+    + Revisions
+    + Uploads
+    + Bundles
+    + Gateways
+    + Life
+    + Audit
+    + Withdrawals
+    + Chaff
 {
 }
 
@@ -90,6 +104,7 @@ impl<
         + Admissions
         + Keys
         + Revisions
+        + Uploads
         + Bundles
         + Gateways
         + Life

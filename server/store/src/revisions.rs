@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use proto::{Feed, ReportType};
 
 use crate::error::StoreError;
-use crate::keys::{AcceptedKey, Provenance};
+use crate::keys::{Accepted, AcceptedKey, Provenance};
 
 /// A key that an upload sends again, to say something else of it.
 #[derive(Debug, Clone)]
@@ -32,10 +32,17 @@ pub trait Revisions: Send + Sync {
     /// caller is not told, so no answer can tell either; a repeat changes nothing. Whatever else happens to the keys at the same time
     /// happens before or after.
     ///
+    /// A revision of which anything happened counts a person for the authority and the day, see [`Uploads`](crate::Uploads). What conflicts with a
+    /// known key is yielded as by `accept_keys`.
+    ///
     /// # Errors
     /// [`StoreError::NotFound`] for an unknown feed.
-    async fn revise_keys(&self, keys: &[RevisedKey], feeds: &[Feed], provenance: &Provenance)
-    -> Result<(), StoreError>;
+    async fn revise_keys(
+        &self,
+        keys: &[RevisedKey],
+        feeds: &[Feed],
+        provenance: &Provenance,
+    ) -> Result<Accepted, StoreError>;
 }
 
 /// The keys of which something is said that can be published, for those that are not known.

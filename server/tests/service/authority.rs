@@ -1,7 +1,7 @@
 //! A simulated health authority.
 
 use ed25519_dalek::SigningKey;
-use proto::certificate::{CertificateKey, CertificateSigner, Claims};
+use proto::certificate::{CertificateKey, CertificateSigner, Claims, StatsClaims};
 use proto::commitment::Commitment;
 use proto::{ReportType, Timestamp};
 
@@ -50,6 +50,20 @@ impl Authority {
 
     pub(crate) fn sign(&self, claims: &Claims) -> String {
         self.signer().sign(claims)
+    }
+
+    /// What a stats token says that is good now.
+    pub(crate) fn stats_claims(&self, now: Timestamp) -> StatsClaims {
+        StatsClaims {
+            issuer: self.id.to_owned(),
+            audience: "pratique-stats".to_owned(),
+            issued_at: now,
+            expires_at: now.plus(300),
+        }
+    }
+
+    pub(crate) fn sign_stats_token(&self, claims: &StatsClaims) -> String {
+        self.signer().sign_stats_token(claims)
     }
 
     fn signer(&self) -> CertificateSigner {

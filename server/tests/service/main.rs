@@ -14,6 +14,7 @@ mod reasons;
 mod reports;
 mod sealed;
 mod self_reports;
+mod stats;
 
 mod instances;
 mod program;

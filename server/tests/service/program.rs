@@ -168,6 +168,17 @@ fn people_read_text_and_programs_read_json() {
     assert_eq!(desk.json("migrate --json"), serde_json::json!({ "migrated": true }));
 }
 
+#[test]
+fn an_operator_is_shown_what_an_authority_is_shown() {
+    let desk = Desk::new();
+    assert!(desk.run(ADD).status.success());
+    assert_eq!(desk.json("stats --authority North --json"), serde_json::json!({ "days": [] }));
+    let text = String::from_utf8(desk.run("stats --authority north").stdout).expect("text");
+    assert!(text.contains("48 hours"), "{text}");
+    let complaint = desk.complaint("stats --authority west");
+    assert!(complaint.contains("server authority list"), "{complaint}");
+}
+
 /// As in `server authority list | head -0`.
 #[test]
 fn a_reader_that_goes_away_changes_no_exit_code() {
@@ -225,7 +236,7 @@ fn the_help_is_the_manual() {
         "deny-key",
     ];
     let others = ["withdraw", "audit list", "ohttp-key rotate", "ohttp-key export"];
-    for command in ["", "serve", "migrate"].into_iter().chain(authority).chain(others) {
+    for command in ["", "serve", "migrate", "stats"].into_iter().chain(authority).chain(others) {
         let help = desk.command(&format!("{command} --help")).env_clear().output().expect("it runs");
         manual += &format!("$ server {command} --help\n{}\n", String::from_utf8(help.stdout).expect("text"));
     }

@@ -3,13 +3,14 @@
 use proto::api::codes::{BatchIssueRequest, CodeStatusRequest, ExpireCodeRequest};
 use proto::api::padding::REPLY_BYTES;
 use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
+use proto::api::stats::{STATS_REPLY_BYTES, StatsRequest};
 use proto::api::verification::{CertificateRequest, IssueRequest, UserReportRequest, VerifyRequest};
 use proto::api::{base64, parse_body};
 use proto::commitment::{HmacKey, KeySegment};
 
 use super::reports::assert_plain;
 use super::samples;
-use super::services::{Reply, post_to_server, post_to_verification};
+use super::services::{Reply, ask_for_stats, post_to_server, post_to_verification};
 
 /// The body of `POST /v1/publish`.
 pub fn publish(data: &[u8]) {
@@ -40,6 +41,18 @@ pub fn reports(data: &[u8]) {
     assert!(hmac_key.covers_reports(&texts, &commitment));
     request.verification_payload = samples::certificate_for(commitment);
     assert_quiet(&post_to_server("/v1/reports", &samples::json(&request)));
+}
+
+/// The body of `POST /v1/stats`, with a good token.
+pub fn stats(data: &[u8]) {
+    let reply = ask_for_stats(data, samples::stats_token().as_bytes());
+    match parse_body::<StatsRequest>(data) {
+        Ok(_) => assert_eq!((reply.status, reply.body.len()), (200, STATS_REPLY_BYTES)),
+        Err(refusal) => {
+            assert_plain(&refusal);
+            assert_eq!((reply.status, reply.body.len()), (400, REPLY_BYTES));
+        }
+    }
 }
 
 /// The bodies of the verification service: whichever of them the bytes are.

@@ -4,10 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer as _, SigningKey};
 use proto::bundle::BundleKey;
-use proto::certificate::{CertificateKey, MAX_KEYS_IN_SET, PublishedKey, UnverifiedCertificate, read_key_set};
+use proto::certificate::{
+    CertificateKey, Expected, MAX_KEYS_IN_SET, MAX_STATS_LIFE, MAX_STATS_TOKEN, PublishedKey, UnverifiedCertificate,
+    UnverifiedStatsToken, read_key_set,
+};
 use proto::note::NoteVerifier;
 
 use super::reports::assert_plain;
+use super::services::ask_for_stats;
 use crate::fixtures;
 
 /// A compact JWT as received. Whoever believes one believes its issuer, audience and times.
@@ -32,6 +36,34 @@ pub fn claims(data: &[u8]) {
     let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(data));
     let signature = SigningKey::from_bytes(&fixtures::CERTIFICATE_SEED).sign(signed.as_bytes());
     certificate(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes())).as_bytes());
+}
+
+/// What stands behind `Bearer` when an authority asks for its numbers, or claims that a trusted key signed. Whoever believes a token believes that
+/// it is no certificate, its issuer, audience and times, and that it does not live long.
+pub fn stats_token(data: &[u8]) {
+    if data.starts_with(b"{") {
+        let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"EdDSA","kid":"v1"}"#);
+        let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(data));
+        let signature = SigningKey::from_bytes(&fixtures::CERTIFICATE_SEED).sign(signed.as_bytes());
+        return stats_token(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes())).as_bytes());
+    }
+    let reply = ask_for_stats(b"{}", data);
+    assert!([200, 401].contains(&reply.status), "{}", reply.status);
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(token) = UnverifiedStatsToken::parse(text) else { return };
+    assert!(data.len() <= MAX_STATS_TOKEN);
+    let _ = (token.kid(), token.issuer());
+    let expected = Expected { audience: server::DEFAULT_STATS_AUDIENCE, ..fixtures::expected() };
+    for key in fixtures::certificate_keys() {
+        if let Ok(claims) = token.verify(&key, &expected) {
+            assert_eq!((claims.issuer.as_str(), claims.audience.as_str()), (expected.issuer, expected.audience));
+            assert!(claims.expires_at.plus(60) >= fixtures::NOW, "expired, but believed");
+            assert!(claims.issued_at <= fixtures::NOW.plus(60), "not yet issued, but believed");
+            assert!(claims.expires_at <= claims.issued_at.plus(MAX_STATS_LIFE), "lives too long, but believed");
+            let certificate = UnverifiedCertificate::parse(text).expect("a JWT");
+            assert!(certificate.verify(&key, &expected).is_err(), "it cannot be both");
+        }
+    }
 }
 
 /// A public key as an operator pastes it: PEM or DER. What is accepted is written back as the same key.

@@ -18,6 +18,7 @@ pub const ROUTES: &[FuzzedRoute] = &[
     route("server", "reports::reports", "/v1/reports", "reports"),
     route("server", "tcnreport::tcnreport", "/tcnreport/0.4.0", "tcnreport"),
     route("server", "submit_report::submit_report", "/submitReport", "submit_report"),
+    route("server", "stats::stats", "/v1/stats", "stats"),
     route("server", "challenge::challenge", "/v1/challenge", "challenge"),
     // The door takes what is sealed before it comes to this handler.
     route("server", "unknown_path", "/ohttp", "envelope"),

@@ -10,9 +10,10 @@ use proto::api::base64;
 use proto::api::codes::{BatchIssueRequest, CodeStatusRequest};
 use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
 use proto::api::self_reports::{ChallengeRequest, SubmitReportRequest};
+use proto::api::stats::StatsRequest;
 use proto::api::verification::{CertificateRequest, IssueRequest, UserReportRequest, VerifyRequest};
 use proto::bundle::{Entry, ExportDigest, Header, Signature, Writer};
-use proto::certificate::Claims;
+use proto::certificate::{Claims, MAX_STATS_LIFE, StatsClaims};
 use proto::commitment::{Commitment, HmacKey, KeySegment};
 use proto::manifest::{AnnouncedGateway, AnnouncedKey, GatewayService, KeyUse, ListedBundle, Manifest};
 use proto::ohttp::{Cipher, InnerReply, InnerRequest, encode_keys, seal_request};
@@ -38,6 +39,8 @@ pub(super) fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "signatures" => vec![("gaen", file_of(&bundle(Kind::Gaen), "export.sig"))],
         "certificate" => vec![("eddsa", certificate().into_bytes()), ("es256", es256_certificate().into_bytes())],
         "claims" => vec![("full", payload(&certificate())), ("array", br#"{"aud":["pratique","x"]}"#.to_vec())],
+        "stats_token" => vec![("token", stats_token().into_bytes()), ("payload", payload(&stats_token()))],
+        "stats" => vec![("padded", json(&StatsRequest { padding: "AAAA".to_owned() })), ("bare", b"{}".to_vec())],
         "public_key" => public_keys(),
         "key_set" => key_sets(),
         "publish" => vec![("two_keys", json(&publish_request()))],
@@ -156,6 +159,16 @@ fn certificate() -> String {
 /// A certificate of the fixtures' authority for a commitment.
 pub(super) fn certificate_for(commitment: Commitment) -> String {
     fixtures::certificate_signer().sign(&claims(commitment))
+}
+
+/// A stats token of the fixtures' authority, for as long as one may live: the services' clock goes on from the fixtures' moment.
+pub(super) fn stats_token() -> String {
+    fixtures::certificate_signer().sign_stats_token(&StatsClaims {
+        issuer: fixtures::ISSUER.to_owned(),
+        audience: server::DEFAULT_STATS_AUDIENCE.to_owned(),
+        issued_at: fixtures::NOW,
+        expires_at: fixtures::NOW.plus(MAX_STATS_LIFE),
+    })
 }
 
 fn es256_certificate() -> String {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use actix_web::body::to_bytes;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::Data;
 use actix_web::{App, rt};
@@ -55,6 +55,13 @@ pub(super) fn post_with_proof(path: &str, body: &[u8], proof: &[u8]) -> Reply {
     let name = HeaderName::from_bytes(PROOF_HEADER.as_bytes()).expect("a header's name");
     let header = HeaderValue::from_bytes(proof).ok().map(|value| (name, value));
     SERVER.with(|service| (service.post)(path, body, header))
+}
+
+/// Asks the key server for an authority's numbers with a token, as far as it can stand in a header.
+pub(super) fn ask_for_stats(body: &[u8], token: &[u8]) -> Reply {
+    note("server", "/v1/stats");
+    let value = HeaderValue::from_bytes(&[b"Bearer ", token].concat()).ok();
+    SERVER.with(|service| (service.post)("/v1/stats", body, value.map(|value| (AUTHORIZATION, value))))
 }
 
 /// Posts what may be an envelope to the key server's gateway.

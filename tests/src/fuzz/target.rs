@@ -20,6 +20,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "signatures", run: bundles::signatures, dictionary: EXPORT },
     Target { name: "certificate", run: certificates::certificate, dictionary: JWT },
     Target { name: "claims", run: certificates::claims, dictionary: JWT },
+    Target { name: "stats_token", run: certificates::stats_token, dictionary: STATS },
+    Target { name: "stats", run: bodies::stats, dictionary: &["\"padding\":", "null", "{}"] },
     Target { name: "public_key", run: certificates::public_key, dictionary: PEM },
     Target { name: "key_set", run: certificates::key_set, dictionary: JWK },
     Target { name: "publish", run: bodies::publish, dictionary: PUBLISH },
@@ -58,6 +60,8 @@ const JWK: &[&str] = &[
     "null",
     "\\u0000",
 ];
+const STATS: &[&str] =
+    &["\"aud\":[", "\"kid\":", "\"nbf\":", "\"tekmac\":", "\"reportType\":", "null", "1e400", "-1", "\"exp\":", "."];
 const PEM: &[&str] = &["-----BEGIN PUBLIC KEY-----\n", "-----END PUBLIC KEY-----\n", "=", "\r\n"];
 const PUBLISH: &[&str] = &[
     "\"temporaryExposureKeys\":[",

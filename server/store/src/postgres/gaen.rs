@@ -80,8 +80,9 @@ pub(super) const TABLES: Tables = Tables {
     read,
 };
 
-/// Writes, of some keys, those that are not known, with a waiting publication in each feed: if all feeds exist, of which it yields how many do. Whether a
-/// key is known is a subquery rather than a join, so that each is looked up in the index whatever the planner believes about the table.
+/// Writes, of some keys, those that are not known, with a waiting publication in each feed, and counts them: if all feeds exist. Yields how many of
+/// these do, and how many keys are known with other values. What is known is a subquery rather than a join, so that each key is looked up in the
+/// index whatever the planner believes about the table.
 pub(super) const ACCEPT: &str = "-- keys::accept_keys
     WITH wanted AS (
         SELECT id FROM feed WHERE path = ANY ($1::text[]) AND kind = 'gaen'
@@ -105,8 +106,27 @@ pub(super) const ACCEPT: &str = "-- keys::accept_keys
         SELECT wanted.id, key, 0, class, rolling_start, rolling_period, transmission_risk, report_type,
             days_since_onset, $19, release_at
         FROM fresh JOIN given USING (key) CROSS JOIN wanted ORDER BY wanted.id, key
+    ), added AS (
+        SELECT count(*) AS keys, (count(*) = cardinality($3::bytea[]))::integer AS first FROM fresh
+    ), counted AS (
+        INSERT INTO upload_count AS standing
+            (authority, day, stripe, key_uploads, keys, revisions, ages, onsets, report_uploads, reports)
+        SELECT $15, $21::integer, pg_backend_pid() % 16, first, keys, 0,
+            CASE first WHEN 1 THEN $24::integer[] ELSE array_fill(0, ARRAY[16]) END,
+            CASE first WHEN 1 THEN $25::integer[] ELSE array_fill(0, ARRAY[31]) END, 0, 0
+        FROM added WHERE keys > 0 AND $21::integer IS NOT NULL
+        ON CONFLICT (authority, day, stripe) DO UPDATE SET
+            key_uploads = standing.key_uploads + excluded.key_uploads,
+            keys = standing.keys + excluded.keys,
+            ages[$22::integer] = standing.ages[$22::integer] + excluded.key_uploads,
+            onsets[$23::integer] = standing.onsets[$23::integer] + excluded.key_uploads
     )
-    SELECT count(*) FROM wanted";
+    SELECT (SELECT count(*) FROM wanted), count(*) FROM given
+    WHERE key NOT IN (SELECT key FROM fresh) AND coalesce(
+        (SELECT (known.rolling_start, known.rolling_period, known.origin) <> (given.rolling_start, given.rolling_period, $17::smallint)
+         FROM gaen_key AS known WHERE known.key = given.key),
+        (SELECT (known.rolling_start, known.rolling_period, known.origin) <> (given.rolling_start, given.rolling_period, $17::smallint)
+         FROM gaen_fresh AS known WHERE known.key = given.key))";
 
 fn read(row: &Row) -> Result<Stored, StoreError> {
     let (revised, class) = (value(row, 0)?, number(row, 1)?);

@@ -3,7 +3,7 @@
 //! Rows are written in the order of their bytes: of two uploads that share keys, one waits for the other at the first shared key, and never do
 //! both wait.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use proto::bundle::Entry;
@@ -13,9 +13,11 @@ use super::column::{integer, number};
 use super::key_store::PostgresKeyStore;
 use super::transaction::Params;
 use super::{gaen, tcn};
+use crate::counters::Day;
 use crate::error::StoreError;
-use crate::keys::{AcceptedKey, AcceptedReport, Keys, Provenance};
+use crate::keys::{Accepted, AcceptedKey, AcceptedReport, Keys, Provenance, by_identity};
 use crate::stored::RECEIPT_GRAIN;
+use crate::uploads::{AGES, Cells, ONSETS, counted_on};
 
 #[async_trait]
 impl Keys for PostgresKeyStore {
@@ -24,12 +26,12 @@ impl Keys for PostgresKeyStore {
         keys: &[AcceptedKey],
         feeds: &[Feed],
         provenance: &Provenance,
-    ) -> Result<(), StoreError> {
-        let Some(paths) = paths(feeds, Kind::Gaen)? else { return Ok(()) };
-        let keys = sorted(keys, |key| *key.published.key.data());
+    ) -> Result<Accepted, StoreError> {
+        let Some(paths) = paths(feeds, Kind::Gaen)? else { return Ok(Accepted::default()) };
+        let keys = by_identity(keys, |key| *key.published.key.data());
         let mut columns = KeyColumns::default();
         keys.values().try_for_each(|key| columns.push(key))?;
-        let columns = columns;
+        let (columns, cells) = (columns, CellColumns::of(Cells::of(keys.values().copied(), provenance.received)));
         let source = Source::of(provenance);
         let params: Params<'_> = &[
             &paths,
@@ -52,6 +54,11 @@ impl Keys for PostgresKeyStore {
             &source.received_hour,
             &source.policy_version,
             &columns.proof,
+            &source.counted_on,
+            &cells.age,
+            &cells.onset,
+            &cells.ages,
+            &cells.onsets,
         ];
         self.accept(("keys::accept_keys", gaen::ACCEPT), paths.len(), params).await
     }
@@ -61,9 +68,9 @@ impl Keys for PostgresKeyStore {
         reports: &[AcceptedReport],
         feeds: &[Feed],
         provenance: &Provenance,
-    ) -> Result<(), StoreError> {
-        let Some(paths) = paths(feeds, Kind::Tcn)? else { return Ok(()) };
-        let reports = sorted(reports, |report| *report.published.report.verification_key());
+    ) -> Result<Accepted, StoreError> {
+        let Some(paths) = paths(feeds, Kind::Tcn)? else { return Ok(Accepted::default()) };
+        let reports = by_identity(reports, |report| *report.published.report.verification_key());
         let column = |read: fn(&AcceptedReport) -> i64| reports.values().map(|report| read(report)).collect::<Vec<_>>();
         let narrow = |read: fn(&AcceptedReport) -> u8| reports.values().map(|r| i16::from(read(r))).collect::<Vec<_>>();
         let rvk: Vec<_> = reports.keys().map(<[u8; 32]>::as_slice).collect();
@@ -83,22 +90,24 @@ impl Keys for PostgresKeyStore {
             &source.origin,
             &source.received_hour,
             &source.policy_version,
+            &source.counted_on,
         ];
         self.accept(("keys::accept_reports", tcn::ACCEPT), paths.len(), params).await
     }
 }
 
 impl PostgresKeyStore {
-    /// Runs a statement that writes an upload if all its feeds exist.
+    /// Runs a statement that writes and counts an upload if all its feeds exist.
     async fn accept(
         &self,
         (name, sql): (&'static str, &'static str),
         feeds: usize,
         params: Params<'_>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Accepted, StoreError> {
         let rows = self.pool.query(name, sql, params).await?;
-        let known: usize = rows.first().map_or(Ok(0), |row| number(row, 0))?;
-        if known == feeds { Ok(()) } else { Err(StoreError::NotFound("feed")) }
+        let row = rows.first().ok_or(StoreError::NotFound("feed"))?;
+        let known: usize = number(row, 0)?;
+        if known == feeds { Ok(Accepted { conflicts: number(row, 1)? }) } else { Err(StoreError::NotFound("feed")) }
     }
 }
 
@@ -110,15 +119,6 @@ fn paths(feeds: &[Feed], kind: Kind) -> Result<Option<Vec<String>>, StoreError> 
     }
     let paths: BTreeSet<_> = feeds.iter().map(ToString::to_string).collect();
     Ok(if paths.is_empty() { None } else { Some(paths.into_iter().collect()) })
-}
-
-/// What was accepted, in the order of its identities. Of two with one identity the first one counts.
-pub(super) fn sorted<T, const N: usize>(accepted: &[T], identity: impl Fn(&T) -> [u8; N]) -> BTreeMap<[u8; N], &T> {
-    let mut sorted = BTreeMap::new();
-    for one in accepted {
-        sorted.entry(identity(one)).or_insert(one);
-    }
-    sorted
 }
 
 /// The columns of keys, one array each.
@@ -161,6 +161,26 @@ impl<'a> KeyColumns<'a> {
     }
 }
 
+/// Where an upload is counted: the places in both distributions, from 1, and distributions of this upload alone.
+struct CellColumns {
+    age: i32,
+    onset: i32,
+    ages: Vec<i32>,
+    onsets: Vec<i32>,
+}
+
+impl CellColumns {
+    fn of(cells: Cells) -> Self {
+        let place = |cell: usize| i32::try_from(cell + 1).unwrap_or(i32::MAX);
+        Self {
+            age: place(cells.age),
+            onset: place(cells.onset),
+            ages: (0..AGES).map(|cell| i32::from(cell == cells.age)).collect(),
+            onsets: (0..=ONSETS).map(|cell| i32::from(cell == cells.onset)).collect(),
+        }
+    }
+}
+
 /// Where an upload came from, as columns.
 struct Source<'a> {
     authority: &'a str,
@@ -168,6 +188,7 @@ struct Source<'a> {
     origin: i16,
     received_hour: i64,
     policy_version: i32,
+    counted_on: Option<i32>,
 }
 
 impl<'a> Source<'a> {
@@ -178,6 +199,7 @@ impl<'a> Source<'a> {
             origin: provenance.origin.number().into(),
             received_hour: provenance.received.floor(RECEIPT_GRAIN).unix(),
             policy_version: i32::try_from(provenance.policy_version).unwrap_or(i32::MAX),
+            counted_on: counted_on(provenance).map(Day::number),
         }
     }
 }

@@ -7,10 +7,11 @@ use proto::{Feed, ReportType};
 
 use super::column::array;
 use super::key_store::PostgresKeyStore;
-use super::keys::{KeyColumns, sorted};
+use super::keys::KeyColumns;
 use super::transaction::{Mode, Transaction};
+use super::uploads;
 use crate::error::StoreError;
-use crate::keys::{AcceptedKey, Keys, Provenance};
+use crate::keys::{Accepted, AcceptedKey, Keys, Provenance, by_identity};
 use crate::revisions::{RevisedKey, Revisions, publishable};
 
 #[async_trait]
@@ -20,17 +21,17 @@ impl Revisions for PostgresKeyStore {
         keys: &[RevisedKey],
         feeds: &[Feed],
         provenance: &Provenance,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Accepted, StoreError> {
         // What is new is written first, and then is not what it is said to have been: the second step passes it by.
-        self.accept_keys(&publishable(keys), feeds, provenance).await?;
-        let keys = sorted(keys, |revised| *revised.key.published.key.data());
-        let policy_version = i32::try_from(provenance.policy_version).unwrap_or(i32::MAX);
-        let given = (keys, policy_version);
+        let accepted = self.accept_keys(&publishable(keys), feeds, provenance).await?;
+        let keys = by_identity(keys, |revised| *revised.key.published.key.data());
+        let given = (keys, provenance);
         self.pool
-            .transact("revisions::revise", Mode::Write, &given, |tx, (keys, policy_version)| {
-                Box::pin(revise(tx, keys, *policy_version))
+            .transact("revisions::revise", Mode::Write, &given, |tx, (keys, provenance)| {
+                Box::pin(revise(tx, keys, provenance))
             })
-            .await
+            .await?;
+        Ok(accepted)
     }
 }
 
@@ -39,7 +40,7 @@ impl Revisions for PostgresKeyStore {
 async fn revise(
     tx: &Transaction<'_>,
     keys: &BTreeMap<[u8; 16], &RevisedKey>,
-    policy_version: i32,
+    provenance: &Provenance,
 ) -> Result<(), StoreError> {
     lock(tx, keys).await?;
     let chosen = may_be_revised(tx, keys).await?;
@@ -50,7 +51,12 @@ async fn revise(
     change_waiting(tx, &kept).await?;
     let all: Vec<_> = gone.into_iter().chain(kept).collect();
     say_anew(tx, &all).await?;
-    follow_sealed(tx, &all, policy_version).await
+    if all.is_empty() {
+        return Ok(());
+    }
+    let policy_version = i32::try_from(provenance.policy_version).unwrap_or(i32::MAX);
+    follow_sealed(tx, &all, policy_version).await?;
+    uploads::count_revision(tx, provenance).await
 }
 
 /// Waits until no seal is under way, and none begins before the end of the transaction: what a seal moves can be changed neither where it was nor

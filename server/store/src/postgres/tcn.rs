@@ -75,8 +75,8 @@ pub(super) const TABLES: Tables = Tables {
     read,
 };
 
-/// Writes, of some reports, those whose verification key is not known, with a waiting publication in each feed: if all feeds exist, of which it
-/// yields how many do.
+/// Writes, of some reports, those whose verification key is not known, with a waiting publication in each feed, and counts them: if all feeds exist.
+/// Yields how many of these do, and how many verification keys are known with other reports.
 pub(super) const ACCEPT: &str = "-- keys::accept_reports
     WITH wanted AS (
         SELECT id FROM feed WHERE path = ANY ($1::text[]) AND kind = 'tcn'
@@ -94,8 +94,21 @@ pub(super) const ACCEPT: &str = "-- keys::accept_reports
         INSERT INTO tcn_waiting (feed, rvk, revision, class, signed_report, report_type, report_class, policy_version, release_at)
         SELECT wanted.id, rvk, 0, class, signed_report, report_type, report_class, $13, release_at
         FROM fresh JOIN given USING (rvk) CROSS JOIN wanted ORDER BY wanted.id, rvk
+    ), added AS (
+        SELECT count(*) AS reports, (count(*) = cardinality($3::bytea[]))::integer AS first FROM fresh
+    ), counted AS (
+        INSERT INTO upload_count AS standing
+            (authority, day, stripe, key_uploads, keys, revisions, ages, onsets, report_uploads, reports)
+        SELECT $9, $14::integer, pg_backend_pid() % 16, 0, 0, 0, array_fill(0, ARRAY[16]), array_fill(0, ARRAY[31]), first, reports
+        FROM added WHERE reports > 0 AND $14::integer IS NOT NULL
+        ON CONFLICT (authority, day, stripe) DO UPDATE SET
+            report_uploads = standing.report_uploads + excluded.report_uploads,
+            reports = standing.reports + excluded.reports
     )
-    SELECT count(*) FROM wanted";
+    SELECT (SELECT count(*) FROM wanted), count(*) FROM given
+    WHERE rvk NOT IN (SELECT rvk FROM fresh) AND coalesce(
+        (SELECT known.signed_report <> given.signed_report FROM tcn_report AS known WHERE known.rvk = given.rvk),
+        (SELECT known.signed_report <> given.signed_report FROM tcn_fresh AS known WHERE known.rvk = given.rvk))";
 
 fn read(row: &Row) -> Result<Stored, StoreError> {
     let (revised, class) = (value(row, 0)?, number(row, 1)?);

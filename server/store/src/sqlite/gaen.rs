@@ -121,6 +121,16 @@ pub(super) fn insert_fresh(
     Ok(written == 1)
 }
 
+/// Whether a key is known with another start, period or origin.
+pub(super) fn conflicts(tx: &Transaction<'_>, key: &AcceptedKey, provenance: &Provenance) -> Result<bool, StoreError> {
+    const SQL: &str = "-- gaen_key::conflicts
+        SELECT EXISTS (SELECT 1 FROM gaen_fresh WHERE key = ?1 AND (rolling_start, rolling_period, origin) <> (?2, ?3, ?4))
+            OR EXISTS (SELECT 1 FROM gaen_key WHERE key = ?1 AND (rolling_start, rolling_period, origin) <> (?2, ?3, ?4))";
+    let tek = &key.published.key;
+    let given = params![tek.data(), tek.rolling_start().number(), tek.rolling_period(), provenance.origin.number()];
+    Ok(tx.prepare_cached(SQL)?.query_row(given, |row| row.get(0))?)
+}
+
 /// Writes the first publication of a key in a feed.
 pub(super) fn insert_waiting(
     tx: &Transaction<'_>,

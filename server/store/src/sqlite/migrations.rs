@@ -18,6 +18,7 @@ pub(super) const KEYS: &[Embedded] = &[
     ("V2__life", include_str!("../../migrations/sqlite/keys/V2__life.sql")),
     ("V3__self_reports", include_str!("../../migrations/sqlite/keys/V3__self_reports.sql")),
     ("V4__revisions", include_str!("../../migrations/sqlite/keys/V4__revisions.sql")),
+    ("V5__uploads", include_str!("../../migrations/sqlite/keys/V5__uploads.sql")),
     ("V6__chaff", include_str!("../../migrations/sqlite/keys/V6__chaff.sql")),
     ("V7__audit", include_str!("../../migrations/sqlite/keys/V7__audit.sql")),
     ("V8__trust", include_str!("../../migrations/sqlite/keys/V8__trust.sql")),

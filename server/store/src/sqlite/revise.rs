@@ -6,8 +6,9 @@ use proto::{Feed, ReportType};
 use rusqlite::{Transaction, params};
 
 use super::key_store::SqliteKeyStore;
+use super::uploads::tally;
 use crate::error::StoreError;
-use crate::keys::{AcceptedKey, Keys, Provenance};
+use crate::keys::{Accepted, AcceptedKey, Keys, Provenance};
 use crate::revisions::{RevisedKey, Revisions, publishable, report_type};
 
 #[async_trait]
@@ -17,19 +18,28 @@ impl Revisions for SqliteKeyStore {
         keys: &[RevisedKey],
         feeds: &[Feed],
         provenance: &Provenance,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Accepted, StoreError> {
         // What is new is written first, and then is not what it is said to have been: the second step passes it by.
-        self.accept_keys(&publishable(keys), feeds, provenance).await?;
-        let (keys, policy_version) = (keys.to_vec(), provenance.policy_version);
-        let revise = move |tx: &Transaction<'_>| keys.iter().try_for_each(|key| revise(tx, key, policy_version));
-        self.pool.write("revisions::revise", revise).await
+        let accepted = self.accept_keys(&publishable(keys), feeds, provenance).await?;
+        let (keys, provenance) = (keys.to_vec(), provenance.clone());
+        self.pool.write("revisions::revise", move |tx| revise_all(tx, &keys, &provenance)).await?;
+        Ok(accepted)
     }
 }
 
-/// Revises one key, if that may be.
-fn revise(tx: &Transaction<'_>, revised: &RevisedKey, policy_version: u32) -> Result<(), StoreError> {
+/// Revises those that may be, and counts a person if there are any.
+fn revise_all(tx: &Transaction<'_>, keys: &[RevisedKey], provenance: &Provenance) -> Result<(), StoreError> {
+    let mut any = false;
+    for key in keys {
+        any |= revise(tx, key, provenance.policy_version)?;
+    }
+    tally(provenance).filter(|_| any).map_or(Ok(()), |tally| tally.revision(tx))
+}
+
+/// Revises one key, if that may be; whether it was.
+fn revise(tx: &Transaction<'_>, revised: &RevisedKey, policy_version: u32) -> Result<bool, StoreError> {
     if !may_be_revised(tx, revised)? {
-        return Ok(());
+        return Ok(false);
     }
     say_anew(tx, &revised.key)?;
     if revised.key.raw.report_type == ReportType::Negative {
@@ -37,7 +47,8 @@ fn revise(tx: &Transaction<'_>, revised: &RevisedKey, policy_version: u32) -> Re
     } else {
         change_waiting(tx, &revised.key)?;
     }
-    follow_sealed(tx, &revised.key, policy_version)
+    follow_sealed(tx, &revised.key, policy_version)?;
+    Ok(true)
 }
 
 /// Whether the key is the one that was uploaded, as it was uploaded, by whoever revises it now: either something of it waits and nothing is sealed, or

@@ -108,6 +108,16 @@ pub(super) fn insert_fresh(
     Ok(written == 1)
 }
 
+/// Whether its verification key is known with another report.
+pub(super) fn conflicts(tx: &Transaction<'_>, report: &AcceptedReport) -> Result<bool, StoreError> {
+    const SQL: &str = "-- tcn_report::conflicts
+        SELECT EXISTS (SELECT 1 FROM tcn_fresh WHERE rvk = ?1 AND signed_report <> ?2)
+            OR EXISTS (SELECT 1 FROM tcn_report WHERE rvk = ?1 AND signed_report <> ?2)";
+    let report = &report.published.report;
+    let given = params![report.verification_key(), report.as_bytes()];
+    Ok(tx.prepare_cached(SQL)?.query_row(given, |row| row.get(0))?)
+}
+
 /// Writes the first publication of a report in a feed.
 pub(super) fn insert_waiting(
     tx: &Transaction<'_>,

@@ -3,7 +3,7 @@
 use proto::bundle::SigningKeyId;
 use proto::manifest::{AnnouncedKey, GatewayService, KeyUse};
 use proto::{Feed, Kind, Timestamp};
-use store::{BundleRow, KeyStore, Purged, SolvedChallenge, StoreError};
+use store::{BundleRow, Day, KeyStore, Purged, SolvedChallenge, StoreError};
 
 use crate::engine::Engine;
 use crate::samples::{feed, gaen, identities, keys, opened, policy, provenance, published, region, report, sealed};
@@ -17,7 +17,7 @@ const LIMIT: u32 = 1_000;
 /// The buckets of these tests.
 const BUCKETS: [&str; 2] = ["near", "far"];
 /// The tables whose rows are about a person or the work of one, or go with a bundle. After everything has died they are empty.
-const DYING: [&str; 13] = [
+const DYING: [&str; 14] = [
     "bundle",
     "bundle_bucket",
     "bundle_signature",
@@ -31,6 +31,7 @@ const DYING: [&str; 13] = [
     "tcn_publication",
     "tcn_report",
     "tcn_waiting",
+    "upload_count",
 ];
 /// The tables whose rows are about authorities, feeds and the database itself, and the ring of those that are about nothing.
 const KEPT: [&str; 13] = [
@@ -262,6 +263,7 @@ pub(crate) async fn after_everything_has_died_only_feeds_and_authorities_remain(
     }
 
     while store.forget_admissions(engine.clock().now(), 10).await.expect("forgot") > 0 {}
+    while store.forget_upload_days(Day::containing(engine.clock().now()), 10).await.expect("forgot") > 0 {}
     let rows = engine.rows().await;
     let tables: Vec<_> = rows.keys().map(String::as_str).collect();
     let mut expected = [&DYING[..], &KEPT].concat();
@@ -441,6 +443,7 @@ pub(crate) async fn programs_that_purge_at_once_leave_nothing_behind(engine: &im
         all.add(program.await.expect("no panic"));
     }
     assert_eq!((all.publications, all.identities, all.bundles.len()), (400, 200, 2), "each row went once");
+    while store.forget_upload_days(Day::containing(engine.clock().now()), 10).await.expect("forgot") > 0 {}
     let rows = engine.rows().await;
     assert!(DYING.iter().all(|table| rows[*table] == 0), "{rows:?}");
 }

@@ -18,6 +18,7 @@ mod releasing;
 mod revising;
 mod sealing;
 mod trust;
+mod uploads;
 mod withdrawing;
 
 /// Runs a list of promises on an engine, each on a database of its own.
@@ -98,6 +99,22 @@ macro_rules! every_promise {
                 few_revisions_wait_until_there_are_enough,
                 no_revision_is_lost_to_a_seal_or_an_upload_at_the_same_time,
                 of_many_revisions_at_once_one_counts,
+            }
+            uploads {
+                an_upload_is_counted_with_its_keys_once_however_often_it_is_repeated,
+                the_same_upload_twenty_times_at_once_is_one_persons,
+                who_adds_to_earlier_keys_was_counted_with_those,
+                an_upload_to_several_regions_is_counted_once,
+                people_stand_in_one_cell_of_each_distribution,
+                reports_are_counted_apart_from_keys,
+                who_revises_is_counted_once,
+                what_is_not_stored_is_not_counted,
+                peers_and_people_without_a_certificate_are_not_counted,
+                days_and_authorities_are_counted_apart,
+                old_days_are_forgotten_in_bounded_steps,
+                another_start_period_or_origin_is_a_conflict_and_nothing_else_is,
+                a_sealed_key_conflicts_like_a_fresh_one,
+                another_report_of_a_known_verification_key_is_a_conflict,
             }
             sealing {
                 an_empty_feed_has_nothing_to_seal,

@@ -86,7 +86,7 @@ pub(crate) async fn accept(
     feeds: &[Feed],
 ) -> Result<(), StoreError> {
     let keys: Vec<_> = numbers.map(key).collect();
-    store.accept_keys(&keys, feeds, &provenance()).await
+    store.accept_keys(&keys, feeds, &provenance()).await.map(drop)
 }
 
 pub(crate) fn provenance() -> Provenance {

@@ -1,10 +1,11 @@
 //! What the services' roles may do, and what they may not.
 
 use proto::ReportType;
+use proto::gaen::TemporaryExposureKey;
 use proto::manifest::GatewayService;
 use store::{
-    Act, Audit, Bundles, Gateways, KeySetSource, KeySets, Life, RevisedKey, SealOutcome, SolvedChallenge, SpendOutcome,
-    Trust,
+    Act, Audit, Bundles, Day, Gateways, KeySetSource, KeySets, Life, RevisedKey, SealOutcome, SolvedChallenge,
+    SpendOutcome, Trust,
 };
 use tokio_postgres::error::SqlState;
 
@@ -34,7 +35,7 @@ async fn the_server_may_accept_and_no_more() {
     accept(&server, 0..14, &[gaen()]).await.expect("accepted again");
     assert!(matches!(world.seal().await, SealOutcome::Sealed(_)));
     accept(&server, 0..20, &[gaen()]).await.expect("accepted, as far as it is new");
-    use store::{Admissions, Authorities, Revisions};
+    use store::{Admissions, Authorities, Keys, Revisions, Uploads};
     for number in [3, 18, 30] {
         for to in [ReportType::Confirmed, ReportType::Negative] {
             let mut key = key(number);
@@ -51,6 +52,13 @@ async fn the_server_may_accept_and_no_more() {
         server.scribble(&store::Scratch { block: 1, rows: vec![[7; store::CHAFF_ROW]; 28] }).await.expect("written");
     }
     follow_keys(&world, &server).await;
+    let (today, mut clashing) = (Day::containing(now()), key(0));
+    clashing.published.key = TemporaryExposureKey::new(&[0; 16], 0, 1).expect("a key");
+    let accepted = server.accept_keys(&[clashing], &[gaen()], &provenance()).await.expect("answered alike");
+    assert_eq!(accepted.conflicts, 1);
+    let days = server.upload_days("fhi", today.plus(-1), today).await.expect("read");
+    assert_eq!(days.iter().map(|day| (day.key_uploads, day.keys)).collect::<Vec<_>>(), [(2, 21)]);
+    assert!(server.forget_upload_days(today.plus(1), 100).await.expect("forgot") > 0);
     server.ping().await.expect("answers");
     assert!(server.authority("fhi").await.expect("read").is_some());
     assert_eq!(server.feeds().await.expect("read").len(), 4);
@@ -59,7 +67,11 @@ async fn the_server_may_accept_and_no_more() {
         "SELECT raw_transmission_risk FROM gaen_fresh",
         "SELECT onset FROM gaen_key",
         "SELECT authority FROM gaen_key",
-        "SELECT signed_report FROM tcn_report",
+        "SELECT kid FROM tcn_report",
+        "SELECT onset FROM gaen_key",
+        "SELECT received_hour FROM gaen_fresh",
+        "UPDATE upload_count SET day = 0",
+        "UPDATE upload_count SET authority = 'evil'",
         "SELECT number FROM feed",
         "SELECT release_at FROM gaen_waiting",
         "SELECT report_type FROM gaen_publication",
@@ -83,9 +95,10 @@ async fn the_server_may_accept_and_no_more() {
     statements.push("UPDATE spent_challenge SET spent_on = ''".to_owned());
     statements.push("UPDATE self_report_tally SET hour = 0".to_owned());
     for table in tables(&world).await {
-        // What keeps people from reporting by the thousand, the server keeps and forgets by itself.
+        // What keeps people from reporting by the thousand, and what is counted, the server keeps and forgets by itself.
         // What waits it takes back when somebody was found healthy. Keys that have left the set of an authority it forgets.
-        if !["spent_challenge", "self_report_tally", "gaen_waiting", "fetched_key"].contains(&table.as_str()) {
+        let forgotten = ["spent_challenge", "self_report_tally", "upload_count", "gaen_waiting", "fetched_key"];
+        if !forgotten.contains(&table.as_str()) {
             statements.push(format!("DELETE FROM {table}"));
         }
         statements.push(format!("TRUNCATE {table}"));
@@ -183,7 +196,7 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
     .into();
     for table in tables(&world).await {
         // What has died it deletes; feeds go on, and whose certificates are believed is none of its business.
-        if ["spent_challenge", "self_report_tally"].contains(&table.as_str()) {
+        if ["spent_challenge", "self_report_tally", "upload_count"].contains(&table.as_str()) {
             statements.push(format!("SELECT FROM {table}"));
             statements.push(format!("DELETE FROM {table}"));
         }

@@ -141,7 +141,8 @@ async fn the_attack_finds_people_among_keys_that_are_not_sealed() {
     let mut rng = StdRng::seed_from_u64(2);
     for kind in Kind::ALL {
         let mut crowd = Crowd::new(kind).await;
-        crowd.upload(PEOPLE, &mut rng).await;
+        // So few that the log has not been begun anew since the first of them.
+        crowd.upload(PEOPLE / 10, &mut rng).await;
         let sequences = Dump::of(crowd.path()).sequences(crowd.waiting());
         let log = sequences.iter().find(|(way, _)| way == "bytes of the write-ahead log");
         let (_, sequence) = log.expect("the log is not empty");
@@ -232,5 +233,23 @@ async fn no_column_of_a_sealed_row_on_a_server_belongs_to_one_person() {
         for (name, people_by_value) in columns {
             assert!(people_by_value.iter().all(|people| *people == PEOPLE), "{kind}: {name} has a value of few");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_counted_on_a_server_shares_a_transaction_with_no_sealed_row() {
+    let mut rng = StdRng::seed_from_u64(9);
+    for kind in Kind::ALL {
+        let (database, mut crowd) = server::crowd(kind).await;
+        let client = database.connect().await.expect("connected");
+        crowd.upload(PEOPLE, &mut rng).await;
+        let (counters, theirs) = server::counted_with(&client, crowd.waiting()).await;
+        assert!(
+            counters > 0 && !theirs.is_empty(),
+            "{kind}: a counter shows whose upload was the last, while it waits"
+        );
+        crowd.seal().await;
+        let (counters, theirs) = server::counted_with(&client, crowd.sealed()).await;
+        assert!(counters > 0 && theirs.is_empty(), "{kind}: {} sealed rows", theirs.len());
     }
 }

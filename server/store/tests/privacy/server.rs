@@ -76,3 +76,17 @@ pub(crate) async fn columns(client: &Client, owners: &Owners) -> Vec<(String, Ve
     }
     columns
 }
+
+/// How many counters there are, and the known identities in rows that the same transaction wrote as one of them.
+pub(crate) async fn counted_with(client: &Client, owners: &Owners) -> (i64, Vec<Vec<u8>>) {
+    let counters = client.query_one("SELECT count(*) FROM upload_count", &[]).await.expect("counted").get(0);
+    let mut found = Vec::new();
+    for (table, identity) in TABLES {
+        let sql = format!(
+            "SELECT {identity} FROM {table} WHERE xmin::text IN (SELECT counter.xmin::text FROM upload_count AS counter)"
+        );
+        let rows = client.query(&sql, &[]).await.expect("read");
+        found.extend(rows.iter().map(|row| row.get::<_, Vec<u8>>(0)).filter(|identity| owners.contains_key(identity)));
+    }
+    (counters, found)
+}
