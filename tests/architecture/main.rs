@@ -5,7 +5,7 @@ mod rules;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Each crate with the folder of its manifest and the crates of this workspace that it may use, in reading order: arrows run down.
 const CRATES: [(&str, &str, &[&str]); 10] = [
@@ -41,10 +41,15 @@ fn only_the_store_speaks_sql() {
 }
 
 #[test]
-fn the_key_server_and_its_store_call_nobody() {
-    for name in ["proto", "store", "service", "server"] {
+fn the_key_server_calls_nobody_but_for_the_keys_of_authorities() {
+    for name in ["proto", "store", "service"] {
         let (_, folder, _) = CRATES.into_iter().find(|(known, ..)| *known == name).expect("listed above");
         assert!(!dependencies(folder).contains("reqwest"), "{name} must not use reqwest");
+    }
+    let callers = sources(&root().join("server/src")).into_iter();
+    let callers = callers.filter(|path| fs::read_to_string(path).expect("a source").contains("reqwest"));
+    for caller in callers {
+        assert!(caller.starts_with(root().join("server/src/key_sets")), "{} calls somebody", caller.display());
     }
 }
 
@@ -72,6 +77,19 @@ fn dependencies(folder: &str) -> BTreeSet<String> {
     let lines = section.lines().take_while(|line| !line.starts_with('['));
     let names = lines.filter_map(|line| line.split(['.', ' ', '=']).next());
     names.filter(|name| !name.is_empty() && !name.starts_with('#')).map(str::to_owned).collect()
+}
+
+/// Every source below a directory.
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in fs::read_dir(directory).expect("a directory").flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
 }
 
 fn root() -> &'static Path {
