@@ -1,0 +1,73 @@
+//! Whoever watches a phone's connection learns nothing: classifiers are trained on what crossed the network, and find neither chaff among what is
+//! real nor refusals among what was accepted.
+//!
+//! Two systems run at once over a PostgreSQL that waits for the disk, real programs all of them; in one of them each commit takes 50 ms more. Requests come 40
+//! a second on each route, whether or not earlier ones are answered, of all classes in random order. That the machine is busy with other things makes
+//! all answers later and none of one class more than of another.
+
+mod judge;
+mod observe;
+mod requests;
+mod scene;
+
+use std::time::{Duration, Instant};
+
+use cluster::{Cluster, Options};
+
+use crate::judge::{Finding, Task};
+use crate::observe::{Observation, watch};
+use crate::requests::Stock;
+use crate::scene::{Flags, Scene};
+
+/// How many requests of each class and route are watched, unless `PRATIQUE_SECRECY_SAMPLES` says otherwise.
+const SAMPLES: usize = 2_000;
+/// The time between two requests on a route.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Starts a system and watches so many requests of each class and route.
+async fn watched(
+    cluster: &Cluster,
+    name: &'static str,
+    flags: Flags,
+    samples: usize,
+) -> anyhow::Result<Vec<Observation>> {
+    let begun = Instant::now();
+    let scene = Scene::start(cluster, name, flags).await?;
+    let stock = Stock::gather(&scene, samples).await?;
+    println!("{name}: prepared after {:.0?}", begun.elapsed());
+    let seen = watch(name, &scene, &stock, samples).await;
+    println!("{name}: watched after {:.0?}", begun.elapsed());
+    seen
+}
+
+fn samples() -> anyhow::Result<usize> {
+    Ok(std::env::var("PRATIQUE_SECRECY_SAMPLES").map_or(Ok(SAMPLES), |text| text.parse())?)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_who_watches_tells_chaff_or_refusals_from_what_was_accepted() -> anyhow::Result<()> {
+    let samples = samples()?;
+    let cluster = Cluster::start(&Options { durable: true, ..Options::default() })?;
+    // Beside the two that must not tell, two small ones that must: without a raster, and with chaff that costs nothing.
+    let (plain, stalled, open) = tokio::try_join!(
+        watched(&cluster, "plain", Flags::default(), samples),
+        watched(&cluster, "stalled", Flags { stalled: true, ..Flags::default() }, samples),
+        watched(&cluster, "open", Flags { stalled: true, tick: 0, chaff: 0 }, 200),
+    )?;
+    let findings = judge::judge(&[plain, stalled, open].concat())?;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    let told = |finding: &&Finding| finding.lower > 0.5;
+    let told_by_open: Vec<_> = findings.iter().filter(|finding| finding.system == "open").filter(told).collect();
+    for (route, task) in requests::ROUTES.iter().flat_map(|route| Task::ALL.map(|task| (route.name(), task))) {
+        assert!(
+            told_by_open.iter().any(|finding| finding.route == route && finding.task == task.name()),
+            "the classifiers do not see what is there to be seen: {route}, {}",
+            task.name()
+        );
+    }
+    let leaks: Vec<_> = findings.iter().filter(|finding| finding.system != "open").filter(told).collect();
+    assert!(leaks.is_empty(), "answers tell what a request was: {leaks:#?}");
+    Ok(())
+}
