@@ -59,7 +59,7 @@ impl<T: Request> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = service::read(payload).await?;
+            let bytes = service::read(&request, payload).await?;
             service::require_json(&request)?;
             let request: T = parse_body(&bytes)?;
             request.check_count()?;

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use server::{DEFAULT_STATS_AUDIENCE, SelfReportSettings, Settings};
 use service::ohttp::{KeyCommand, Program};
+use service::{EdgeSettings, LimitSettings};
 use stats::ShowStats;
 
 /// The key server of Pratique: takes keys and reports from phones and keeps what a health authority vouches for.
@@ -100,6 +101,10 @@ pub(crate) struct Serve {
     /// The address to listen on; port 0 takes any free one, which is printed.
     #[arg(long, value_name = "ADDR", env = "SERVER_LISTEN", default_value = "127.0.0.1:8081")]
     pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) edge: EdgeSettings,
+    #[command(flatten)]
+    pub(crate) limits: LimitSettings,
     /// The file with the keys of an Oblivious HTTP gateway (RFC 9458), mode 600; `server ohttp-key generate` writes it, and a change counts
     /// at once. With it, relays may POST what phones sealed to /ohttp, and the keys are at /ohttp-keys; without it, neither is there.
     /// Whoever has it can read what was sealed to it.

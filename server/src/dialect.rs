@@ -57,7 +57,7 @@ impl<D: Dialect> FromRequest for Sent<D> {
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = service::read(payload).await?;
+            let body = service::read(&request, payload).await?;
             let report = D::read(&body)?;
             let authority = request.match_info().get("authority").map(str::to_ascii_lowercase);
             Ok(Self(SelfReport { report, authority, proof: proof(&request)? }, PhantomData))

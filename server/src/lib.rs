@@ -21,6 +21,7 @@ mod dialect;
 mod belief;
 mod key_sets;
 mod rules;
+mod throttle;
 
 mod admission;
 mod bearer;

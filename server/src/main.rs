@@ -5,7 +5,6 @@ mod cli;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
 use cli::{Cli, Command, Serve, deny_key, stats, withdraw};
 use serde_json::json;
 use server::{Settings, State, admin};
@@ -15,8 +14,8 @@ use store::{Clock, SelfReporting, chance};
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
-    let Cli { json, command } = Cli::parse();
-    service::log_to_stderr("info,actix_server=warn");
+    let Cli { json, command } = service::parse("SERVER");
+    service::log_to_stderr("info,actix_http=off,actix_server=warn");
     match command {
         Command::Serve(flags) => serve(flags, json).await,
         Command::Migrate { settings } => {
@@ -52,6 +51,11 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     state = state.with_tick(Duration::from_millis(flags.tick_ms)).with_chaff_rate(flags.chaff_per_second);
     state = state.with_jwks_period(Duration::from_secs(flags.jwks_minutes * 60));
     state = state.with_stats_audience(&flags.stats_audience);
+    for warning in flags.edge.warnings(flags.listen.ip(), flags.ohttp_key_file.is_some()) {
+        tracing::warn!("{warning}");
+    }
+    service::raise_descriptors(flags.limits.connections);
+    state = state.with_edge(flags.edge.into()).with_limits(&flags.limits);
     if let Some(file) = &flags.ohttp_key_file {
         state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;
     }

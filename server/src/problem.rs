@@ -90,6 +90,15 @@ pub(crate) enum Unproven {
 }
 
 impl Problem {
+    /// In how many seconds to try again, if that is known.
+    const fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Busy { retry_after } => Some(*retry_after),
+            Self::Unheard(why) => why.retry_after(),
+            _ => None,
+        }
+    }
+
     /// For programs: the codes of the Exposure Notifications API, and ours for what never reaches a handler.
     const fn code(&self) -> &'static str {
         match self {
@@ -167,8 +176,8 @@ impl ResponseError for Problem {
         }
         let (error, code) = (Some(self.to_string()), Some(self.code().to_owned()));
         let mut reply = answer::padded(self.status_code(), PublishReply { error, code, ..PublishReply::default() });
-        if let Self::Busy { retry_after } = self {
-            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+        if let Some(seconds) = self.retry_after() {
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         reply.extensions_mut().insert(self.refused());
         reply

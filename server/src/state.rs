@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proto::Timestamp;
 use service::ohttp::{Gateway, HasGateway, Outside};
-use service::{HasRaster, Metrics, Raster};
+use service::{Edge, HasLimits, HasRaster, LimitSettings, Limits, Metrics, Raster};
 use store::{Clock, KeyStore};
 
 use crate::admission::Admission;
@@ -30,6 +30,8 @@ pub struct State {
     chaff: Arc<ChaffDesk>,
     key_sets: Arc<Keeper>,
     stats_audience: Arc<str>,
+    edge: Arc<Edge>,
+    limits: Option<Arc<Limits>>,
 }
 
 impl State {
@@ -55,6 +57,8 @@ impl State {
             chaff,
             key_sets,
             stats_audience: DEFAULT_STATS_AUDIENCE.into(),
+            edge: Arc::default(),
+            limits: None,
         })
     }
 
@@ -125,6 +129,19 @@ impl State {
         &self.stats_audience
     }
 
+    /// The same behind proxies and relays; there are none unless they are set.
+    #[must_use]
+    pub fn with_edge(self, edge: Edge) -> Self {
+        Self { edge: Arc::new(edge), ..self }
+    }
+
+    /// The same with limits to what callers may ask for. Without this there are none: a program that is open to the world sets them.
+    #[must_use]
+    pub fn with_limits(self, settings: &LimitSettings) -> Self {
+        let limits = Limits::new(settings, store::chance::bytes(), self.metrics(), "pratique_server");
+        Self { limits: Some(Arc::new(limits)), ..self }
+    }
+
     /// What operators may see.
     pub fn metrics(&self) -> &Metrics {
         self.metrics.all()
@@ -148,6 +165,16 @@ impl State {
     /// Whether anybody but the caller still holds this state.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.admission) > 1
+    }
+}
+
+impl HasLimits for State {
+    fn limits(&self) -> Option<&Arc<Limits>> {
+        self.limits.as_ref()
+    }
+
+    fn edge(&self) -> &Edge {
+        &self.edge
     }
 }
 

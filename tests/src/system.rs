@@ -103,7 +103,7 @@ impl System {
 
         let settings = verification_settings(&directory, &databases);
         // As behind a proxy, so that a test can let phones call from networks of their own.
-        let edge = verification::EdgeSettings {
+        let edge = service::EdgeSettings {
             trusted_proxies: 1,
             proxy_networks: vec!["127.0.0.0/8".parse()?],
             relays: Vec::new(),

@@ -41,6 +41,11 @@ pub(crate) fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 
+/// The authority whose key this says it is. Whether that is true is for the store to say.
+pub(crate) fn authority(key: &str) -> &str {
+    key.rsplitn(3, '.').nth(2).unwrap_or_default()
+}
+
 /// The name of the key with this digest: its first twelve hexadecimal digits. An authority has a handful of keys.
 pub(crate) fn id(digest: &[u8; 32]) -> String {
     digest[..6].iter().map(|byte| format!("{byte:02x}")).collect()

@@ -10,7 +10,7 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::ohttp::{door, keys};
-use service::{is_chaff, raster, unknown_path, wrong_method};
+use service::{HasLimits as _, is_chaff, limited, raster, unknown_path, wrong_method};
 
 use crate::chores;
 use crate::handlers::{
@@ -30,7 +30,8 @@ use crate::state::State;
 pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
     let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
     let data = Data::new(state.clone());
-    let server = service::listen(listener, move |cfg| {
+    let connections = state.limits().map(|limits| limits.connections());
+    let server = service::listen(listener, connections, move |cfg| {
         cfg.app_data(data.clone());
         routes(cfg);
     })?;
@@ -66,11 +67,13 @@ pub(crate) fn table() -> Vec<(Method, &'static str, Route)> {
     ]
 }
 
-/// All of them, behind the door of the gateway, and all of that behind the raster on which answers leave. [`State`] must be in the application's data.
+/// All of them, behind the door of the gateway, that behind the limits, and all of that behind the raster on which answers leave. [`State`] must be in the
+/// application's data.
 pub fn routes(cfg: &mut ServiceConfig) {
     // What is wrapped last stands outermost.
     let sealed_or_not = web::scope("").configure(every_route).wrap(from_fn(door::<State, Problem>));
-    cfg.service(sealed_or_not.wrap(from_fn(raster::<State>)));
+    let within_limits = sealed_or_not.wrap(from_fn(limited::<State, Problem>));
+    cfg.service(within_limits.wrap(from_fn(raster::<State>)));
 }
 
 fn every_route(cfg: &mut ServiceConfig) {

@@ -21,8 +21,9 @@ use codes::{Issue, Look};
 use keys::KeysCommand;
 use secret::SecretCommand;
 use service::ohttp::{KeyCommand, Program};
+use service::{EdgeSettings, LimitSettings};
 use stats::{ShowStats, WithholdingFlags};
-use verification::{Budgets, DatabaseSettings, EdgeSettings, Settings};
+use verification::{Budgets, DatabaseSettings, Settings};
 
 /// The verification service of Pratique: gives people codes on a health authority's behalf and turns them into certificates.
 ///
@@ -134,6 +135,8 @@ pub(crate) struct Serve {
     pub(crate) budgets: Budgets,
     #[command(flatten)]
     pub(crate) edge: EdgeSettings,
+    #[command(flatten)]
+    pub(crate) limits: LimitSettings,
     /// Answers to phones leave a whole number of ticks of so many milliseconds after their requests arrived, 0 to 10000, so that nobody who watches the
     /// network learns from the time whether a code was good. Longer than nearly all of them take: see tick_overruns among the metrics. 0 sends
     /// them at once, for benchmarks.

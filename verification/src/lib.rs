@@ -59,7 +59,7 @@ pub use api_key::ApiKey;
 pub use app::{listen, routes};
 pub use budget::{Budgets, SharedBudgets};
 pub use calling_code::CallingCode;
-pub use config::{DatabaseSettings, EdgeSettings, SIGNING_KEY_DIR, Settings};
+pub use config::{DatabaseSettings, SIGNING_KEY_DIR, Settings};
 pub use delivery::DeliverySettings;
 pub use error::VerificationError;
 pub use phone::PhoneNumber;

@@ -5,7 +5,6 @@ mod cli;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
 use cli::session::{open, open_service, say};
 use cli::{Cli, Command, Serve, api_key, authority, codes, keys, secret, stats};
 use indicatif::ProgressBar;
@@ -16,8 +15,8 @@ use verification::{DatabaseSettings, Purged, admin};
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
-    let Cli { json, command } = Cli::parse();
-    service::log_to_stderr("info,actix_server=warn");
+    let Cli { json, command } = service::parse("VERIFICATION");
+    service::log_to_stderr("info,actix_http=off,actix_server=warn");
     match command {
         Command::Serve(flags) => serve(flags, json).await,
         Command::Migrate { database } => {
@@ -49,7 +48,8 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     for warning in flags.edge.warnings(flags.listen.ip(), flags.ohttp_key_file.is_some()) {
         tracing::warn!("{warning}");
     }
-    let mut state = state.with_budgets(flags.budgets).with_edge(flags.edge.into());
+    service::raise_descriptors(flags.limits.connections);
+    let mut state = state.with_budgets(flags.budgets).with_edge(flags.edge.into()).with_limits(&flags.limits);
     state = state.with_tick(Duration::from_millis(flags.tick_ms)).with_chaff_rate(flags.chaff_per_second);
     if let Some(file) = &flags.ohttp_key_file {
         state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;

@@ -191,7 +191,8 @@ impl From<Malformed> for Problem {
 
 impl From<Unheard> for Problem {
     fn from(why: Unheard) -> Self {
-        Self { status: why.status(), code: why.code(UNPARSABLE), text: why.to_string().into(), retry_after: None }
+        let retry_after = why.retry_after().map(i64::from);
+        Self { status: why.status(), code: why.code(UNPARSABLE), text: why.to_string().into(), retry_after }
     }
 }
 

@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpRequest, dev};
 use proto::api::parse_body;
 use proto::api::verification::API_KEY_HEADER;
 use serde::de::DeserializeOwned;
+use service::Ticket;
 use store::{ApiKeyKind, Issuer};
 
 use crate::api_key;
@@ -69,7 +70,7 @@ impl<K: Caller, T: DeserializeOwned + 'static> FromRequest for Call<K, T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             // The body is read first and judged last: strangers learn nothing about it, and nobody is cut off while still talking.
-            let bytes = service::read(payload).await;
+            let bytes = service::read(&request, payload).await;
             let issuer = believe::<K>(&request).await?;
             let bytes = bytes?;
             service::require_json(&request)?;
@@ -93,8 +94,13 @@ pub(crate) async fn believe<K: Caller>(request: &HttpRequest) -> Result<Issuer, 
     let state = request.app_data::<Data<State>>().ok_or(Problem::INTERNAL)?;
     let key = request.headers().get(API_KEY_HEADER).and_then(|value| value.to_str().ok());
     let key = key.filter(|key| key.len() <= MAX_KEY).ok_or(Problem::UNAUTHORIZED)?;
+    let trial = Ticket::of(request).try_belief(api_key::authority(key))?;
     let grant = state.store().api_key(api_key::digest(key), state.now()).await?;
-    let grant = grant.filter(|grant| grant.kind == K::KIND).ok_or(Problem::UNAUTHORIZED)?;
+    let Some(grant) = grant.filter(|grant| grant.kind == K::KIND) else {
+        trial.disbelieved();
+        return Err(Problem::UNAUTHORIZED);
+    };
+    trial.believed();
     if grant.disabled {
         return Err(Problem::AUTHORITY_DISABLED);
     }

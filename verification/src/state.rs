@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proto::Timestamp;
 use service::ohttp::{Gateway, HasGateway, Outside};
-use service::{Edge, HasRaster, Metrics, Raster};
+use service::{Edge, HasLimits, HasRaster, LimitSettings, Limits, Metrics, Raster};
 use store::{Clock, CodeStore};
 
 use crate::budget::Budgets;
@@ -35,6 +35,7 @@ pub struct State {
     gateway: Option<Arc<Gateway>>,
     raster: Arc<Raster>,
     chaff: Arc<ChaffDesk>,
+    limits: Option<Arc<Limits>>,
 }
 
 struct Inner {
@@ -85,6 +86,7 @@ impl State {
             gateway: None,
             raster,
             chaff,
+            limits: None,
         })
     }
 
@@ -116,6 +118,13 @@ impl State {
     #[must_use]
     pub fn with_edge(self, edge: Edge) -> Self {
         Self { edge: Arc::new(edge), ..self }
+    }
+
+    /// The same with limits to what callers may ask for. Without this there are none: a program that is open to the world sets them.
+    #[must_use]
+    pub fn with_limits(self, settings: &LimitSettings) -> Self {
+        let limits = Limits::new(settings, store::chance::bytes(), self.metrics(), "pratique_verification");
+        Self { limits: Some(Arc::new(limits)), ..self }
     }
 
     /// The same with a gateway of Oblivious HTTP, whose keys are in this file. Without one, `/ohttp` and `/ohttp-keys` are not there.
@@ -220,6 +229,16 @@ impl State {
     /// Whether anybody but the caller still holds this state.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.inner) > 1
+    }
+}
+
+impl HasLimits for State {
+    fn limits(&self) -> Option<&Arc<Limits>> {
+        self.limits.as_ref()
+    }
+
+    fn edge(&self) -> &Edge {
+        &self.edge
     }
 }
 

@@ -28,7 +28,7 @@ struct Tree {
 /// Those of the listener.
 pub(crate) fn listen(listener: TcpListener, root: &Path) -> io::Result<Server> {
     let tree = Data::new(Tree { root: root.to_owned() });
-    service::listen(listener, move |cfg| {
+    service::listen(listener, None, move |cfg| {
         cfg.app_data(tree.clone());
         routes(cfg);
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use proto::Region;
-use verification::EdgeSettings;
+use service::EdgeSettings;
 
 use crate::system::{Plan, Ports};
 
@@ -74,7 +74,7 @@ pub(crate) struct Serve {
     /// nothing. 0 sends them at once.
     #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub(crate) tick_ms: u64,
-    /// What stands between phones and the verification service.
+    /// What stands between phones and the services.
     #[command(flatten)]
     pub(crate) edge: EdgeSettings,
 }

@@ -15,12 +15,11 @@ mod error;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use cli::{Cli, Command};
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    let Cli { command } = Cli::parse();
+    let Cli { command } = service::parse("PRATIQUE");
     let done = match command {
         Command::Demo(flags) => {
             // The demo narrates; a log would talk into it.
@@ -29,7 +28,7 @@ async fn main() -> ExitCode {
         }
         Command::Serve(flags) => {
             // What actix says about its own threads is not the operator's concern.
-            service::log_to_stderr("info,actix_server=warn");
+            service::log_to_stderr("info,actix_http=off,actix_server=warn");
             serve::run(&flags).await
         }
     };

@@ -10,7 +10,7 @@ use exporter::Exporter;
 use exporter::config::{BucketSpec, BucketUrl};
 use exporter::keys::{KeyPurpose, private_file, public_file};
 use proto::{Feed, Region};
-use service::Edge;
+use service::{Edge, LimitSettings};
 use store::{ApiKeyKind, Clock, DatabaseUrl};
 
 use crate::access::{Access, ApiKeys};
@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     pub(crate) minimum_reports: u32,
     /// What is exported; empty means every feed of the database.
     pub(crate) feeds: Vec<Feed>,
-    /// What stands between phones and the verification service.
+    /// What stands between phones and the services.
     pub(crate) edge: Edge,
     /// A whole number of these after their requests arrived, answers to phones leave; zero: at once.
     pub(crate) tick: Duration,
@@ -72,8 +72,9 @@ pub(crate) struct Listening {
 impl System {
     /// Opens everything; what is missing (secret, databases, keys, authority) is made, what is there is kept.
     pub(crate) async fn open(layout: &Layout, plan: &Plan, clock: Clock) -> Result<Self, StandaloneError> {
-        let verification =
-            open_verification(layout, clock.clone()).await?.with_edge(plan.edge.clone()).with_tick(plan.tick);
+        let limits = LimitSettings::default();
+        let verification = open_verification(layout, clock.clone()).await?.with_edge(plan.edge.clone());
+        let verification = verification.with_limits(&limits).with_tick(plan.tick);
         let database_url = DatabaseUrl::Sqlite(layout.key_database());
         let server = server::State::open(&server::Settings { database_url }, clock.clone()).await?;
         // There is one authority here, so apps that name none mean it; whether it takes their reports is for `server authority update` to say.
@@ -82,6 +83,7 @@ impl System {
             ..server::SelfReportSettings::default()
         };
         let server = server.with_self_reports(&self_reports)?.with_tick(plan.tick);
+        let server = server.with_edge(plan.edge.clone()).with_limits(&limits);
         make_bundle_keys(layout, &plan.region)?;
         let exporter = open_exporter(layout, plan, clock).await?;
         let is_new = introduce(&verification, &server, plan).await?;

@@ -7,31 +7,56 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use futures_util::StreamExt;
 use proto::api::MAX_BODY;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
+use crate::connection::Watch;
+use crate::limits::Held;
 use crate::unheard::Unheard;
 
 /// A body that is too long is read on for this many bytes in all. Were it left unread, the connection would have to be closed, which an
 /// additional header would announce, and a sender who listens only when it has said everything would not hear why it is refused.
 const PATIENCE: usize = 1 << 20;
 /// How long a phone may take to send a body. On the slowest of networks, 16 KiB take about this long.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+const PHONE: Pace = Pace { grace: Duration::from_secs(10), bytes_per_second: 800, in_all: Duration::from_secs(30) };
 
-/// Reads a body to its end, as long as it is within 1 MiB, but keeps no more than [`MAX_BODY`] bytes of it. What counts is what
-/// arrives: a chunked body has no Content-Length to believe.
+/// How fast a body must come.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// However little comes.
+    grace: Duration,
+    /// And more time for what came.
+    bytes_per_second: u64,
+    /// But no more than this.
+    in_all: Duration,
+}
+
+/// Reads a body to its end, as long as it is within 1 MiB, but keeps no more than [`MAX_BODY`] bytes of it, and waits until the service has time for the
+/// request. What counts is what arrives: a chunked body has no Content-Length to believe.
 ///
 /// # Errors
-/// [`Unheard::TooLarge`], [`Unheard::TooSlow`] and [`Unheard::EndedEarly`].
-pub async fn read(body: Payload) -> Result<Vec<u8>, Unheard> {
-    read_up_to(MAX_BODY, body).await
+/// [`Unheard::TooLarge`], [`Unheard::TooSlow`], [`Unheard::EndedEarly`] and [`Unheard::TooMany`].
+pub async fn read(request: &HttpRequest, body: Payload) -> Result<Vec<u8>, Unheard> {
+    read_up_to(request, MAX_BODY, body).await
 }
 
 /// As [`read`], with another number of bytes that are kept.
 ///
 /// # Errors
 /// As [`read`].
-pub(crate) async fn read_up_to(most: usize, body: Payload) -> Result<Vec<u8>, Unheard> {
-    read_within(BODY_TIMEOUT, most, body).await
+pub(crate) async fn read_up_to(request: &HttpRequest, most: usize, body: Payload) -> Result<Vec<u8>, Unheard> {
+    let mut held = Held::by(request);
+    let bytes = read_at(PHONE, most, body, |bytes| held.make_room(bytes)).await;
+    Watch::hush(request);
+    let bytes = bytes?;
+    held.begin(request).await?;
+    Ok(bytes)
+}
+
+/// Reads a body that nobody asked for and keeps nothing of it, so that the connection may be kept and the answer has the same headers as any other.
+pub(crate) async fn discard(request: &HttpRequest, body: Payload) {
+    // Whether it was too long, too slow or ended early changes nothing: the answer is a refusal already.
+    let _ = read_at(PHONE, 0, body, |_| Ok(())).await;
+    Watch::hush(request);
 }
 
 /// Checks that a request says that its body is JSON. Parameters, such as a character set, say nothing that JSON does not fix.
@@ -49,23 +74,42 @@ pub(crate) fn says(headers: &HeaderMap, wanted: &str) -> bool {
     media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(wanted))
 }
 
-/// The limit is on the body as a whole: a sender who drips a byte now and then does not get more time for it.
-async fn read_within(limit: Duration, most: usize, body: Payload) -> Result<Vec<u8>, Unheard> {
-    timeout(limit, read_all(most, body)).await.unwrap_or(Err(Unheard::TooSlow))
-}
-
-async fn read_all(most: usize, mut body: Payload) -> Result<Vec<u8>, Unheard> {
-    let (mut kept, mut arrived) = (Vec::new(), 0_usize);
-    while arrived <= PATIENCE
-        && let Some(chunk) = body.next().await
-    {
+/// Reads at a pace, and asks `make_room` before it keeps so many bytes in all. A sender who drips a byte now and then gets next to no more time for
+/// it. Who sends too slowly, or whose body there is no room for, is not listened to any further.
+async fn read_at(
+    pace: Pace,
+    most: usize,
+    mut body: Payload,
+    mut make_room: impl FnMut(usize) -> Result<(), Unheard>,
+) -> Result<Vec<u8>, Unheard> {
+    let (begin, mut kept, mut arrived, mut room) = (Instant::now(), Vec::new(), 0_usize, Ok(()));
+    while arrived <= PATIENCE {
+        let Some(chunk) =
+            timeout_at(begin + pace.time_for(arrived), body.next()).await.map_err(|_| Unheard::TooSlow)?
+        else {
+            break;
+        };
         let chunk = chunk.map_err(|_| Unheard::EndedEarly)?;
         arrived = arrived.saturating_add(chunk.len());
-        if arrived <= most {
+        if arrived <= most && room.is_ok() {
+            room = make_room(arrived);
+        }
+        if arrived <= most && room.is_ok() {
             kept.extend_from_slice(&chunk);
+        } else {
+            kept = Vec::new();
         }
     }
+    room?;
     if arrived <= most { Ok(kept) } else { Err(Unheard::TooLarge) }
+}
+
+impl Pace {
+    /// How long a body of which so many bytes have arrived may take until the next ones.
+    fn time_for(self, arrived: usize) -> Duration {
+        let earned = u64::try_from(arrived).unwrap_or(u64::MAX) / self.bytes_per_second;
+        self.grace.saturating_add(Duration::from_secs(earned)).min(self.in_all)
+    }
 }
 
 #[cfg(test)]
@@ -85,26 +129,56 @@ mod tests {
         Ok(Bytes::from(vec![b'A'; length]))
     }
 
+    async fn read_64_kb(body: Payload) -> Result<usize, Unheard> {
+        read(&TestRequest::post().to_http_request(), body).await.map(|body| body.len())
+    }
+
     #[actix_web::test]
     async fn a_body_is_read_up_to_its_limit_however_it_is_cut() {
         let pieces = |last: usize| body(stream::iter([chunk(0), chunk(63_999), chunk(last)]));
-        assert_eq!(read(pieces(1)).await.map(|body| body.len()), Ok(64_000));
-        assert_eq!(read(pieces(2)).await, Err(Unheard::TooLarge));
-        assert_eq!(read(body(stream::repeat_with(|| chunk(10_000)))).await, Err(Unheard::TooLarge), "without end");
+        assert_eq!(read_64_kb(pieces(1)).await, Ok(64_000));
+        assert_eq!(read_64_kb(pieces(2)).await, Err(Unheard::TooLarge));
+        assert_eq!(
+            read_64_kb(body(stream::repeat_with(|| chunk(10_000)))).await,
+            Err(Unheard::TooLarge),
+            "without end"
+        );
         let broken = [chunk(1), Err(PayloadError::Incomplete(None))];
-        assert_eq!(read(body(stream::iter(broken))).await, Err(Unheard::EndedEarly));
+        assert_eq!(read_64_kb(body(stream::iter(broken))).await, Err(Unheard::EndedEarly));
+    }
+
+    #[actix_web::test]
+    async fn a_body_without_room_is_read_and_not_kept() {
+        let mut asked = Vec::new();
+        let no_room = |bytes| {
+            asked.push(bytes);
+            if bytes > 2_000 { Err(Unheard::TooMany { retry_after: 5 }) } else { Ok(()) }
+        };
+        let pieces = body(stream::iter([chunk(2_000), chunk(1), chunk(1)]));
+        assert_eq!(read_at(PHONE, 64_000, pieces, no_room).await, Err(Unheard::TooMany { retry_after: 5 }));
+        assert_eq!(asked, [2_000, 2_001], "what cannot be kept is not asked for again");
     }
 
     #[actix_web::test]
     async fn a_body_that_drips_is_not_waited_for() {
+        let short = Duration::from_millis(20);
+        let pace = Pace { grace: short, bytes_per_second: 800, in_all: short };
         let drop = || async {
             tokio::time::sleep(Duration::from_millis(1)).await;
             Some((chunk(1), ()))
         };
         let dripping = body(stream::unfold((), move |()| drop()));
-        assert_eq!(read_within(Duration::from_millis(20), MAX_BODY, dripping).await, Err(Unheard::TooSlow));
-        let silent = body(stream::pending());
-        assert_eq!(read_within(Duration::from_millis(20), MAX_BODY, silent).await, Err(Unheard::TooSlow));
+        assert_eq!(read_at(pace, MAX_BODY, dripping, |_| Ok(())).await, Err(Unheard::TooSlow));
+        assert_eq!(read_at(pace, MAX_BODY, body(stream::pending()), |_| Ok(())).await, Err(Unheard::TooSlow));
+    }
+
+    #[test]
+    fn who_sends_gets_time_for_what_came_and_no_more_than_30_seconds() {
+        let seconds = |arrived| PHONE.time_for(arrived).as_secs();
+        assert_eq!(
+            [seconds(0), seconds(799), seconds(800), seconds(16_384), seconds(usize::MAX)],
+            [10, 10, 11, 30, 30]
+        );
     }
 
     #[test]

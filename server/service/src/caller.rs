@@ -52,6 +52,12 @@ impl Edge {
         let relay = self.relays.iter().find(|relay| relay.network.contains(address));
         relay.map_or_else(|| Caller::Prefix(Prefix::of(address)), |relay| Caller::Relay(relay.name.clone()))
     }
+
+    /// Whether a request comes from this machine itself and through no proxy that we were told of: from a tool of the operator's, or through a proxy
+    /// that we were not told of.
+    pub fn is_local(&self, request: &HttpRequest) -> bool {
+        self.proxies == 0 && request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback())
+    }
 }
 
 impl Prefix {

@@ -7,6 +7,8 @@ mod log;
 mod say;
 
 mod beats;
+mod connection;
+mod descriptors;
 mod listen;
 mod stop;
 
@@ -15,7 +17,11 @@ mod reply;
 
 mod caller;
 mod chaff;
+mod edge;
+mod environment;
 mod network;
+
+mod limits;
 
 mod health;
 mod metrics;
@@ -37,8 +43,12 @@ pub use beats::Beats;
 pub use body::{read, require_json};
 pub use caller::{Caller, Edge, Prefix, forwarded_for};
 pub use chaff::{CHAFF_PER_SECOND, ChaffBudget, is_chaff};
+pub use descriptors::raise_descriptors;
+pub use edge::EdgeSettings;
+pub use environment::{parse, with_environment};
 pub use file_stamp::FileStamp;
 pub use health::health;
+pub use limits::{HasLimits, LimitSettings, Limits, Ticket, Trial, limited};
 pub use listen::{bind, listen};
 pub use log::log_to_stderr;
 pub use metrics::{Gauges, Metrics, SteppedCounter, SteppedFamily, listen_metrics};

@@ -161,7 +161,7 @@ impl SteppedFamily {
 /// # Errors
 /// Those of the listener.
 pub fn listen_metrics(listener: TcpListener, metrics: Metrics) -> io::Result<Server> {
-    listen(listener, move |cfg| {
+    listen(listener, None, move |cfg| {
         let metrics = metrics.clone();
         let show = move || {
             let text = metrics.render();

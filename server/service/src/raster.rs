@@ -125,7 +125,7 @@ mod tests {
     use actix_web::middleware::from_fn;
     use actix_web::test::{TestRequest, call_service, init_service};
     use actix_web::web::{self, Bytes};
-    use actix_web::{App, HttpResponse};
+    use actix_web::{App, HttpRequest, HttpResponse};
     use futures_util::stream;
     use tokio::time::sleep;
 
@@ -154,14 +154,14 @@ mod tests {
     impl actix_web::Responder for Refused {
         type Body = BoxBody;
 
-        fn respond_to(self, _: &actix_web::HttpRequest) -> HttpResponse {
+        fn respond_to(self, _: &HttpRequest) -> HttpResponse {
             actix_web::ResponseError::error_response(&self)
         }
     }
 
     /// Works for as long as the path says.
-    async fn work(millis: web::Path<u64>, body: web::Payload) -> HttpResponse {
-        let read = body::read(body.into_inner()).await;
+    async fn work(millis: web::Path<u64>, request: HttpRequest, body: web::Payload) -> HttpResponse {
+        let read = body::read(&request, body.into_inner()).await;
         sleep(Duration::from_millis(*millis)).await;
         if read.is_ok() { HttpResponse::Ok().finish() } else { HttpResponse::BadRequest().finish() }
     }

@@ -15,7 +15,7 @@ pub enum Unheard {
     #[error("the body must be at most 64000 bytes")]
     TooLarge,
     /// The body was not all there in time.
-    #[error("the body must arrive within 30 seconds")]
+    #[error("the body must arrive within 30 seconds, and not drop by drop")]
     TooSlow,
     /// The connection broke, or the body is not encoded as it says.
     #[error("the body ended early")]
@@ -23,6 +23,12 @@ pub enum Unheard {
     /// The body is not JSON by its own account.
     #[error("Content-Type: must be application/json")]
     NotJson,
+    /// A limit was reached. Which one is not for callers to know.
+    #[error("too many requests; Retry-After says in how many seconds to try again")]
+    TooMany {
+        /// In how many seconds, at least 1.
+        retry_after: u32,
+    },
     /// What was sealed is no request.
     #[error("the sealed message must be a request in Binary HTTP")]
     NotBinaryHttp,
@@ -38,6 +44,15 @@ impl Unheard {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::EndedEarly | Self::NotBinaryHttp => StatusCode::BAD_REQUEST,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+
+    /// In how many seconds to try again, if that is known.
+    pub const fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::TooMany { retry_after } => Some(retry_after),
+            _ => None,
         }
     }
 
@@ -51,6 +66,7 @@ impl Unheard {
             Self::TooSlow => "request_timeout",
             Self::EndedEarly | Self::NotBinaryHttp => malformed,
             Self::NotJson => "unsupported_media_type",
+            Self::TooMany { .. } => "too_many_requests",
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::state::State;
 /// Reads, believes and writes as for a real request, as long as the budget lasts, and answers as if it had been one. Nothing of it reaches keys,
 /// tallies or statistics.
 pub(crate) async fn chaff(state: Data<State>, request: HttpRequest, body: Payload) -> Result<HttpResponse, Problem> {
-    let body = service::read(body.into_inner()).await?;
+    let body = service::read(&request, body.into_inner()).await?;
     let decoy = Decoy::read(request.path(), &body);
     if state.chaff().admits_one() {
         // Whom it names is looked up as for a real request; nobody being called so is as good.

@@ -4,21 +4,26 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use proto::api::publish::PublishRequest;
 use proto::{Kind, ReportType};
+use service::Ticket;
 
 use crate::answer;
-use crate::belief;
 use crate::body::Body;
 use crate::problem::Problem;
 use crate::rules;
 use crate::state::State;
+use crate::throttle;
 
 /// Stores the good keys of an upload.
 ///
 /// `traveler` is read and has no effect yet. A negative report is accepted and not stored: as a first report there is nothing that it could
 /// take back.
-pub(crate) async fn publish(state: Data<State>, body: Body<PublishRequest>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn publish(
+    state: Data<State>,
+    ticket: Ticket,
+    body: Body<PublishRequest>,
+) -> Result<HttpResponse, Problem> {
     let (Body(request), now) = (body, state.now());
-    let believed = belief::believe(&state, &request, now).await?;
+    let believed = throttle::believe(&state, &ticket, &request, now).await?;
     if request.revision_token.as_deref().is_some_and(|token| !token.is_empty()) {
         return Err(Problem::InvalidRevisionToken);
     }

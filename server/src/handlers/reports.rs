@@ -4,18 +4,23 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use proto::api::publish::ReportsRequest;
 use proto::{Kind, ReportType};
+use service::Ticket;
 
 use crate::answer;
-use crate::belief;
 use crate::body::Body;
 use crate::problem::Problem;
 use crate::rules;
 use crate::state::State;
+use crate::throttle;
 
 /// Stores the good reports of an upload. A negative report is accepted and not stored, as with keys.
-pub(crate) async fn reports(state: Data<State>, body: Body<ReportsRequest>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn reports(
+    state: Data<State>,
+    ticket: Ticket,
+    body: Body<ReportsRequest>,
+) -> Result<HttpResponse, Problem> {
     let (Body(request), now) = (body, state.now());
-    let believed = belief::believe(&state, &request, now).await?;
+    let believed = throttle::believe(&state, &ticket, &request, now).await?;
     let feeds = believed.feeds(Kind::Tcn)?;
     let verdict = rules::judge_reports(&request, &believed.claims, believed.authority.memo_bytes, now)?;
     if believed.claims.report_type != ReportType::Negative {

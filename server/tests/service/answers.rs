@@ -88,6 +88,31 @@ async fn a_body_is_counted_as_it_arrives_chunked_or_not() {
     }
 }
 
+/// Content-Length is nothing to believe: what has none passes no limit either.
+#[actix_web::test]
+async fn no_route_reads_chunks_without_end() {
+    let system = System::start().await;
+    let long = vec![b'A'; 73_000];
+    for path in [
+        "/v1/publish",
+        "/v1/reports",
+        "/v1/challenge",
+        "/tcnreport/0.4.0",
+        "/tcnreport/v0.4.0",
+        "/submitReport",
+        "/self/north/tcnreport/0.4.0",
+        "/self/north/tcnreport/v0.4.0",
+        "/self/north/submitReport",
+        "/ohttp",
+    ] {
+        for body in [long.clone(), long.repeat(20)] {
+            let reply = system.send(chunked(path, &body)).await;
+            assert_eq!(reply.status, 413, "{path} with {} bytes", body.len());
+        }
+    }
+    assert_eq!(system.stored().await, []);
+}
+
 #[actix_web::test]
 async fn a_body_that_is_too_long_stores_nothing() {
     let system = System::start().await;

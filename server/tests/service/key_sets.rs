@@ -30,7 +30,7 @@ impl Publisher {
         let url = format!("http://{}/jwks", listener.local_addr().expect("an address"));
         let said = Arc::new(Mutex::new((404, String::new())));
         let shared = Arc::clone(&said);
-        let server = service::listen(listener, move |cfg| {
+        let server = service::listen(listener, None, move |cfg| {
             let said = Arc::clone(&shared);
             let answer = move || {
                 let (status, body) = said.lock().expect("no panic").clone();

@@ -10,6 +10,7 @@ mod certificates;
 mod chaff;
 mod key_sets;
 mod keys;
+mod limits;
 mod reasons;
 mod reports;
 mod sealed;

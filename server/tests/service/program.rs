@@ -251,6 +251,8 @@ fn the_help_is_the_manual() {
 /// A running server, and the address that it printed.
 pub(crate) fn serve(desk: &Desk, log: Stdio) -> (Child, String) {
     let mut command = desk.command("serve --listen 127.0.0.1:0 --tick-ms 0 --json");
+    // As behind a proxy, of which nobody needs to be warned.
+    command.env("SERVER_TRUSTED_PROXIES", "1");
     let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("it runs");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");

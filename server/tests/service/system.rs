@@ -33,23 +33,24 @@ impl System {
     }
 
     pub(crate) async fn start_with(self_reports: &SelfReportSettings) -> Self {
-        Self::start_as(self_reports, service::CHAFF_PER_SECOND).await
+        Self::start_prepared(|state| state.with_self_reports(self_reports).expect("within bounds")).await
     }
 
     /// A server that works for so much chaff a second.
     pub(crate) async fn start_with_chaff(per_second: u32) -> Self {
-        Self::start_as(&SelfReportSettings::default(), per_second).await
+        Self::start_prepared(|state| state.with_chaff_rate(per_second)).await
     }
 
-    async fn start_as(self_reports: &SelfReportSettings, chaff: u32) -> Self {
+    /// With whatever else is made of its state before it listens.
+    pub(crate) async fn start_prepared(prepare: impl FnOnce(State) -> State) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("keys.db");
         let (clock, settings) = (Clock::system(), Settings { database_url: DatabaseUrl::Sqlite(file.clone()) });
         let state = State::open(&settings, clock.clone()).await.expect("a new database opens");
-        let state = state.with_self_reports(self_reports).expect("within bounds");
+        let state = prepare(state);
         let key_file = directory.path().join("ohttp.keys");
         service::ohttp::create(&key_file, &mut store::chance::source()).expect("a key");
-        let state = state.with_gateway(&key_file).expect("a gateway").with_chaff_rate(chaff);
+        let state = state.with_gateway(&key_file).expect("a gateway");
         for (authority, regions) in [(NORTH, vec!["NO", "SE"]), (SOUTH, vec!["DK"])] {
             let regions = regions.into_iter().map(|region| region.parse().expect("a region")).collect();
             let keys = vec![authority.public_key().into()];

@@ -15,6 +15,8 @@ pub(crate) struct Reply {
     pub(crate) header_names: Vec<String>,
     /// How long the head is, in bytes.
     pub(crate) head: usize,
+    /// In how many seconds to try again; 0 where nothing is asked for.
+    pub(crate) retry_after: u32,
     pub(crate) body: Vec<u8>,
 }
 
@@ -49,6 +51,13 @@ pub(crate) fn as_chaff(request: &[u8]) -> Vec<u8> {
     [&request[..line], b"X-Chaff: 1\r\n", &request[line..]].concat()
 }
 
+/// The same request as a proxy hands it on, which was called from there.
+pub(crate) fn forwarded(request: &[u8], lines: &[&str]) -> Vec<u8> {
+    let end = request.windows(2).position(|two| two == b"\r\n").expect("a request line") + 2;
+    let lines: String = lines.iter().map(|line| format!("X-Forwarded-For: {line}\r\n")).collect();
+    [&request[..end], lines.as_bytes(), &request[end..]].concat()
+}
+
 /// A JSON request whose body comes in chunks, without a Content-Length.
 pub(crate) fn chunked(path: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!(
@@ -70,7 +79,11 @@ pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Reply {
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
     // A server that refuses a long body may stop reading it: what counts is its reply.
     let _ = stream.write_all(request);
-    let mut reader = BufReader::new(stream);
+    read_reply(&mut BufReader::new(stream), !request.starts_with(b"HEAD "))
+}
+
+/// Reads the next reply of a connection, and its body if it has one.
+pub(crate) fn read_reply(reader: &mut BufReader<TcpStream>, has_body: bool) -> Reply {
     let mut head = 0;
     let mut line = || {
         let mut line = String::new();
@@ -84,7 +97,8 @@ pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Reply {
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
     let length: usize = headers["content-length"].parse().expect("a length");
-    let mut body = vec![0; if request.starts_with(b"HEAD ") { 0 } else { length }];
+    let mut body = vec![0; if has_body { length } else { 0 }];
     reader.read_exact(&mut body).expect("a whole body");
-    Reply { status, header_names: headers.into_keys().collect(), head, body }
+    let retry_after = headers.get("retry-after").map_or(0, |seconds| seconds.parse().expect("seconds"));
+    Reply { status, retry_after, header_names: headers.into_keys().collect(), head, body }
 }

@@ -20,7 +20,7 @@ const LIFE: i64 = 900;
 /// Looks up, derives and writes as for a real request, as long as the budget lasts, and answers as if it had been one. Whose key it is and whether that
 /// authority takes part is asked as ever. Nothing of it reaches codes, budgets, quotas or statistics.
 pub(crate) async fn chaff(state: Data<State>, request: HttpRequest, body: Payload) -> Result<HttpResponse, Problem> {
-    let body = service::read(body.into_inner()).await;
+    let body = service::read(&request, body.into_inner()).await;
     let path = request.path();
     if state.is_in_maintenance() || state.chaff().admits_one() {
         let issuer = believe::<Device>(&request).await?;

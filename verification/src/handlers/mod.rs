@@ -20,4 +20,6 @@ pub(crate) mod fixture_test;
 #[cfg(test)]
 mod guessing_test;
 #[cfg(test)]
+mod limits_test;
+#[cfg(test)]
 mod sealed_test;

@@ -70,7 +70,8 @@ async fn pass<P: From<Unheard> + ResponseError>(
 
 /// Reads an envelope to its end, whatever is wrong with it, and opens it.
 async fn receive(gateway: &Gateway, request: &mut ServiceRequest) -> Result<Opened, Refusal> {
-    let envelope = body::read_up_to(MOST, request.take_payload()).await.map_err(Refusal::Unheard)?;
+    let payload = request.take_payload();
+    let envelope = body::read_up_to(request.request(), MOST, payload).await.map_err(Refusal::Unheard)?;
     if !body::says(request.headers(), REQUEST_MEDIA_TYPE) {
         return Err(Refusal::NotSealed);
     }

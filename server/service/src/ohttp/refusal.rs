@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::CACHE_CONTROL;
+use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use proto::api::padding::{Padded, to_padded_json};
 use proto::ohttp::Unopened;
 use serde::Serialize;
@@ -68,6 +68,11 @@ impl Refusal {
         let details = ProblemDetails { r#type: self.problem_type(), title, status: code, padding: String::new() };
         let body = to_padded_json(details, SEALED_REPLY_BYTES);
         let mut reply = HttpResponse::build(status);
+        if let Self::Unheard(why) = self
+            && let Some(seconds) = why.retry_after()
+        {
+            reply.insert_header((RETRY_AFTER, seconds));
+        }
         reply.content_type("application/problem+json").insert_header((CACHE_CONTROL, "no-store")).body(body)
     }
 }
