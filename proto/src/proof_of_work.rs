@@ -72,15 +72,43 @@ impl Difficulty {
 
     /// Looks for a proof that `report` was worked for under `challenge`. Takes as long as it takes: a thread of its own is a good place.
     pub fn prove(&self, challenge: &str, report: &SignedReport) -> Proof {
-        let mut work = Work::new(*self, challenge, report);
-        let number = (0..=u64::MAX).find(|number| work.holds(*number));
-        // Two to the power of 64 tries at 20 bits: it is found.
-        Proof { challenge: challenge.to_owned(), number: number.unwrap_or_default() }
+        let mut search = self.search(challenge, report);
+        loop {
+            if let Some(proof) = search.try_next() {
+                return proof;
+            }
+        }
+    }
+
+    /// The same, try by try, for a caller that wants to say how far it is or may call it off.
+    pub fn search(&self, challenge: &str, report: &SignedReport) -> Search {
+        Search { work: Work::new(*self, challenge, report), challenge: challenge.to_owned(), next: 0 }
+    }
+
+    /// How many tries it takes on average.
+    pub const fn expected_tries(&self) -> u64 {
+        1 << self.bits
     }
 
     /// Checks a proof with one run of Argon2id.
     pub fn accepts(&self, proof: &Proof, report: &SignedReport) -> bool {
         Work::new(*self, &proof.challenge, report).holds(proof.number)
+    }
+}
+
+/// The search for a proof.
+pub struct Search {
+    work: Work,
+    challenge: String,
+    next: u64,
+}
+
+impl Search {
+    /// Makes the next try, which takes one run of Argon2id; the proof, if this was the number.
+    pub fn try_next(&mut self) -> Option<Proof> {
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        self.work.holds(number).then(|| Proof { challenge: self.challenge.clone(), number })
     }
 }
 

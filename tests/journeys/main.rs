@@ -28,6 +28,7 @@ mod lost_replies;
 mod parallel_claims;
 mod sealed;
 mod self_reports;
+mod uncertified;
 
 mod guessing;
 mod silence;

@@ -157,7 +157,7 @@ impl Verification {
         M: proto::api::padding::Padded + Clone,
         R: DeserializeOwned,
     {
-        let reply = self.way.post(path, Some(&self.api_key), request).await?;
+        let reply = self.way.post(path, Some(("x-api-key", &self.api_key)), request).await?;
         serde_json::from_slice(&reply).map_err(|_| Malformed::new("reply", "is not the documented JSON").into())
     }
 }

@@ -54,6 +54,9 @@ pub enum ClientError {
         /// The number that both carry.
         number: u64,
     },
+    /// A proof of work was not found: it was called off, or the challenge asks for too much. Nothing was sent.
+    #[error("no proof of work: {0}")]
+    Unsolved(&'static str),
     /// A setting of the app cannot be used: a URL, an API key, an upload of nothing.
     #[error("setting: {0}")]
     Setting(Malformed),

@@ -55,11 +55,14 @@ pub(crate) enum Answer {
     Body { etag: Option<String>, bytes: Vec<u8> },
 }
 
+/// The one header that says why a message may be answered, be it an app's key or a proof of work: its name in lower case, and what it holds.
+pub(crate) type Credential<'a> = (&'static str, &'a HeaderValue);
+
 /// What a request says of its sender.
 #[derive(Clone, Copy)]
 pub(crate) struct Sender<'a> {
-    /// The app's key.
-    pub(crate) api_key: Option<&'a HeaderValue>,
+    /// Why it may be answered.
+    pub(crate) credential: Option<Credential<'a>>,
     /// That it says nothing.
     pub(crate) is_chaff: bool,
 }
@@ -121,8 +124,8 @@ impl Http {
         let mut request = Request::new(Method::POST, url);
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(key) = from.api_key {
-            request.headers_mut().insert(HeaderName::from_static("x-api-key"), key.clone());
+        if let Some((name, value)) = from.credential {
+            request.headers_mut().insert(HeaderName::from_static(name), value.clone());
         }
         if from.is_chaff {
             request.headers_mut().insert(CHAFF_HEADER, HeaderValue::from_static("1"));

@@ -30,6 +30,8 @@ mod claim;
 mod self_report;
 mod upload;
 
+mod uncertified;
+
 mod check;
 mod state;
 mod sync;
@@ -47,4 +49,5 @@ pub use secret::Secret;
 pub use self_report::SelfReport;
 pub use state::{FeedState, SeenManifest};
 pub use sync::{Failed, Fetched, Subscription, Synced};
+pub use uncertified::{Challenge, Progress};
 pub use upload::{KeyServer, KeyUpload, Receipt, ReportUpload};

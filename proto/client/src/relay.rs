@@ -64,7 +64,7 @@ impl Relay {
         message: M,
     ) -> Result<Vec<u8>, ClientError> {
         let mut headers = vec![("content-type".to_owned(), b"application/json".to_vec())];
-        headers.extend(to.from.api_key.map(|key| ("x-api-key".to_owned(), key.as_bytes().to_vec())));
+        headers.extend(to.from.credential.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
         headers.extend(to.from.is_chaff.then(|| (CHAFF_HEADER.to_ascii_lowercase(), b"1".to_vec())));
         let (method, path, body) = ("POST".to_owned(), format!("/{}", to.path), to_padded_json(message, 0));
         let inner = InnerRequest { method, path, headers, body }.encode(to.base.authority(), REQUEST_BYTES);

@@ -127,7 +127,7 @@ pub struct Receipt {
 /// A key server.
 #[derive(Clone)]
 pub struct KeyServer {
-    way: Way,
+    pub(crate) way: Way,
 }
 
 impl KeyServer {
@@ -168,10 +168,16 @@ impl KeyServer {
     }
 
     async fn upload(&self, path: &str, request: impl Padded + Clone) -> Result<Receipt, ClientError> {
-        let reply = self.way.post(path, None, request).await?;
+        Receipt::read(&self.way.post(path, None, request).await?)
+    }
+}
+
+impl Receipt {
+    /// Reads the server's answer.
+    pub(crate) fn read(reply: &[u8]) -> Result<Self, ClientError> {
         let reply: PublishReply =
-            serde_json::from_slice(&reply).map_err(|_| Malformed::new("reply", "is not the documented JSON"))?;
-        Ok(Receipt {
+            serde_json::from_slice(reply).map_err(|_| Malformed::new("reply", "is not the documented JSON"))?;
+        Ok(Self {
             accepted: reply.inserted_exposures.unwrap_or_default(),
             revision_token: reply.revision_token,
             dropped: reply.code.map(|code| reply.error.unwrap_or(code)),

@@ -6,7 +6,7 @@ use reqwest::header::HeaderValue;
 
 use crate::base_url::BaseUrl;
 use crate::error::ClientError;
-use crate::http::{Http, Sender};
+use crate::http::{Credential, Http, Sender};
 use crate::relay::{Relay, Sealed};
 
 /// A service, and the way to it.
@@ -32,17 +32,19 @@ impl Way {
     pub(crate) async fn post<M: Padded + Clone>(
         &self,
         path: &str,
-        api_key: Option<&HeaderValue>,
+        credential: Option<Credential<'_>>,
         message: M,
     ) -> Result<Vec<u8>, ClientError> {
-        self.send(path, Sender { api_key, is_chaff: false }, message).await
+        self.send(path, Sender { credential, is_chaff: false }, message).await
     }
 
     /// Posts nothing to a route, in a request and for an answer that look like any other.
     pub(crate) async fn chaff(&self, path: &str, api_key: Option<&HeaderValue>) -> Result<(), ClientError> {
         // Any message will do: it is filled up to the length that all requests have.
         let nothing = VerifyRequest::default();
-        self.send(path, Sender { api_key, is_chaff: true }, nothing).await.map(drop)
+        self.send(path, Sender { credential: api_key.map(|key| ("x-api-key", key)), is_chaff: true }, nothing)
+            .await
+            .map(drop)
     }
 
     async fn send<M: Padded + Clone>(&self, path: &str, from: Sender<'_>, message: M) -> Result<Vec<u8>, ClientError> {

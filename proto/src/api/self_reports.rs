@@ -74,6 +74,22 @@ impl SubmitReportRequest {
     }
 }
 
+impl From<&SignedReport> for SubmitReportRequest {
+    fn from(report: &SignedReport) -> Self {
+        let bytes = report.as_bytes();
+        let (signed, signature) = bytes.split_at(bytes.len() - 64);
+        Self {
+            temporary_contact_key_bytes: base64::encode(&signed[32..64]),
+            start_index: report.first().into(),
+            end_index: report.last().into(),
+            memo_data: base64::encode(report.memo_data()),
+            memo_type: signed[68].into(),
+            report_verification_public_key_bytes: base64::encode(&signed[..32]),
+            signature_bytes: base64::encode(signature),
+        }
+    }
+}
+
 /// Bytes of a fixed length.
 fn part<const N: usize>(name: &'static str, text: &str) -> Result<[u8; N], Malformed> {
     let bytes = base64::decode(name, text)?;
@@ -149,6 +165,7 @@ mod tests {
             let report = report(memo, first, last);
             assert_eq!(read_tcnreport(base64::encode(report.as_bytes()).as_bytes()), Ok(report.clone()));
             assert_eq!(parts(&report).report(), Ok(report.clone()));
+            assert_eq!(SubmitReportRequest::from(&report).report(), Ok(report.clone()));
             assert_eq!(report.verify(), Ok(()));
         }
     }
