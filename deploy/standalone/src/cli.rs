@@ -27,6 +27,9 @@ pub(crate) enum Command {
     /// Play the whole story once, from code to warning, and say what travelled.
     Demo(Demo),
     /// Run all services until Ctrl-C, export on a schedule, and print how to reach them.
+    ///
+    /// Both services take sealed requests (Oblivious HTTP) at /ohttp and tell their keys at /ohttp-keys; the manifests announce these. The keys are
+    /// in DIR/private/{server,verification}.ohttp; `server ohttp-key rotate` and `verification ohttp-key rotate` may replace them meanwhile.
     Serve(Serve),
 }
 

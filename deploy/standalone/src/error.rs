@@ -7,6 +7,7 @@ use client::ClientError;
 use exporter::ExportError;
 use proto::Malformed;
 use server::ServerError;
+use service::secret_file::SecretFileError;
 use verification::VerificationError;
 
 /// The demo did not end well, or the services cannot run like this.
@@ -40,6 +41,9 @@ pub(crate) enum StandaloneError {
     /// A value on the command line, or a file's content.
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    /// The keys of a gateway.
+    #[error("gateway: {0}")]
+    Gateway(#[from] SecretFileError),
     /// The verification service.
     #[error("verification: {0}")]
     Verification(#[from] VerificationError),

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use proto::manifest::GatewayService;
+
 use crate::error::StandaloneError;
 
 /// A directory with everything that one installation keeps.
@@ -43,7 +45,7 @@ impl Layout {
         self.root.join("cdn")
     }
 
-    /// Public keys: `{region}-{gaen,tcn,manifest}.pem`.
+    /// Public keys: `{region}-{gaen,tcn,manifest}.pem`, and the lists of the gateways.
     pub(crate) fn keys(&self) -> PathBuf {
         self.root.join("keys")
     }
@@ -79,6 +81,16 @@ impl Layout {
     /// Private keys that sign bundles and manifests.
     pub(crate) fn bundle_keys(&self) -> PathBuf {
         self.private().join("bundle-keys")
+    }
+
+    /// The keys of a service's gateway, to which phones seal their requests.
+    pub(crate) fn gateway_keys(&self, service: GatewayService) -> PathBuf {
+        self.private().join(format!("{}.ohttp", service.as_str()))
+    }
+
+    /// What may be known of them.
+    pub(crate) fn gateway_list(&self, service: GatewayService) -> PathBuf {
+        self.keys().join(format!("{}.ohttp-keys", service.as_str()))
     }
 
     /// The API keys of an authority, kept for the next start: the database has their digests only. An authority's id is fit for a file name.

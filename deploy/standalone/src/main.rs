@@ -12,6 +12,7 @@ mod access;
 mod layout;
 
 mod error;
+mod gateways;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use exporter::Exporter;
 use store::Clock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -39,7 +38,7 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
         api_keys,
     };
     // Before anybody is told, so that the first phone that asks finds an index and a manifest for every feed.
-    export(system.exporter()).await;
+    export(&system).await;
     access.write(&layout)?;
     // A service whose standard output is closed serves all the same.
     let _ = writeln!(std::io::stdout(), "{}", welcome(&access, flags, &layout));
@@ -50,10 +49,11 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
             "this is no production setting: a bundle of few people's keys may tell who is in it"
         );
     }
+    // Everything is on loopback: relays in front of the gateways are the exception here, and nothing to warn of.
     for warning in flags.edge.warnings(Ipv4Addr::LOCALHOST.into(), false) {
         tracing::warn!("{warning}");
     }
-    export_until_stopped(system.exporter(), Duration::from_secs(flags.export_period), &mut stop).await;
+    export_until_stopped(&system, Duration::from_secs(flags.export_period), &mut stop).await;
     tracing::info!("stopping: requests that are under way are finished first");
     Access::clear(&layout)?;
     listening.stop().await;
@@ -61,20 +61,23 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
 }
 
 /// A pass is never interrupted, and one that takes longer than the period delays the next.
-async fn export_until_stopped(exporter: &Exporter, period: Duration, stop: &mut Stop) {
+async fn export_until_stopped(system: &System, period: Duration, stop: &mut Stop) {
     let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.requested() => return,
-            _ = ticks.tick() => export(exporter).await,
+            _ = ticks.tick() => export(system).await,
         }
     }
 }
 
 /// One pass. What failed is repaired by the next one, so nothing here ends the program.
-async fn export(exporter: &Exporter) {
-    let report = match exporter.once().await {
+async fn export(system: &System) {
+    if let Err(error) = system.hand_over_gateway_keys() {
+        tracing::error!("the keys of the gateways are announced as they were: {error}");
+    }
+    let report = match system.exporter().once().await {
         Ok(report) => report,
         Err(error) => return tracing::error!("the export did not begin: {error}"),
     };

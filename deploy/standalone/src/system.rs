@@ -9,6 +9,7 @@ use actix_web::dev::{Server, ServerHandle};
 use exporter::Exporter;
 use exporter::config::{BucketSpec, BucketUrl};
 use exporter::keys::{KeyPurpose, private_file, public_file};
+use proto::manifest::GatewayService;
 use proto::{Feed, Region};
 use service::{Edge, LimitSettings};
 use store::{ApiKeyKind, Clock, DatabaseUrl};
@@ -16,6 +17,7 @@ use store::{ApiKeyKind, Clock, DatabaseUrl};
 use crate::access::{Access, ApiKeys};
 use crate::cdn;
 use crate::error::StandaloneError;
+use crate::gateways;
 use crate::layout::Layout;
 
 /// What the ready-made installation is called, and below what it holds a feed.
@@ -51,6 +53,7 @@ pub(crate) struct Ports {
 /// The services, open and introduced to each other.
 pub(crate) struct System {
     layout: Layout,
+    clock: Clock,
     verification: verification::State,
     server: server::State,
     exporter: Exporter,
@@ -85,9 +88,20 @@ impl System {
         let server = server.with_self_reports(&self_reports)?.with_tick(plan.tick);
         let server = server.with_edge(plan.edge.clone()).with_limits(&limits);
         make_bundle_keys(layout, &plan.region)?;
+        let for_lists = clock.clone();
         let exporter = open_exporter(layout, plan, clock).await?;
+        gateways::make_keys(layout)?;
+        let [for_server, for_verification] = GatewayService::ALL.map(|service| layout.gateway_keys(service));
+        let (verification, server) = (verification.with_gateway(&for_verification)?, server.with_gateway(&for_server)?);
         let is_new = introduce(&verification, &server, plan).await?;
-        Ok(Self { layout: layout.clone(), verification, server, exporter, is_new })
+        let system = Self { layout: layout.clone(), clock: for_lists, verification, server, exporter, is_new };
+        system.hand_over_gateway_keys()?;
+        Ok(system)
+    }
+
+    /// Lays out what may be known of the gateways' keys now, for the exporter's next pass.
+    pub(crate) fn hand_over_gateway_keys(&self) -> Result<(), StandaloneError> {
+        gateways::hand_over(&self.layout, self.clock.now())
     }
 
     /// The read path.
@@ -165,6 +179,7 @@ async fn open_exporter(layout: &Layout, plan: &Plan, clock: Clock) -> Result<Exp
     settings.minimum_keys = plan.minimum_keys;
     settings.minimum_reports = plan.minimum_reports;
     settings.feeds.clone_from(&plan.feeds);
+    settings.gateways = gateways::announced(layout);
     Ok(Exporter::open(&settings, clock).await?)
 }
 

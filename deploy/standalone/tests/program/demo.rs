@@ -30,9 +30,11 @@ fn the_demo_ends_well_and_leaves_what_it_promises() {
         assert!(dir.path().join("cdn").join(&index).exists(), "{index} is one line, and names a file");
         assert!(fs::read_to_string(feed.join("manifest")).expect("a manifest").contains(&index));
     }
-    let names = ["DEMO-gaen.pem", "DEMO-manifest.pem", "DEMO-tcn.pem"].map(|name| dir.path().join("keys").join(name));
-    assert_eq!(files_below(&dir.path().join("keys")), names);
-    for name in names {
+    let (pem, lists) = (["DEMO-gaen.pem", "DEMO-manifest.pem", "DEMO-tcn.pem"], ["server", "verification"]);
+    let lists = lists.map(|service| dir.path().join("keys").join(format!("{service}.ohttp-keys")));
+    let pem = pem.map(|name| dir.path().join("keys").join(name));
+    assert_eq!(files_below(&dir.path().join("keys")), [&pem[..], &lists].concat());
+    for name in pem {
         assert!(fs::read_to_string(name).expect("a public key").starts_with("-----BEGIN PUBLIC KEY-----"));
     }
     for name in ["verification.sqlite", "keys.sqlite"] {
@@ -49,8 +51,8 @@ fn what_is_private_is_its_owners_alone() {
     }
     let is_public = |path: &Path| fs::read_to_string(path).expect("text").contains("PUBLIC KEY");
     let secret: Vec<_> = files_below(&dir.path().join("private")).into_iter().filter(|path| !is_public(path)).collect();
-    // The service's secret, a certificate key, three bundle keys, the API keys.
-    assert_eq!(secret.len(), 6, "{secret:?}");
+    // The service's secret, a certificate key, three bundle keys, the API keys, the keys of two gateways.
+    assert_eq!(secret.len(), 8, "{secret:?}");
     assert!(secret.iter().all(|path| mode(path) == 0o600), "{secret:?}");
     assert!(
         files_below(&dir.path().join("cdn"))

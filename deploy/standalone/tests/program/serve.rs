@@ -10,6 +10,8 @@ use client::{
 };
 use proto::api::base64;
 use proto::gaen::{Observation, Observations, TemporaryExposureKey};
+use proto::manifest::GatewayService;
+use proto::ohttp::{KeyConfig, decode_keys};
 use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
 use proto::{Interval, Kind, index};
 use store::{Clock, DatabaseUrl, SelfReporting, chance};
@@ -85,6 +87,25 @@ async fn a_script_goes_from_code_to_bundle_and_match() {
     let mut exposures = ReportExposures::default();
     exposures.take_in(&bundle, &heard);
     assert_eq!(exposures.iter().map(|exposure| exposure.numbers.len()).collect::<Vec<_>>(), [3]);
+    assert!(served.stop("-TERM").success());
+}
+
+#[tokio::test]
+async fn both_gateways_are_there_and_the_manifests_announce_their_keys() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start(dir.path());
+    let http = Http::new().expect("opens");
+    // access.json is there once the first export has come by.
+    for kind in Kind::ALL {
+        let mut state = FeedState::default();
+        served.subscription(&http, kind).sync(&mut state, |_| ()).await.expect("polled");
+        for service in GatewayService::ALL {
+            let keys = http.ohttp_keys(&served.base(service.as_str())).await.expect("there");
+            let hashes: Vec<_> = decode_keys(&keys).expect("a list").iter().map(KeyConfig::sha256).collect();
+            assert_eq!(state.gateway_hashes(service), hashes);
+            assert_eq!(mode(&dir.path().join(format!("private/{}.ohttp", service.as_str()))), 0o600);
+        }
+    }
     assert!(served.stop("-TERM").success());
 }
 
