@@ -73,7 +73,7 @@ impl Program for Gateway {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve until SIGTERM or SIGINT; requests that are under way are finished first.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Create the database or bring it to the newest version. Every command does so too when it opens a SQLite file.
     Migrate {
         #[command(flatten)]

@@ -18,7 +18,7 @@ async fn main() -> anyhow::Result<()> {
     let Cli { json, command } = service::parse("VERIFICATION");
     service::log_to_stderr("info,actix_http=off,actix_server=warn");
     match command {
-        Command::Serve(flags) => serve(flags, json).await,
+        Command::Serve(flags) => serve(*flags, json).await,
         Command::Migrate { database } => {
             store::migrate_code_store(&database.database_url).await.context(
                 "cannot migrate the verification database; check --database-url or VERIFICATION_DATABASE_URL",
