@@ -122,7 +122,7 @@ pub trait KeySets: Send + Sync {
     /// [`StoreError::NotFound`] if the authority is not registered.
     async fn set_key_set(&self, authority: &str, url: Option<&str>) -> Result<(), StoreError>;
 
-    /// A set that is due, which is left to the caller for a while; none if there is none, or others have them.
+    /// A set that is due, which is left to the caller for a minute; none if there is none, or others have them.
     async fn claim_key_set(&self) -> Result<Option<KeySetSource>, StoreError>;
 
     /// Makes a set due because a key is not known that might be there; whether it does. It does not within a minute of the last attempt.
