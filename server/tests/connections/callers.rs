@@ -61,10 +61,20 @@ pub(crate) async fn exchange(to: SocketAddr, number: usize, request: &[u8]) -> s
     said.ok_or_else(|| std::io::Error::other(format!("no reply: {text:?}")))
 }
 
+/// Connects, however often it takes.
+async fn reach(to: SocketAddr, number: usize) -> TcpStream {
+    loop {
+        match connect(to, number).await {
+            Ok(stream) => return stream,
+            Err(_) => sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
 /// Says nothing, or nothing after its first answer, and comes again whenever it is hung up on.
 pub(crate) async fn idle(to: SocketAddr, number: usize) {
     loop {
-        let Ok(mut stream) = connect(to, number).await else { continue };
+        let mut stream = reach(to, number).await;
         if number.is_multiple_of(20) {
             let _ = stream.write_all(b"GET /x HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.1\r\n\r\n").await;
         }
@@ -78,7 +88,7 @@ pub(crate) async fn drip(to: SocketAddr, number: usize) {
         "POST /v1/publish HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.2\r\nContent-Type: application/json\r\n";
     let whole = format!("{head}Content-Length: 16000\r\n\r\n{{");
     loop {
-        let Ok(mut stream) = connect(to, number).await else { continue };
+        let mut stream = reach(to, number).await;
         let begun = if number.is_multiple_of(2) { head } else { &whole };
         let mut sent = stream.write_all(begun.as_bytes()).await;
         while sent.is_ok() {
@@ -92,7 +102,7 @@ pub(crate) async fn drip(to: SocketAddr, number: usize) {
 pub(crate) async fn ignore(to: SocketAddr, number: usize) {
     let request = b"GET /x HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.3\r\n\r\n";
     loop {
-        let Ok(mut stream) = connect(to, number).await else { continue };
+        let mut stream = reach(to, number).await;
         while stream.write_all(request).await.is_ok() {
             sleep(Duration::from_millis(500)).await;
         }

@@ -242,7 +242,7 @@ async fn an_open_authority_takes_so_many_an_hour_and_says_when_to_come_back() {
     let system = system(SelfReporting::Open { per_hour: 5 }).await;
     // Away from the end of the hour, which the test must not cross.
     let into_the_hour = system.now().unix().rem_euclid(3_600);
-    system.clock.set_offset(system.clock.offset() + 600 - into_the_hour);
+    system.clock.set_offset(system.clock.offset() + 3_600 + 600 - into_the_hour);
     let under_way: Vec<_> = (0..20)
         .map(|person| {
             let (path, write) = DIALECTS[usize::from(person) % 3];

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest};
 use tokio::time::Instant;
@@ -128,16 +128,21 @@ impl Watch {
 /// Says to its line when a request begins and when its answer is there. Stands before everything else.
 pub(crate) async fn watched(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let watch = request.conn_data::<Rc<Watch>>().cloned();
-    // The body of a GET is nothing that we would read.
-    let has_body = !matches!(*request.method(), Method::GET | Method::HEAD);
     if let Some(watch) = &watch {
-        watch.begin(has_body);
+        watch.begin(has_body(&request));
     }
     let answer = next.call(request).await;
     if let Some(watch) = &watch {
         watch.end();
     }
     answer
+}
+
+/// Whether a body follows the head, whatever the method: it is read to its end, and may come later than the head.
+fn has_body(request: &ServiceRequest) -> bool {
+    let headers = request.headers();
+    let length = headers.get(CONTENT_LENGTH).map(|length| length.as_bytes());
+    headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != b"0")
 }
 
 #[cfg(test)]
