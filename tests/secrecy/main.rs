@@ -34,6 +34,10 @@ async fn watched(
     let begun = Instant::now();
     let scene = Scene::start(cluster, name, flags).await?;
     let stock = Stock::gather(&scene, samples).await?;
+    // Not before: whoever prepares need not wait.
+    if flags.stalled {
+        Scene::stall(cluster, name).await?;
+    }
     println!("{name}: prepared after {:.0?}", begun.elapsed());
     let seen = watch(name, &scene, &stock, samples).await;
     println!("{name}: watched after {:.0?}", begun.elapsed());

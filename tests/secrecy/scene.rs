@@ -83,10 +83,6 @@ impl Scene {
         store::migrate_code_store(&codes_url).await?;
         store::migrate_key_store(&keys_url).await?;
         let [admin, device] = introduce(&directory, codes_url, keys_url).await?;
-        if flags.stalled {
-            cluster.connect(&databases[0]).await?.batch_execute(&stall(&CODE_TABLES)).await?;
-            cluster.connect(&databases[1]).await?.batch_execute(&stall(&KEY_TABLES)).await?;
-        }
         let verification = || {
             let mut program = program("verification")?;
             program
@@ -111,6 +107,14 @@ impl Scene {
             device,
             _directory: directory,
         })
+    }
+
+    /// Has each commit that a phone waits for take 50 ms more from now on.
+    pub(crate) async fn stall(cluster: &Cluster, name: &str) -> anyhow::Result<()> {
+        for (database, tables) in [("verification", &CODE_TABLES[..]), ("keys", &KEY_TABLES)] {
+            cluster.connect(&format!("{name}_{database}")).await?.batch_execute(&stall(tables)).await?;
+        }
+        Ok(())
     }
 
     /// Where a route is.
