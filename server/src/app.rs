@@ -11,8 +11,8 @@ use service::{HasLimits as _, is_chaff, limited, raster, unknown_path, wrong_met
 
 use crate::chores;
 use crate::handlers::{chaff, challenge, health, publish, reports, stats, submit_report, tcnreport};
-use crate::metrics::count_refusals;
 use crate::problem::Problem;
+use crate::refusals::count_refusals;
 use crate::state::State;
 
 /// Serves on a listener that is already bound, so that the caller knows the port, and forgets what nobody asks for any more. The server runs once

@@ -33,6 +33,7 @@ mod answer;
 mod key_set_metrics;
 mod metrics;
 mod problem;
+mod refusals;
 
 mod state;
 

@@ -1,15 +1,9 @@
 //! What operators see of the server. Nothing says who uploaded what, and what phones do is published in steps.
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
-use actix_web::web::Data;
-use actix_web::{Error, HttpResponse};
 use service::{Metrics, SteppedFamily};
 use store::{Accepted, Provenance};
 
 use crate::key_set_metrics::KeySetMetrics;
-use crate::state::State;
 
 /// All families, each registered once.
 pub(crate) struct ServerMetrics {
@@ -48,6 +42,11 @@ impl ServerMetrics {
         Self { metrics, refused, key_sets, conflicts }
     }
 
+    /// Counts a refusal.
+    pub(crate) fn count_refusal(&self, refused: Refused) {
+        self.refused.count(&[refused.code, refused.reason]);
+    }
+
     /// Counts what of an upload says something else than is known.
     pub(crate) fn count_conflicts(&self, provenance: &Provenance, accepted: Accepted) {
         if accepted.conflicts > 0 {
@@ -59,21 +58,4 @@ impl ServerMetrics {
     pub(crate) const fn all(&self) -> &Metrics {
         &self.metrics
     }
-}
-
-/// Counts refusals behind the door of the gateway, so that what was sealed counts like what was not.
-pub(crate) async fn count_refusals(
-    request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let state = request.app_data::<Data<State>>().cloned();
-    let answer = next.call(request).await?;
-    if let (Some(state), Some(refused)) = (state, refused(answer.response())) {
-        state.server_metrics().refused.count(&[refused.code, refused.reason]);
-    }
-    Ok(answer)
-}
-
-fn refused(reply: &HttpResponse) -> Option<Refused> {
-    reply.extensions().get::<Refused>().copied()
 }

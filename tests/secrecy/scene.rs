@@ -23,7 +23,20 @@ use crate::requests::Route;
 /// The roles of the services.
 const ROLES: &str = include_str!("../../server/store/migrations/postgres/roles.sql");
 /// More than enough for every budget that is not the point here.
-const PLENTY: &str = "10000000";
+const PLENTY: &str = "1000000";
+/// The limits of both services.
+const LIMITS: [&str; 10] = [
+    "PREFIX_REQUESTS",
+    "RELAY_REQUESTS",
+    "AUTHORITY_UPLOADS",
+    "ALL_UPLOADS",
+    "PREFIX_FAILURES",
+    "RELAY_FAILURES",
+    "AUTHORITY_FAILURES",
+    "ALL_FAILURES",
+    "PREFIX_CHAFF",
+    "ALL_CHAFF",
+];
 /// How many codes are issued at once.
 const BATCH: usize = 100;
 
@@ -93,8 +106,7 @@ impl Scene {
             for budget in ["PER_PREFIX", "PER_AUTHORITY", "IN_ALL"] {
                 program.env(format!("VERIFICATION_HOURLY_GUESSES_{budget}"), PLENTY);
             }
-            // Each request comes from a network of its own, or all would wait for one row.
-            program.env("VERIFICATION_TRUSTED_PROXIES", "1").env("VERIFICATION_BATCH_LIMIT", BATCH.to_string());
+            program.env("VERIFICATION_BATCH_LIMIT", BATCH.to_string());
             anyhow::Ok(program)
         };
         let mut server = program("server")?;
@@ -214,7 +226,14 @@ fn program(name: &str) -> anyhow::Result<Command> {
     let built = test.parent().and_then(|deps| deps.parent()).context("tests lie below the programs")?;
     let path: PathBuf = built.join(name);
     ensure!(path.exists(), "{} is missing: cargo build --workspace --bins", path.display());
-    Ok(Command::new(path))
+    let mut command = Command::new(path);
+    let prefix = name.to_ascii_uppercase();
+    // Each request comes from a network of its own, or all would wait for one row.
+    command.env(format!("{prefix}_TRUSTED_PROXIES"), "1");
+    for limit in LIMITS {
+        command.env(format!("{prefix}_{limit}_PER_MINUTE"), PLENTY);
+    }
+    Ok(command)
 }
 
 impl Program {

@@ -22,6 +22,7 @@ mod certifying;
 mod chaff;
 mod chores;
 mod claiming;
+mod decoy;
 mod guess_metrics;
 mod guessing;
 mod issued;

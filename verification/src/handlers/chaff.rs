@@ -7,8 +7,8 @@ use proto::ReportType;
 use proto::api::verification::{CertificateReply, UserReportReply, VerifyReply};
 use store::CodeId;
 
-use crate::chaff;
 use crate::dates;
+use crate::decoy;
 use crate::problem::Problem;
 use crate::request::{Device, believe};
 use crate::state::State;
@@ -26,9 +26,9 @@ pub(crate) async fn chaff(state: Data<State>, request: HttpRequest, body: Payloa
         let issuer = believe::<Device>(&request).await?;
         body?;
         match path {
-            "/api/verify" => chaff::claim(&state, &issuer).await?,
-            "/api/certificate" => chaff::certify(&state, &issuer).await?,
-            _ => chaff::report(&state, &issuer).await?,
+            "/api/verify" => decoy::claim(&state, &issuer).await?,
+            "/api/certificate" => decoy::certify(&state, &issuer).await?,
+            _ => decoy::report(&state, &issuer).await?,
         }
     } else {
         body?;
@@ -45,7 +45,7 @@ fn reply(state: &State, path: &str) -> HttpResponse {
             service::padded(StatusCode::OK, VerifyReply { testtype, token, ..VerifyReply::default() })
         }
         "/api/certificate" => {
-            let certificate = state.chaff().certificate(state, "chaff", "chaff");
+            let certificate = state.chaff().certificate("chaff", "chaff", state.now());
             service::padded(StatusCode::OK, CertificateReply { certificate, ..CertificateReply::default() })
         }
         _ => {
