@@ -116,6 +116,15 @@ impl HmacKey {
         self.commit_reports(reports) == *commitment
     }
 
+    /// Eight bytes for each key of an upload, which only the upload leads to. The key of the HMAC is drawn for each upload, so that they tell nothing
+    /// of one another, and nobody else has it. No commitment is over the same text: base64 has no spaces.
+    pub fn prove(&self, key: &[u8; 16]) -> [u8; 8] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        mac.update(b"pratique revision proof v1 ");
+        mac.update(key);
+        *mac.finalize().into_bytes().first_chunk().expect("an HMAC-SHA256 has 32 bytes")
+    }
+
     /// The HMAC over the sorted segments.
     fn commit<S: AsRef<str> + Ord>(&self, mut segments: Vec<S>) -> Commitment {
         // Rust orders strings by their bytes, as the API asks.

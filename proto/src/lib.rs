@@ -15,6 +15,7 @@ pub mod api;
 pub mod certificate;
 pub mod commitment;
 pub mod proof_of_work;
+pub mod revision;
 
 pub mod ohttp;
 

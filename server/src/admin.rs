@@ -4,8 +4,8 @@ mod trust;
 
 use std::collections::BTreeSet;
 
-use proto::{Malformed, Region};
-use store::{Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
+use proto::{Feed, Kind, Malformed, Region};
+use store::{Authority, AuthorityKey, DEFAULT_MEMO_BYTES, FeedPolicy, SelfReporting};
 
 pub use trust::{authority, deny_key, disable_authority, enable_authority, refresh_key_set, registered_authorities};
 
@@ -117,6 +117,25 @@ pub async fn update_authority(state: &State, id: &str, change: AuthorityChange) 
 /// [`ServerError::Store`] if the database fails.
 pub async fn authorities(state: &State) -> Result<Vec<Authority>, ServerError> {
     Ok(state.store().authorities().await?)
+}
+
+/// All feeds by path, and what they take.
+///
+/// # Errors
+/// [`ServerError::Store`] if the database fails.
+pub async fn feed_policies(state: &State) -> Result<Vec<FeedPolicy>, ServerError> {
+    Ok(state.store().feed_policies().await?)
+}
+
+/// Lets a feed of keys take those of travellers, or not.
+///
+/// # Errors
+/// [`ServerError::Malformed`] for a feed of another kind, [`ServerError::Store`] if it is not known.
+pub async fn set_travellers(state: &State, feed: &Feed, travellers: bool) -> Result<(), ServerError> {
+    if feed.kind != Kind::Gaen {
+        return Err(Malformed::new("feed", "must be REGION/gaen: reports say nothing of travels").into());
+    }
+    Ok(state.store().set_travellers(feed, travellers).await?)
 }
 
 impl TryFrom<AuthoritySpec> for Authority {

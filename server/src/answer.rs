@@ -13,15 +13,23 @@ const CUT: &str = "...";
 /// The answer to an upload that was believed. `insertedExposures` counts the good entries of the body, whether or not they were known
 /// before, and whether or not their report type has them stored: that is all that a repeat may be told as well.
 pub(crate) fn verdict<T>(verdict: Verdict<T>) -> HttpResponse {
+    padded(StatusCode::OK, reply(verdict))
+}
+
+/// The same, with what a later revision must present: whatever was uploaded, and whatever became of it.
+pub(crate) fn revisable<T>(verdict: Verdict<T>, token: String) -> HttpResponse {
+    padded(StatusCode::OK, PublishReply { revision_token: Some(token), ..reply(verdict) })
+}
+
+fn reply<T>(verdict: Verdict<T>) -> PublishReply {
     let error = verdict.complaint();
-    let reply = PublishReply {
+    PublishReply {
         inserted_exposures: Some(verdict.accepted.len()),
         code: error.as_ref().map(|_| "partial_failure".to_owned()),
         error,
         warnings: verdict.warnings,
         ..PublishReply::default()
-    };
-    padded(StatusCode::OK, reply)
+    }
 }
 
 /// A reply of [`REPLY_BYTES`] bytes.

@@ -30,6 +30,8 @@ pub(crate) struct Believed {
     pub(crate) kid: String,
     /// For what.
     pub(crate) claims: Claims,
+    /// Under what the upload was committed to.
+    pub(crate) hmac_key: HmacKey,
 }
 
 /// Checks the certificate of an upload against the authority that it names, and the upload against the certificate.
@@ -58,7 +60,7 @@ pub(crate) async fn believe(state: &State, upload: &impl Upload, now: Timestamp)
         }
         (_, Err(problem)) => Err(problem),
         (_, Ok(_)) if !covered => Err(Unbelieved::Commitment.into()),
-        (Some(trusted), Ok((kid, claims))) => Ok(Believed { authority: trusted.authority, kid, claims }),
+        (Some(trusted), Ok((kid, claims))) => Ok(Believed { authority: trusted.authority, kid, claims, hmac_key }),
         (None, Ok(_)) => Err(Problem::UnknownAuthority),
     }
 }

@@ -4,7 +4,9 @@ pub(crate) mod audit;
 pub(crate) mod authority;
 mod authority_text;
 pub(crate) mod deny_key;
+pub(crate) mod feed;
 mod moment;
+pub(crate) mod revision_key;
 pub(crate) mod stats;
 pub(crate) mod withdraw;
 
@@ -12,6 +14,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use feed::FeedCommand;
+use revision_key::RevisionKeyCommand;
 use server::{DEFAULT_STATS_AUDIENCE, SelfReportSettings, Settings};
 use service::ohttp::{KeyCommand, Program};
 use service::{EdgeSettings, LimitSettings};
@@ -89,6 +93,12 @@ pub(crate) enum Command {
     /// The keys of the Oblivious HTTP gateway, to which phones seal their uploads.
     #[command(subcommand)]
     OhttpKey(KeyCommand<Gateway>),
+    /// Say what feeds take.
+    #[command(subcommand)]
+    Feed(FeedCommand),
+    /// The keys under which revision tokens are sealed: what a phone presents when a diagnosis is confirmed or disproved.
+    #[command(subcommand)]
+    RevisionKey(RevisionKeyCommand),
 }
 
 /// Flags of `server serve`.
@@ -110,6 +120,11 @@ pub(crate) struct Serve {
     /// Whoever has it can read what was sealed to it.
     #[arg(long, value_name = "FILE", env = "SERVER_OHTTP_KEY_FILE")]
     pub(crate) ohttp_key_file: Option<PathBuf>,
+    /// The file with the keys under which revision tokens are sealed, mode 600; `server revision-key generate` writes it, and a change counts at once.
+    /// Servers that stand side by side need the same one. Without it a key is drawn at each start, and nobody can revise what they uploaded
+    /// before. Whoever has it can revise other people's uploads, if they have certificates.
+    #[arg(long, value_name = "FILE", env = "SERVER_REVISION_KEY_FILE")]
+    pub(crate) revision_key_file: Option<PathBuf>,
     /// Answers to phones leave a whole number of ticks of so many milliseconds after their requests arrived, 0 to 10000, so that nobody who watches the
     /// network learns from the time whether an upload was stored. Longer than nearly all of them take: see tick_overruns among the metrics. 0 sends
     /// them at once, for benchmarks.

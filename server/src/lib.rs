@@ -22,6 +22,7 @@ mod belief;
 mod key_sets;
 mod rules;
 mod throttle;
+mod tokens;
 
 mod admission;
 mod bearer;

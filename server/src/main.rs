@@ -5,7 +5,7 @@ mod cli;
 use std::time::Duration;
 
 use anyhow::Context;
-use cli::{Cli, Command, Serve, deny_key, stats, withdraw};
+use cli::{Cli, Command, Serve, deny_key, feed, revision_key, stats, withdraw};
 use serde_json::json;
 use server::{Settings, State, admin};
 use service::ohttp::say_keys;
@@ -35,6 +35,8 @@ async fn main() -> anyhow::Result<()> {
                 command.run(Clock::system().now(), &mut chance::source()).context("the keys are as they were")?;
             Ok(say_keys(&keys, json)?)
         }
+        Command::Feed(command) => feed::run(command, json).await,
+        Command::RevisionKey(command) => revision_key::run(command, json),
     }
 }
 
@@ -58,6 +60,14 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     state = state.with_edge(flags.edge.into()).with_limits(&flags.limits);
     if let Some(file) = &flags.ohttp_key_file {
         state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;
+    }
+    match &flags.revision_key_file {
+        Some(file) => {
+            state = state.with_revision_keys(file).context("cannot seal revision tokens; check --revision-key-file")?;
+        }
+        None => tracing::warn!(
+            "revision tokens end with this process, and no other server takes them: without --revision-key-file nobody can revise what they uploaded before"
+        ),
     }
     let authorities = admin::authorities(&state).await?;
     if authorities.is_empty() {

@@ -11,7 +11,7 @@ use store::StoreError;
 
 use crate::answer;
 use crate::metrics::Refused;
-use crate::rules::Refusal;
+use crate::rules::{Refusal, Unrevisable};
 
 /// Why a request is not answered with 200. Its text is for the sender: it names fields, never repeats their content, and gives an
 /// attacker nothing to work with.
@@ -20,9 +20,12 @@ pub(crate) enum Problem {
     /// The request is not what it must be.
     #[error("{0}")]
     BadRequest(String),
-    /// The upload wants to revise an earlier one. No revision tokens are given out, so every one is foreign.
-    #[error("revisionToken: was not given out by this server")]
+    /// The upload wants to revise an earlier one, with a token that was not given out for it, or too long ago.
+    #[error("revisionToken: was not given out by this server for this authority, or too long ago")]
     InvalidRevisionToken,
+    /// It has the token, and may not say what it says.
+    #[error("{0}")]
+    Unrevisable(#[from] Unrevisable),
     /// Nobody registered an authority of this name.
     #[error("healthAuthorityID: is not known here")]
     UnknownAuthority,
@@ -104,6 +107,8 @@ impl Problem {
         match self {
             Self::BadRequest(_) => "bad_request",
             Self::InvalidRevisionToken => "invalid_revision_token",
+            Self::Unrevisable(Unrevisable::Already) => "key_already_revised",
+            Self::Unrevisable(Unrevisable::Transition) => "invalid_report_type_transition",
             Self::UnknownAuthority => "unknown_health_authority_id",
             Self::NotBelieved(_) => "health_authority_verification_certificate_invalid",
             Self::Unauthorized(_) => "unauthorized",
@@ -156,7 +161,7 @@ impl Unbelieved {
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::InvalidRevisionToken => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::InvalidRevisionToken | Self::Unrevisable(_) => StatusCode::BAD_REQUEST,
             Self::UnknownAuthority | Self::NotBelieved(_) | Self::Unauthorized(_) | Self::BadSignature => {
                 StatusCode::UNAUTHORIZED
             }

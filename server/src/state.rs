@@ -17,6 +17,7 @@ use crate::error::ServerError;
 use crate::key_sets::Keeper;
 use crate::metrics::ServerMetrics;
 use crate::phone_paths::{OPERATOR_PATHS, PHONE_PATHS};
+use crate::tokens::Tokens;
 
 /// An open server. Clones share the store and the clock.
 #[derive(Clone)]
@@ -25,6 +26,7 @@ pub struct State {
     clock: Clock,
     admission: Arc<Admission>,
     gateway: Option<Arc<Gateway>>,
+    tokens: Arc<Tokens>,
     metrics: Arc<ServerMetrics>,
     raster: Arc<Raster>,
     chaff: Arc<ChaffDesk>,
@@ -47,11 +49,13 @@ impl State {
         let chaff = Arc::new(ChaffDesk::new(metrics.all()));
         let raster = Arc::new(Raster::new(Duration::ZERO, OPERATOR_PATHS, metrics.all(), "pratique_server"));
         let key_sets = Arc::new(Keeper::new());
+        let tokens = Arc::new(Tokens::drawn(store::chance::bytes())?);
         Ok(Self {
             store,
             clock,
             admission,
             gateway: None,
+            tokens,
             metrics,
             raster,
             chaff,
@@ -140,6 +144,20 @@ impl State {
     pub fn with_limits(self, settings: &LimitSettings) -> Self {
         let limits = Limits::new(settings, store::chance::bytes(), self.metrics(), "pratique_server");
         Self { limits: Some(Arc::new(limits)), ..self }
+    }
+
+    /// The same, with revision tokens under the keys of a file. Unless it is set they are sealed under a key that is drawn when the server is opened:
+    /// once that is closed, or by a server beside it, they are not taken.
+    ///
+    /// # Errors
+    /// [`ServerError::KeyFile`].
+    pub fn with_revision_keys(self, key_file: &Path) -> Result<Self, ServerError> {
+        Ok(Self { tokens: Arc::new(Tokens::kept(key_file)?), ..self })
+    }
+
+    /// What gives out revision tokens and takes them.
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// What operators may see.

@@ -35,6 +35,7 @@ mod silence;
 
 mod holding;
 mod regions;
+mod revisions;
 mod rotation;
 
 mod key_sets;

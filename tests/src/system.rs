@@ -11,6 +11,7 @@ use proto::bundle::{BundleKey, Limits};
 use proto::certificate::Algorithm;
 use proto::manifest::GatewayService;
 use proto::note::NoteVerifier;
+use proto::revision::RevisionKey;
 use proto::{Feed, Region, Timestamp};
 use service::ohttp::{Rotation, rotate};
 use store::{ApiKeyKind, Clock, RELEASE_GRAIN, SelfReporting};
@@ -38,6 +39,8 @@ const CERTIFICATE_KEYS: &str = "certificate-keys";
 const DELIVERY: &str = "delivery";
 /// The keys of the gateways, one file a service.
 const GATEWAY_KEYS: [&str; 2] = ["verification.ohttp", "server.ohttp"];
+/// The keys under which revision tokens are sealed.
+const REVISION_KEYS: &str = "revision.keys";
 
 /// A running system. Everything lies in one temporary directory, and on the server of the test run, and ends with this value.
 pub struct System {
@@ -80,6 +83,8 @@ impl System {
         for file in GATEWAY_KEYS {
             service::ohttp::create(&directory.path().join(file), &mut store::chance::source())?;
         }
+        let revision_keys = directory.path().join(REVISION_KEYS);
+        service::key_file::create::<RevisionKey>(&revision_keys, &mut store::chance::source())?;
         Self::open(directory, databases, clock).await
     }
 
@@ -122,6 +127,7 @@ impl System {
         let [verification_keys, server_keys] = GATEWAY_KEYS.map(|file| directory.path().join(file));
         let for_verification = for_verification.with_gateway(&verification_keys)?;
         let for_server = for_server.with_gateway(&server_keys)?;
+        let for_server = for_server.with_revision_keys(&directory.path().join(REVISION_KEYS))?;
         let cdn = directory.path().join("cdn");
         Ok(Self {
             verification: Service::start(|listener| verification::listen(listener, for_verification))?,

@@ -73,6 +73,11 @@ impl Layout {
         self.private().join("verification.secret")
     }
 
+    /// The keys under which revision tokens are sealed.
+    pub(crate) fn revision_keys(&self) -> PathBuf {
+        self.private().join("revision.keys")
+    }
+
     /// Private keys that sign certificates.
     pub(crate) fn certificate_keys(&self) -> PathBuf {
         self.private().join("certificate-keys")

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -10,8 +11,9 @@ use exporter::Exporter;
 use exporter::config::{BucketSpec, BucketUrl};
 use exporter::keys::{KeyPurpose, private_file, public_file};
 use proto::manifest::GatewayService;
+use proto::revision::RevisionKey;
 use proto::{Feed, Region};
-use service::{Edge, LimitSettings};
+use service::{Edge, LimitSettings, key_file};
 use store::{ApiKeyKind, Clock, DatabaseUrl};
 
 use crate::access::{Access, ApiKeys};
@@ -87,6 +89,7 @@ impl System {
         };
         let server = server.with_self_reports(&self_reports)?.with_tick(plan.tick);
         let server = server.with_edge(plan.edge.clone()).with_limits(&limits);
+        let server = server.with_revision_keys(&made_revision_keys(layout)?)?;
         make_bundle_keys(layout, &plan.region)?;
         let for_lists = clock.clone();
         let exporter = open_exporter(layout, plan, clock).await?;
@@ -144,6 +147,15 @@ impl System {
         servers.into_iter().for_each(|server| drop(actix_web::rt::spawn(server)));
         Ok(Listening { verification: verification_url, server: server_url, cdn: cdn_url, handles })
     }
+}
+
+/// The file of the keys under which revision tokens are sealed, made if it is missing.
+fn made_revision_keys(layout: &Layout) -> Result<PathBuf, StandaloneError> {
+    let path = layout.revision_keys();
+    if !path.exists() {
+        key_file::create::<RevisionKey>(&path, &mut store::chance::source()).map_err(server::ServerError::from)?;
+    }
+    Ok(path)
 }
 
 impl Listening {

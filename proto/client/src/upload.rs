@@ -25,6 +25,10 @@ pub struct KeyUpload {
     keys: Vec<ExposureKey>,
     hmac_key: Secret,
     symptom_onset: Option<Interval>,
+    #[serde(default)]
+    travelled: bool,
+    #[serde(default)]
+    revision_token: Option<String>,
 }
 
 impl KeyUpload {
@@ -42,7 +46,21 @@ impl KeyUpload {
             return Err(ClientError::Setting(Malformed::new("temporaryExposureKeys", "must be 1 to 30 keys")));
         }
         let keys = keys.iter().map(|(key, risk)| as_sent(key, *risk)).collect();
-        Ok(Self { authority: authority.to_owned(), keys, hmac_key, symptom_onset })
+        let authority = authority.to_owned();
+        Ok(Self { authority, keys, hmac_key, symptom_onset, travelled: false, revision_token: None })
+    }
+
+    /// The same, after an earlier upload for the same authority: what its [`Receipt`] said is presented, so that another report type may be said of the
+    /// keys that were in it, once. Always present the newest one: it stands for the keys of all uploads before.
+    #[must_use]
+    pub fn after(self, revision_token: &str) -> Self {
+        Self { revision_token: Some(revision_token.to_owned()), ..self }
+    }
+
+    /// The same for a person who was in other regions meanwhile: the keys reach whichever regions take travellers.
+    #[must_use]
+    pub fn travelled(self) -> Self {
+        Self { travelled: true, ..self }
     }
 
     /// What the certificate must cover.
@@ -68,6 +86,8 @@ impl KeyUpload {
             verification_payload: certificate.as_str().to_owned(),
             hmac_key: self.hmac_key.to_base64(),
             symptom_onset_interval: self.symptom_onset.map(|onset| i64::from(onset.number())),
+            traveler: self.travelled,
+            revision_token: self.revision_token.clone(),
             ..PublishRequest::default()
         }
     }
@@ -116,7 +136,7 @@ impl ReportUpload {
 pub struct Receipt {
     /// How many keys or reports are good.
     pub accepted: usize,
-    /// What a later revision must present.
+    /// What a later revision must present, see [`KeyUpload::after`]: the same for a repeat. Keep it as you keep the keys. None for reports.
     pub revision_token: Option<String>,
     /// Set if some were dropped (`partial_failure`): which and why.
     pub dropped: Option<String>,

@@ -37,6 +37,8 @@ mod file_stamp;
 pub mod secret_file;
 mod watched;
 
+pub mod key_file;
+
 pub mod ohttp;
 
 pub use beats::Beats;

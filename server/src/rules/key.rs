@@ -6,9 +6,11 @@ use proto::api::base64;
 use proto::api::publish::{ExposureKey, PublishRequest};
 use proto::bundle::GaenEntry;
 use proto::certificate::Claims;
+use proto::commitment::HmacKey;
 use proto::gaen::TemporaryExposureKey;
+use proto::revision::RevisionToken;
 use proto::{Interval, Malformed, ReportType, Timestamp};
-use store::{AcceptedKey, KEPT_FOR, LISTED_FOR, REPLAY_GUARD, RawKey, release_at};
+use store::{AcceptedKey, KEPT_FOR, LISTED_FOR, REPLAY_GUARD, RawKey, RevisionProof, release_at};
 
 use super::onset::Onset;
 use super::verdict::{Refusal, Refused, Verdict};
@@ -33,12 +35,13 @@ const MAX_SAME_START: usize = 3;
 /// single key that is not bad.
 pub(crate) fn judge_keys(
     request: &PublishRequest,
-    claims: &Claims,
+    grounds: &Grounds<'_>,
     now: Timestamp,
 ) -> Result<Verdict<AcceptedKey>, Refusal> {
+    let claims = grounds.claims;
     let onset = Onset::decide(request.symptom_onset_interval, claims.symptom_onset, now);
     let mut verdict = Verdict::new();
-    let good = sort_out_bad(&request.temporary_exposure_keys, &mut verdict, now);
+    let good = sort_out_bad(&request.temporary_exposure_keys, grounds.before, &mut verdict, now);
     refuse_overlap(&good)?;
     for Candidate { position, key, risk } in good {
         let Some(days_since_onset) = onset.days_until(&key) else {
@@ -50,7 +53,7 @@ pub(crate) fn judge_keys(
             report_type: claims.report_type,
             onset: onset.day,
             onset_source: onset.source,
-            proof: store::RevisionProof::default(),
+            proof: grounds.proof(&key),
         };
         let published = GaenEntry {
             key,
@@ -63,6 +66,25 @@ pub(crate) fn judge_keys(
     verdict.unless_all_bad()
 }
 
+/// What an upload stands on.
+#[derive(Clone, Copy)]
+pub(crate) struct Grounds<'a> {
+    /// What its certificate says.
+    pub(crate) claims: &'a Claims,
+    /// Under what it was committed to.
+    pub(crate) hmac_key: &'a HmacKey,
+    /// What its revision token says of earlier ones; nothing without a token.
+    pub(crate) before: &'a RevisionToken,
+}
+
+impl Grounds<'_> {
+    /// Who may revise a key: whoever uploaded it first, and the token remembers that.
+    fn proof(&self, key: &TemporaryExposureKey) -> RevisionProof {
+        let known = self.before.entry(key.data()).map(|entry| entry.proof);
+        RevisionProof(known.unwrap_or_else(|| self.hmac_key.prove(key.data())))
+    }
+}
+
 /// A key that is not bad in itself.
 struct Candidate {
     position: usize,
@@ -72,11 +94,17 @@ struct Candidate {
 
 /// Notes the bad keys in the verdict and returns the others. The second of two keys with the same 16 bytes is a bad one: a key has one start
 /// and one period.
-fn sort_out_bad(sent: &[ExposureKey], verdict: &mut Verdict<AcceptedKey>, now: Timestamp) -> Vec<Candidate> {
+fn sort_out_bad(
+    sent: &[ExposureKey],
+    before: &RevisionToken,
+    verdict: &mut Verdict<AcceptedKey>,
+    now: Timestamp,
+) -> Vec<Candidate> {
     let mut seen = HashSet::new();
     let mut good = Vec::with_capacity(sent.len());
     for (position, sent) in sent.iter().enumerate() {
         let read = read(sent, now).and_then(|(key, risk)| {
+            refuse_another(&key, before)?;
             if seen.insert(*key.data()) {
                 Ok(Candidate { position, key, risk })
             } else {
@@ -104,6 +132,18 @@ fn read(sent: &ExposureKey, now: Timestamp) -> Result<(TemporaryExposureKey, u8)
     let risk = u8::try_from(sent.transmission_risk).ok().filter(|risk| *risk <= MAX_RISK);
     let risk = risk.ok_or_else(|| Malformed::new("transmissionRisk", "must be 0 to 8"))?;
     Ok((key, risk))
+}
+
+/// A key never changes its start and period: not to those of the upload that a revision token stands for either.
+fn refuse_another(key: &TemporaryExposureKey, before: &RevisionToken) -> Result<(), Malformed> {
+    let Some(known) = before.entry(key.data()).map(|entry| entry.key) else { return Ok(()) };
+    if known.rolling_start() != key.rolling_start() {
+        return Err(Malformed::new("rollingStartNumber", "must be the one in the revision token"));
+    }
+    if known.rolling_period() != key.rolling_period() {
+        return Err(Malformed::new("rollingPeriod", "must be the one in the revision token"));
+    }
+    Ok(())
 }
 
 /// A phone broadcasts one key at a time. Only when it reports does it start a new key in a period that has begun, with the same start.
@@ -137,6 +177,7 @@ const fn published_risk(risk: u8, report_type: ReportType) -> u8 {
 #[cfg(test)]
 mod tests {
     use proto::commitment::Commitment;
+    use proto::revision::RevisionEntry;
     use store::OnsetSource;
 
     use super::*;
@@ -169,7 +210,35 @@ mod tests {
             symptom_onset_interval: onset,
             ..PublishRequest::default()
         };
-        judge_keys(&request, &claims(ReportType::Confirmed), NOW)
+        judge_after(&request, &RevisionToken::default())
+    }
+
+    fn judge_after(request: &PublishRequest, before: &RevisionToken) -> Result<Verdict<AcceptedKey>, Refusal> {
+        let (claims, hmac_key) = (claims(ReportType::Confirmed), HmacKey::new(&[6; 16]).expect("16 bytes"));
+        judge_keys(request, &Grounds { claims: &claims, hmac_key: &hmac_key, before }, NOW)
+    }
+
+    #[test]
+    fn a_key_in_the_revision_token_keeps_its_start_its_period_and_its_proof() {
+        let known = TemporaryExposureKey::new(&[1; 16], TODAY - 288, 144).expect("a key");
+        let (report_type, revised, proof) = (ReportType::Likely, false, [7; 8]);
+        let before = RevisionToken::new([RevisionEntry { key: known, report_type, revised, proof }]);
+        let judge = |first: ExposureKey| {
+            let temporary_exposure_keys = vec![first, key(2, TODAY)];
+            judge_after(&PublishRequest { temporary_exposure_keys, ..PublishRequest::default() }, &before)
+        };
+        let good = judge(key(1, TODAY - 288)).expect("good");
+        let proofs: Vec<_> = good.accepted.iter().map(|key| key.raw.proof).collect();
+        let fresh = HmacKey::new(&[6; 16]).expect("16 bytes").prove(&[2; 16]);
+        assert_eq!(proofs, [RevisionProof([7; 8]), RevisionProof(fresh)]);
+        for (other, field) in [
+            (key(1, TODAY - 289), "rollingStartNumber"),
+            (ExposureKey { rolling_period: 143, ..key(1, TODAY - 288) }, "rollingPeriod"),
+        ] {
+            let verdict = judge(other).expect("the other key is good");
+            let complaint = format!("temporaryExposureKeys[0].{field}: must be the one in the revision token");
+            assert_eq!((verdict.accepted.len(), verdict.complaint()), (1, Some(complaint)));
+        }
     }
 
     /// Why a key is refused that is sent between two good ones, which are not.

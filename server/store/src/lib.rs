@@ -19,6 +19,7 @@ mod life;
 mod member_digest;
 mod release;
 mod revisions;
+mod travellers;
 mod trust;
 mod uploads;
 mod withdrawals;
@@ -73,6 +74,7 @@ pub use release::{RELEASE_GRAIN, REPLAY_GUARD, is_replayable, release_at, report
 pub use revisions::{RevisedKey, Revisions};
 pub use self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, SelfReports};
 pub use sqlite::{SqliteCodeStore, SqliteKeyStore};
+pub use travellers::{FeedPolicy, Travellers, for_travellers};
 pub use trust::{Denial, DeniedKey, RegisteredAuthority, Trust, Trusted};
 pub use uploads::{AGES, ONSETS, UploadDay, Uploads};
 pub use withdrawals::{
@@ -88,6 +90,7 @@ pub trait KeyStore:
     + Keys
     + Revisions
     + Uploads
+    + Travellers
     + Bundles
     + Gateways
     + Life
@@ -105,6 +108,7 @@ impl<
         + Keys
         + Revisions
         + Uploads
+        + Travellers
         + Bundles
         + Gateways
         + Life

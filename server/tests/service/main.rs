@@ -13,6 +13,7 @@ mod keys;
 mod limits;
 mod reasons;
 mod reports;
+mod revisions;
 mod sealed;
 mod self_reports;
 mod stats;

@@ -46,16 +46,19 @@ pub(crate) fn upload_reports(reports: Vec<String>, authority: &Authority, certif
 
 /// The commitment over keys as they stand in an upload.
 pub(crate) fn commit(keys: &[ExposureKey]) -> Commitment {
-    let segments: Vec<_> = keys
-        .iter()
+    hmac_key().commit_keys(&segments(keys))
+}
+
+/// What a commitment over keys is made of.
+pub(crate) fn segments(keys: &[ExposureKey]) -> Vec<KeySegment<'_>> {
+    keys.iter()
         .map(|sent| KeySegment {
             key: &sent.key,
             rolling_start: sent.rolling_start_number,
             rolling_period: sent.rolling_period,
             transmission_risk: sent.transmission_risk,
         })
-        .collect();
-    hmac_key().commit_keys(&segments)
+        .collect()
 }
 
 /// The commitment over reports as they stand in an upload.

@@ -235,7 +235,7 @@ fn the_help_is_the_manual() {
         "authority list",
         "deny-key",
     ];
-    let others = ["withdraw", "audit list", "ohttp-key rotate", "ohttp-key export"];
+    let others = ["withdraw", "audit list", "ohttp-key rotate", "ohttp-key export", "revision-key rotate", "feed set"];
     for command in ["", "serve", "migrate", "stats"].into_iter().chain(authority).chain(others) {
         let help = desk.command(&format!("{command} --help")).env_clear().output().expect("it runs");
         manual += &format!("$ server {command} --help\n{}\n", String::from_utf8(help.stdout).expect("text"));
@@ -250,7 +250,9 @@ fn the_help_is_the_manual() {
 
 /// A running server, and the address that it printed.
 pub(crate) fn serve(desk: &Desk, log: Stdio) -> (Child, String) {
-    let mut command = desk.command("serve --listen 127.0.0.1:0 --tick-ms 0 --json");
+    // It is there already for a server that is started again.
+    desk.run("revision-key generate --revision-key-file revision.keys");
+    let mut command = desk.command("serve --listen 127.0.0.1:0 --tick-ms 0 --revision-key-file revision.keys --json");
     // As behind a proxy, of which nobody needs to be warned.
     command.env("SERVER_TRUSTED_PROXIES", "1");
     let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("it runs");
@@ -322,6 +324,43 @@ fn requests_of_phones_leave_no_line_in_the_log() {
     let log = String::from_utf8(output.stderr).expect("text");
     let before: Vec<_> = log.lines().take_while(|line| !line.contains("stopping")).collect();
     assert!(log.contains("stopping") && before.is_empty(), "{before:?}");
+}
+
+#[test]
+fn revision_keys_take_turns_and_a_file_that_others_may_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let desk = Desk::new();
+    let first = desk.json("revision-key generate --revision-key-file revision.keys --json");
+    assert!(!desk.run("revision-key generate --revision-key-file revision.keys").status.success(), "it is kept");
+    let both = desk.json("revision-key rotate --revision-key-file revision.keys --overlap-days 20 --json");
+    assert_eq!(both["keys"][1]["sha256"], first["keys"][0]["sha256"]);
+    assert!(both["keys"][0]["retires"].is_null() && both["keys"][1]["retires"].is_i64());
+    assert_eq!(desk.json("revision-key list --revision-key-file revision.keys --json"), both);
+    let file = desk.directory.path().join("revision.keys");
+    let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("chmod");
+    mode(0o640);
+    let refused = desk.run("serve --listen 127.0.0.1:0 --revision-key-file revision.keys");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("chmod 600"), "{said}");
+}
+
+#[test]
+fn feeds_take_travellers_once_the_operator_says_so() {
+    let desk = Desk::new();
+    assert!(desk.run(ADD).status.success());
+    let before = desk.json("feed list --json");
+    assert!(before.as_array().expect("a list").iter().all(|feed| feed["travellers"] == false), "{before}");
+    let feed = before[0]["feed"].as_str().expect("a feed").to_owned();
+    assert!(feed.ends_with("/gaen"), "{feed}");
+    let after = desk.json(&format!("feed set {feed} --travellers yes --json"));
+    assert_eq!((&after[0]["feed"], &after[0]["travellers"]), (&before[0]["feed"], &serde_json::json!(true)));
+    let text = String::from_utf8(desk.run("feed list").stdout).expect("text");
+    assert!(text.contains(&format!("{feed}  takes travellers")), "{text}");
+    assert_eq!(desk.json(&format!("feed set {feed} --travellers no --json")), before);
+    for bad in ["XX/gaen", "no/gaen", "NO/tcn"] {
+        assert!(!desk.run(&format!("feed set {bad} --travellers yes")).status.success(), "{bad}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
 use proto::{ReportType, bundle::TcnClass};
 use server::SelfReportSettings;
 use server::admin::{AuthorityChange, update_authority};
-use store::{Bundles, Member, SealOutcome, SealPolicy, SelfReporting};
+use store::{Member, SealOutcome, SealPolicy, SelfReporting};
 
 use crate::system::System;
 use crate::wire::{Reply, exchange, request};

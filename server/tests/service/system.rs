@@ -1,14 +1,16 @@
 //! A running server with two authorities: the north publishes in NO and SE, the south in DK.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
+use cluster::Database;
 use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
 use proto::{ReportType, Timestamp};
 use serde::Serialize;
 use server::admin::{AuthoritySpec, register_authority};
 use server::{SelfReportSettings, Settings, State};
-use store::{Authorities, Bundles, Clock, DatabaseUrl, SqliteKeyStore};
+use store::{Clock, DatabaseUrl, KeyStore};
 use tempfile::TempDir;
 
 use crate::authority::{NORTH, SOUTH};
@@ -18,18 +20,34 @@ use crate::wire::{self, Reply};
 /// A server on a free port, over a database of its own.
 pub(crate) struct System {
     pub(crate) address: SocketAddr,
-    /// Another handle on the same database.
-    pub(crate) store: SqliteKeyStore,
+    /// Another handle on the same database, its owner's.
+    pub(crate) store: Arc<dyn KeyStore>,
     pub(crate) clock: Clock,
     pub(crate) directory: TempDir,
-    /// What the operator uses.
+    /// What the server uses.
     pub(crate) state: State,
+    /// What the operator uses, with the rights of an owner.
+    pub(crate) operator: State,
     server: ServerHandle,
+    /// Dropped with the system.
+    _database: Option<Database>,
 }
 
 impl System {
     pub(crate) async fn start() -> Self {
         Self::start_with(&SelfReportSettings::default()).await
+    }
+
+    /// On a server of databases, with the rights of the role that it has there.
+    pub(crate) async fn start_on_postgres() -> Self {
+        let migrate = async |url: &str| {
+            store::migrate_key_store(&url.parse().expect("a URL")).await.expect("the migrations run");
+        };
+        let database = Database::from_template("keys", migrate).await.expect("a database");
+        let url = database.url();
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let urls = [url.clone(), format!("{url}{separator}options=-c%20role%3Dpratique_server")];
+        Self::start_over(urls, Some(database), |state| state).await
     }
 
     pub(crate) async fn start_with(self_reports: &SelfReportSettings) -> Self {
@@ -43,10 +61,21 @@ impl System {
 
     /// With whatever else is made of its state before it listens.
     pub(crate) async fn start_prepared(prepare: impl FnOnce(State) -> State) -> Self {
+        Self::start_over(["sqlite:", "sqlite:"].map(str::to_owned), None, prepare).await
+    }
+
+    /// The URLs are its owner's and its own; those of SQLite lack the path.
+    async fn start_over(urls: [String; 2], database: Option<Database>, prepare: impl FnOnce(State) -> State) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("keys.db");
-        let (clock, settings) = (Clock::system(), Settings { database_url: DatabaseUrl::Sqlite(file.clone()) });
-        let state = State::open(&settings, clock.clone()).await.expect("a new database opens");
+        let clock = Clock::system();
+        let [owner, own] = urls.map(|url| -> DatabaseUrl {
+            if url == "sqlite:" { DatabaseUrl::Sqlite(file.clone()) } else { url.parse().expect("a URL") }
+        });
+        let operator = Settings { database_url: owner.clone() };
+        let operator = State::open(&operator, clock.clone()).await.expect("a new database opens");
+        let settings = Settings { database_url: own };
+        let state = State::open(&settings, clock.clone()).await.expect("the database opens");
         let state = prepare(state);
         let key_file = directory.path().join("ohttp.keys");
         service::ohttp::create(&key_file, &mut store::chance::source()).expect("a key");
@@ -55,15 +84,19 @@ impl System {
             let regions = regions.into_iter().map(|region| region.parse().expect("a region")).collect();
             let keys = vec![authority.public_key().into()];
             let spec = AuthoritySpec { id: authority.id.to_owned(), regions, keys, ..AuthoritySpec::default() };
-            register_authority(&state, spec).await.expect("registered");
+            register_authority(&operator, spec).await.expect("registered");
         }
+        let revision_keys = directory.path().join("revision.keys");
+        let same = format!("1 {}\n", "5a".repeat(32));
+        service::secret_file::create(&revision_keys, &same).expect("written");
+        let state = state.with_revision_keys(&revision_keys).expect("a key");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let server = server::listen(listener, state.clone()).expect("it listens");
         let handle = server.handle();
         actix_web::rt::spawn(server);
-        let store = SqliteKeyStore::open(&file, clock.clone()).expect("a second handle");
-        Self { address, store, clock, directory, state, server: handle }
+        let store = store::open_key_store(&owner, clock.clone()).await.expect("a second handle");
+        Self { address, store, clock, directory, state, operator, server: handle, _database: database }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

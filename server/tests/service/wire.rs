@@ -26,6 +26,12 @@ impl Reply {
         serde_json::from_slice(&self.body).expect("a reply is JSON")
     }
 
+    /// The same without the revision token, which stands for the keys that were sent and for the authority that vouches for them.
+    pub(crate) fn without_token(&self) -> Self {
+        let bare = PublishReply { revision_token: None, ..self.json() };
+        Self { body: proto::api::padding::to_padded_json(bare, self.body.len()), ..self.clone() }
+    }
+
     /// `code`, or nothing.
     pub(crate) fn code(&self) -> String {
         self.json().code.unwrap_or_default()

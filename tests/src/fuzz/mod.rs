@@ -14,6 +14,7 @@ pub mod envelopes;
 pub mod listings;
 pub mod messages;
 pub mod reports;
+pub mod revisions;
 pub mod self_reports;
 
 mod corpus;

@@ -15,13 +15,16 @@ use proto::api::verification::{CertificateRequest, IssueRequest, UserReportReque
 use proto::bundle::{Entry, ExportDigest, Header, Signature, Writer};
 use proto::certificate::{Claims, MAX_STATS_LIFE, StatsClaims};
 use proto::commitment::{Commitment, HmacKey, KeySegment};
+use proto::gaen::TemporaryExposureKey;
 use proto::manifest::{AnnouncedGateway, AnnouncedKey, GatewayService, KeyUse, ListedBundle, Manifest};
 use proto::ohttp::{Cipher, InnerReply, InnerRequest, encode_keys, seal_request};
+use proto::revision::{RevisionEntry, RevisionToken};
 use proto::tcn::SignedReport;
 use proto::{Feed, Kind, ReportType};
 use serde::Serialize;
 
 use super::envelopes::{KEY, rng};
+use super::revisions;
 use crate::fixtures;
 
 /// The key of the commitments in the samples.
@@ -45,6 +48,7 @@ pub(super) fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "key_set" => key_sets(),
         "publish" => vec![("two_keys", json(&publish_request()))],
         "reports" => vec![("two_reports", json(&reports_request()))],
+        "revision_token" => vec![("one_key", revision_token(1)), ("thirty_keys", revision_token(30))],
         "tcnreport" => {
             let line = base64::encode(fixtures::report(2, 1_345, &[0xa5; 255]).as_bytes());
             vec![
@@ -79,6 +83,17 @@ pub(super) fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
         "note" => vec![("manifest", note().into_bytes())],
         _ => Vec::new(),
     }
+}
+
+/// A token over so many keys.
+fn revision_token(keys: u8) -> Vec<u8> {
+    let entries = (0..keys).map(|number| RevisionEntry {
+        key: TemporaryExposureKey::new(&[number; 16], 2_650_000, 144).expect("a key"),
+        report_type: ReportType::Likely,
+        revised: number % 2 == 1,
+        proof: [number; 8],
+    });
+    revisions::KEY.seal(&RevisionToken::new(entries), revisions::AUTHORITY).into_bytes()
 }
 
 /// A small `export.bin` of one kind.
@@ -229,7 +244,7 @@ fn publish_request() -> PublishRequest {
     }
 }
 
-fn exposure_key(key: &proto::gaen::TemporaryExposureKey) -> ExposureKey {
+fn exposure_key(key: &TemporaryExposureKey) -> ExposureKey {
     ExposureKey {
         key: base64::encode(key.data()),
         rolling_start_number: i64::from(key.rolling_start().number()),

@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use super::{bodies, bundles, callers, certificates, envelopes, listings, messages, reports, self_reports};
+use super::{bodies, bundles, callers, certificates, envelopes, listings, messages, reports, revisions, self_reports};
 
 /// A decoder under test.
 pub struct Target {
@@ -26,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "key_set", run: certificates::key_set, dictionary: JWK },
     Target { name: "publish", run: bodies::publish, dictionary: PUBLISH },
     Target { name: "reports", run: bodies::reports, dictionary: PUBLISH },
+    Target { name: "revision_token", run: revisions::revision_token, dictionary: &["=", "\r\n", "-_", "AQM"] },
     Target { name: "tcnreport", run: self_reports::tcnreport, dictionary: &["\r\n", "=", "-_"] },
     Target { name: "submit_report", run: self_reports::submit_report, dictionary: SUBMIT_REPORT },
     Target { name: "proof", run: self_reports::proof, dictionary: &[".0", ".18446744073709551615", "."] },

@@ -24,6 +24,7 @@ mod kind;
 mod revise;
 mod tables;
 mod tcn;
+mod travellers;
 mod uploads;
 
 mod bundle_rows;
