@@ -13,7 +13,7 @@ on_both_engines! {
 }
 
 /// For how long the new key is only published, in seconds.
-const OVERLAP: i64 = 3_600;
+const OVERLAP: i64 = 3_1_800;
 
 async fn the_key_server_follows_a_rotation_by_itself(engine: Engine) -> anyhow::Result<()> {
     let (system, authority) = System::with_authority_on(engine).await?;

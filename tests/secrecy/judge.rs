@@ -47,6 +47,15 @@ impl Task {
     }
 }
 
+impl Finding {
+    /// Whether the same was found of a system that was watched for the first time: by either kind of classifier.
+    pub(crate) fn repeats(&self, first: &Self) -> bool {
+        self.system.strip_suffix("_again") == Some(&first.system)
+            && self.route == first.route
+            && self.task == first.task
+    }
+}
+
 /// Trains and tries both kinds of classifier on each route of each system.
 pub(crate) fn judge(seen: &[Observation]) -> anyhow::Result<Vec<Finding>> {
     let file = tempfile::NamedTempFile::new()?;

@@ -52,17 +52,13 @@ fn samples() -> anyhow::Result<usize> {
 async fn nobody_who_watches_tells_chaff_or_refusals_from_what_was_accepted() -> anyhow::Result<()> {
     let samples = samples()?;
     let cluster = Cluster::start(&Options { durable: true, ..Options::default() })?;
-    // Beside the two that must not tell, two small ones that must: without a raster, and with chaff that costs nothing.
+    // Beside the two that must not tell, a small one that must: without a raster, and with chaff that costs nothing.
     let (plain, stalled, open) = tokio::try_join!(
         watched(&cluster, "plain", Flags::default(), samples),
         watched(&cluster, "stalled", Flags { stalled: true, ..Flags::default() }, samples),
         watched(&cluster, "open", Flags { stalled: true, tick: 0, chaff: 0 }, 200),
     )?;
-    let findings = judge::judge(&[plain, stalled, open].concat())?;
-    for finding in &findings {
-        println!("{finding}");
-    }
-    let told = |finding: &&Finding| finding.lower > 0.5;
+    let findings = judge(&[plain, stalled, open])?;
     let told_by_open: Vec<_> = findings.iter().filter(|finding| finding.system == "open").filter(told).collect();
     for (route, task) in requests::ROUTES.iter().flat_map(|route| Task::ALL.map(|task| (route.name(), task))) {
         assert!(
@@ -72,6 +68,30 @@ async fn nobody_who_watches_tells_chaff_or_refusals_from_what_was_accepted() -> 
         );
     }
     let leaks: Vec<_> = findings.iter().filter(|finding| finding.system != "open").filter(told).collect();
+    if leaks.is_empty() {
+        return Ok(());
+    }
+    // Of 24 verdicts at 99.9 % one is wrong now and then; what is there to be found is found again.
+    let (plain, stalled) = tokio::try_join!(
+        watched(&cluster, "plain_again", Flags::default(), samples),
+        watched(&cluster, "stalled_again", Flags { stalled: true, ..Flags::default() }, samples),
+    )?;
+    let again = judge(&[plain, stalled])?;
+    let is_found_again = |leak: &&&Finding| again.iter().filter(told).any(|finding| finding.repeats(leak));
+    let leaks: Vec<_> = leaks.iter().filter(is_found_again).collect();
     assert!(leaks.is_empty(), "answers tell what a request was: {leaks:#?}");
     Ok(())
+}
+
+/// Whether the lower end of the interval says that something was told.
+fn told(finding: &&Finding) -> bool {
+    finding.lower > 0.5
+}
+
+fn judge(seen: &[Vec<Observation>]) -> anyhow::Result<Vec<Finding>> {
+    let findings = judge::judge(&seen.concat())?;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    Ok(findings)
 }

@@ -12,10 +12,14 @@ use serde::Serialize;
 use tests::wire::Reply;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::{MissedTickBehavior, timeout};
 
 use crate::PAUSE;
 use crate::requests::{Class, ROUTES, Route, Stock};
 use crate::scene::Scene;
+
+/// How long an answer is waited for, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A request's answer, from outside.
 #[derive(Debug, Clone, Serialize)]
@@ -70,13 +74,17 @@ async fn watch_route(
         Class::ALL.iter().flat_map(|&class| (0..samples).map(move |number| (class, number))).collect();
     order.shuffle(&mut StdRng::seed_from_u64(route as u64));
     let mut clock = tokio::time::interval(PAUSE);
+    // After a pause of the machine's nobody catches up.
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut under_way = Vec::with_capacity(order.len());
     for (class, number) in order {
         // Made before its time comes, so that making it delays nothing.
         let request = stock.request(route, class, number, to)?;
         clock.tick().await;
         under_way.push(tokio::spawn(async move {
-            let seen = ask(to, &request).await.with_context(|| format!("{} {}", route.name(), class.name()))?;
+            let seen = timeout(PATIENCE, ask(to, &request))
+                .await?
+                .with_context(|| format!("{} {}", route.name(), class.name()))?;
             seen.into_observation(system, route, class)
         }));
     }

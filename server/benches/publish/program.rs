@@ -39,6 +39,10 @@ impl Served {
         let service = owner.replace("user=postgres", "user=server_one");
         let mut command = program(directory.path(), &service);
         command.args(["--json", "serve", "--listen", "127.0.0.1:0", "--tick-ms", "0"]);
+        command.args(
+            ["relay-requests", "authority-uploads", "all-uploads"]
+                .map(|limit| format!("--{limit}-per-minute=10000000")),
+        );
         let mut child = command.stdout(Stdio::piped()).spawn().expect("started");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");

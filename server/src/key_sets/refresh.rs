@@ -9,6 +9,8 @@ use super::fetcher::Unfetched;
 use crate::error::ServerError;
 use crate::state::State;
 
+/// How many sets are fetched one after the other before it is shown how all of them stand.
+const MOST_AT_ONCE: u32 = 6;
 /// How often a server looks whether a set is due.
 const BEAT: Duration = Duration::from_secs(10);
 /// When a set is fetched again that could not be, in seconds.
@@ -41,7 +43,10 @@ async fn beat(state: &State) -> Result<(), StoreError> {
 /// Those of the database. That a set cannot be fetched is none: it is noted and logged.
 pub async fn refresh_due(state: &State) -> Result<u32, StoreError> {
     let mut count = 0;
-    while let Some(source) = state.store().claim_key_set().await? {
+    // Those that do not answer take ten seconds each: there is something else to do between them.
+    while count < MOST_AT_ONCE
+        && let Some(source) = state.store().claim_key_set().await?
+    {
         count += 1;
         match state.key_sets().fetcher.fetch(&source.url).await {
             Ok(keys) => {

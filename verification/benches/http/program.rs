@@ -42,6 +42,10 @@ impl Served {
         let mut command = program(directory.path(), &service);
         let mut child = command
             .args(["--json", "serve", "--listen", "127.0.0.1:0", "--tick-ms", "0"])
+            .args(
+                ["relay-requests", "authority-uploads", "all-uploads"]
+                    .map(|limit| format!("--{limit}-per-minute=10000000")),
+            )
             .stdout(Stdio::piped())
             .spawn()
             .expect("started");

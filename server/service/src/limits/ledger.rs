@@ -219,7 +219,10 @@ impl Ledger {
     /// Gives them back.
     pub(super) fn release(&mut self, visitor: &Visitor, less: u32, now: Duration) {
         let (account, ..) = self.account(visitor, now);
-        account.held = account.held.saturating_sub(less);
+        // A network that had no place when it took them may have one now: what it has not, it took from what the crowd has.
+        let own = account.held.min(less);
+        account.held -= own;
+        self.crowd.held = self.crowd.held.saturating_sub(less - own);
         self.held[0] = self.held[0].saturating_sub(less);
     }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use proto::api::CHAFF_HEADER;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::gate::Limits;
@@ -40,22 +39,19 @@ impl Ticket {
     }
 
     /// Lets what a request brings be tried for belief: to be called once it is parsed and before anything is spent on it. `authority` is whom it names,
-    /// case-folded; nobody needs to be known by that name. Chaff is believed without a trial, so it draws on nothing here.
+    /// case-folded; nobody needs to be known by that name.
     ///
     /// # Errors
     /// [`Unheard::TooMany`].
     pub fn try_belief(&self, authority: &str) -> Result<Trial, Unheard> {
-        let Some(admitted) = self.0.as_ref().filter(|admitted| !admitted.is_chaff) else { return Ok(Trial(None)) };
+        let Some(admitted) = &self.0 else { return Ok(Trial(None)) };
         let charge = admitted.limits.try_belief(&admitted.visitor, authority)?;
         Ok(Trial(Some((Arc::clone(admitted), charge))))
     }
 
-    /// That of a request; one that opens every door if it has none, or if it is chaff, sealed or not.
+    /// That of a request; one that opens every door if it has none. What a request says of itself changes nothing: it is for the routes of chaff to do
+    /// without.
     pub fn of(request: &HttpRequest) -> Self {
-        if request.headers().contains_key(CHAFF_HEADER) { Self::default() } else { Self::carried(request) }
-    }
-
-    fn carried(request: &HttpRequest) -> Self {
         request.extensions().get::<Self>().cloned().unwrap_or_default()
     }
 }
@@ -95,7 +91,7 @@ impl Trial {
 impl Held {
     /// Nothing yet.
     pub(crate) fn by(request: &HttpRequest) -> Self {
-        Self { ticket: Ticket::carried(request), kib: 0, place: None }
+        Self { ticket: Ticket::of(request), kib: 0, place: None }
     }
 
     /// Takes room for a body that has so many bytes by now.

@@ -14,18 +14,20 @@ pub(super) async fn deny(
     (authority, kid, since, offset): &(&str, &str, Option<Timestamp>, i64),
 ) -> Result<Denial, StoreError> {
     // Of two that deny it at once the second waits for the first, and then finds its row.
+    const NOW: &str = "-- denied_key::deny (now)
+        SELECT floor(extract(epoch FROM clock_timestamp()))::bigint + $1";
     const DENY: &str = "-- denied_key::deny
         INSERT INTO denied_key AS standing (authority, kid, denied_since)
-        VALUES ($1, $2, coalesce($3, floor(extract(epoch FROM clock_timestamp()))::bigint + $4))
+        VALUES ($1, $2, $3)
         ON CONFLICT (authority, kid) DO UPDATE SET denied_since = excluded.denied_since
         WHERE standing.denied_since > excluded.denied_since";
     const STANDING: &str = "-- denied_key::deny (standing)
-        SELECT denied_since, floor(extract(epoch FROM clock_timestamp()))::bigint + $3 FROM denied_key
-        WHERE authority = $1 AND kid = $2";
+        SELECT denied_since FROM denied_key WHERE authority = $1 AND kid = $2";
     authority_rows::require(tx, authority).await?;
-    let changed = tx.execute(DENY, &[authority, kid, &since.map(Timestamp::unix), offset]).await? == 1;
-    let row = tx.row(STANDING, &[authority, kid, offset]).await?;
-    Ok(Denial { denied_since: time(&row, 0)?, changed, now: time(&row, 1)? })
+    let now = time(&tx.row(NOW, &[offset]).await?, 0)?;
+    let changed = tx.execute(DENY, &[authority, kid, &since.unwrap_or(now).unix()]).await? == 1;
+    let standing = tx.row(STANDING, &[authority, kid]).await?;
+    Ok(Denial { denied_since: time(&standing, 0)?, changed, now })
 }
 
 /// The denied keys of an authority, by their ids.

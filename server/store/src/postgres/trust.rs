@@ -40,8 +40,12 @@ macro_rules! select {
                           AND (gone_since IS NULL OR gone_since > moment.now - $3)
                 ) AS either
                 WHERE NOT EXISTS (SELECT FROM denied_key
-                                  WHERE denied_key.authority = authority.id AND denied_key.kid = either.kid
-                                        AND denied_since <= moment.now)
+                                  WHERE denied_key.authority = authority.id AND denied_since <= moment.now
+                                  AND (denied_key.kid = either.kid
+                                       OR EXISTS (SELECT FROM authority_key AS same WHERE same.authority = authority.id
+                                                  AND same.kid = denied_key.kid AND same.public_key = either.public_key)
+                                       OR EXISTS (SELECT FROM fetched_key AS same WHERE same.authority = authority.id
+                                                  AND same.kid = denied_key.kid AND same.public_key = either.public_key)))
             ) AS believed
             WHERE (disabled_at IS NULL OR disabled_at > moment.now) AND "#,
             $condition

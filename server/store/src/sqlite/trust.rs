@@ -57,7 +57,7 @@ pub(super) fn find(tx: &Transaction<'_>, id: &str, now: Timestamp) -> Result<Opt
     }))
 }
 
-/// Keys from files and from the set, but for those that are denied.
+/// Keys from files and from the set, but for those that are denied, by their own name or by another that the same key has.
 fn believed_keys(tx: &Transaction<'_>, id: &str, now: Timestamp) -> Result<Vec<AuthorityKey>, StoreError> {
     const SQL: &str = "-- trust::believed_keys
         SELECT kid, algorithm, public_key FROM (
@@ -67,7 +67,14 @@ fn believed_keys(tx: &Transaction<'_>, id: &str, now: Timestamp) -> Result<Vec<A
             JOIN key_set_fetch USING (authority) JOIN key_set USING (authority, url)
             WHERE authority = ?1 AND fetched_at > ?2 - ?3 AND (gone_since IS NULL OR gone_since > ?2 - ?4)
         )
-        WHERE kid NOT IN (SELECT kid FROM denied_key WHERE authority = ?1 AND denied_since <= ?2)
+        AS either
+        WHERE NOT EXISTS (SELECT 1 FROM denied_key
+                          WHERE denied_key.authority = ?1 AND denied_since <= ?2
+                          AND (denied_key.kid = either.kid
+                               OR EXISTS (SELECT 1 FROM authority_key AS same WHERE same.authority = ?1
+                                          AND same.kid = denied_key.kid AND same.public_key = either.public_key)
+                               OR EXISTS (SELECT 1 FROM fetched_key AS same WHERE same.authority = ?1
+                                          AND same.kid = denied_key.kid AND same.public_key = either.public_key)))
         ORDER BY kid, public_key";
     let mut statement = tx.prepare_cached(SQL)?;
     let mut rows = statement.query(params![id, now.unix(), KEY_SET_KEPT, KEY_OVERLAP])?;

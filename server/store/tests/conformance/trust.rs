@@ -76,8 +76,14 @@ pub(crate) async fn a_denied_key_stays_denied_whatever_is_registered(engine: &im
     let version = said_version(&*store).await;
     store.register(&said, now).await.expect("registered");
     assert_eq!(said_version(&*store).await, version, "the same as before changes nothing");
-    // Away and back again, under the same name: nothing of that is a way around it.
-    for keys in [vec![key("good", 1)], vec![key("good", 1), key("stolen", 2)], vec![key("good", 1), key("stolen", 3)]] {
+    // Away and back again, under the same name or beside it: nothing of that is a way around it.
+    let another_name = vec![key("also", 2), key("good", 1), key("stolen", 2)];
+    for keys in [
+        vec![key("good", 1)],
+        another_name,
+        vec![key("good", 1), key("stolen", 2)],
+        vec![key("good", 1), key("stolen", 3)],
+    ] {
         said.keys = keys;
         said.audience += "!";
         store.register(&said, now).await.expect("registered");
