@@ -13,7 +13,7 @@ on_both_engines! {
 }
 
 /// For how long the new key is only published, in seconds.
-const OVERLAP: i64 = 3_1_800;
+const OVERLAP: i64 = 3_600;
 
 async fn the_key_server_follows_a_rotation_by_itself(engine: Engine) -> anyhow::Result<()> {
     let (system, authority) = System::with_authority_on(engine).await?;
@@ -38,7 +38,7 @@ async fn the_key_server_follows_a_rotation_by_itself(engine: Engine) -> anyhow::
     let receipt = loop {
         match phone.publish(&upload, &certificate).await {
             Ok(receipt) => break receipt,
-            Err(error) if tries == 600 => return Err(error.into()),
+            Err(error) if tries == 1_800 => return Err(error.into()),
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
         tries += 1;
