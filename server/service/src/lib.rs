@@ -28,6 +28,7 @@ mod metrics;
 mod path;
 mod routes;
 
+mod pace;
 mod raster;
 mod uniform;
 

@@ -8,10 +8,14 @@
 //! next of them a tenth more often than others, and a few hundred answers would show it. They begin at the last byte and not at the first for the same
 //! reason: when a slow network brings a body in pieces, the first byte has no fixed distance to the moment at which work can begin.
 //!
+//! When work takes more than half of a tick, all answers leave a tick later for a while, see `pace`: a tick that some answers miss and others do not would
+//! tell them apart after all.
+//!
 //! Whatever waits for its tick has done its work: it holds its 4,096 bytes and no connection to a database.
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::body::BoxBody;
@@ -19,10 +23,11 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep_until};
 
 use crate::metrics::{Metrics, SteppedCounter};
+use crate::pace::Pace;
 use crate::path::is_instance;
 use crate::uniform::make_uniform;
 
@@ -30,6 +35,7 @@ use crate::uniform::make_uniform;
 pub struct Raster {
     tick: Duration,
     exempt: &'static [&'static str],
+    pace: Pace,
     replies: SteppedCounter,
     overruns: SteppedCounter,
 }
@@ -40,46 +46,74 @@ pub trait HasRaster: 'static {
     fn raster(&self) -> &Raster;
 }
 
-/// When the last byte of a request arrived, as far as anybody has read it.
+/// When the last byte of a request arrived, as far as anybody has read it, and whether there are more to come.
 #[derive(Clone)]
-struct Arrival(Rc<Cell<Instant>>);
+struct Arrival(Rc<Cell<(Instant, bool)>>);
 
 impl Raster {
     /// A raster of this tick; zero switches it off. The answers of all paths leave on it but those of the `exempt` ones, which are not for phones: whoever
     /// forgets to name a path is on the safe side. What is counted is called `{prefix}_replies` and `{prefix}_tick_overruns`.
     pub fn new(tick: Duration, exempt: &'static [&'static str], metrics: &Metrics, prefix: &str) -> Self {
         let [replies] = metrics.stepped(&format!("{prefix}_replies"), "Answers to phones", [&[]]);
-        let help = "Answers to phones that took longer than a tick and left at a later one, which may be seen";
+        let help = "Answers to phones that took longer than a tick, so that all left later for a while";
         let [overruns] = metrics.stepped(&format!("{prefix}_tick_overruns"), help, [&[]]);
-        Self { tick, exempt, replies, overruns }
+        Self { tick, exempt, pace: Pace::new(), replies, overruns }
     }
 
     /// The same with another tick.
     #[must_use]
     pub fn with_tick(&self, tick: Duration) -> Self {
         let (replies, overruns) = (self.replies.clone(), self.overruns.clone());
-        Self { tick, exempt: self.exempt, replies, overruns }
+        Self { tick, exempt: self.exempt, pace: Pace::new(), replies, overruns }
     }
 
     fn covers(&self, path: &str) -> bool {
         !self.exempt.iter().any(|template| is_instance(path, template))
     }
 
-    /// Waits for the first tick after the request at which the answer may leave.
+    /// Waits for what answers a request, and slows all others down while it takes long.
+    async fn work<T>(&self, arrival: &Arrival, answer: impl Future<Output = T>) -> T {
+        let mut answer = std::pin::pin!(answer);
+        let mut ticks = 1;
+        while !self.tick.is_zero() {
+            let late = arrival.last() + self.tick * ticks - self.tick / 2;
+            // While a body is still on its way nothing is late, however slow its sender is.
+            let look = if arrival.is_whole() { late } else { Instant::now() + self.tick / 8 };
+            tokio::select! {
+                biased;
+                answer = &mut answer => return answer,
+                () = sleep_until(look) => {}
+            }
+            if arrival.is_whole() && Instant::now() >= late.max(arrival.last() + self.tick * ticks - self.tick / 2) {
+                ticks += 1;
+                self.pace.slow_down(ticks, Instant::now());
+            }
+        }
+        answer.await
+    }
+
+    /// Waits for the first tick after the request at which its answer may leave.
     async fn wait(&self, arrived: Instant) {
         self.replies.count();
         if self.tick.is_zero() {
             return;
         }
-        let mut leaves = arrived + self.tick;
-        let ready = Instant::now();
-        if ready > leaves {
+        let mut ticks = self.pace.ticks(Instant::now());
+        if Instant::now() > arrived + self.tick {
             self.overruns.count();
         }
-        while ready > leaves {
-            leaves += self.tick;
+        while Instant::now() > arrived + self.tick * ticks {
+            ticks += 1;
         }
-        sleep_until(leaves).await;
+        loop {
+            sleep_until(arrived + self.tick * ticks).await;
+            // Something may have taken long meanwhile: then this answer keeps it company.
+            let wanted = self.pace.ticks(Instant::now());
+            if wanted <= ticks {
+                return;
+            }
+            ticks = wanted;
+        }
     }
 }
 
@@ -96,24 +130,37 @@ pub async fn raster<S: HasRaster>(
         return next.call(request).await;
     }
     let arrival = Arrival::watch(&mut request);
-    let mut answer = next.call(request).await?;
+    let mut answer = state.raster().work(&arrival, next.call(request)).await?;
     make_uniform(answer.response_mut());
-    state.raster().wait(arrival.0.get()).await;
+    state.raster().wait(arrival.last()).await;
     Ok(answer)
 }
 
 impl Arrival {
     /// The head has just arrived; each piece of the body that is read arrives later.
     fn watch(request: &mut ServiceRequest) -> Self {
-        let arrival = Self(Rc::new(Cell::new(Instant::now())));
         let body = request.take_payload();
-        if matches!(body, Payload::None) {
-            return arrival;
+        let is_whole = matches!(body, Payload::None);
+        let arrival = Self(Rc::new(Cell::new((Instant::now(), is_whole))));
+        if !is_whole {
+            let (last, end) = (arrival.clone(), arrival.clone());
+            // What breaks off comes to its end, too.
+            let watched = body.inspect(move |piece| last.0.set((Instant::now(), piece.is_err())));
+            let ended = stream::poll_fn(move |_| {
+                end.0.set((end.last(), true));
+                Poll::Ready(None)
+            });
+            request.set_payload(Payload::Stream { payload: Box::pin(watched.chain(ended)) });
         }
-        let last = arrival.clone();
-        let watched = body.inspect(move |_| last.0.set(Instant::now()));
-        request.set_payload(Payload::Stream { payload: Box::pin(watched) });
         arrival
+    }
+
+    fn last(&self) -> Instant {
+        self.0.get().0
+    }
+
+    fn is_whole(&self) -> bool {
+        self.0.get().1
     }
 }
 
@@ -126,7 +173,6 @@ mod tests {
     use actix_web::test::{TestRequest, call_service, init_service};
     use actix_web::web::{self, Bytes};
     use actix_web::{App, HttpRequest, HttpResponse};
-    use futures_util::stream;
     use tokio::time::sleep;
 
     use super::*;
@@ -201,27 +247,53 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_takes_less_than_a_tick_leaves_after_one() {
+    async fn what_takes_less_than_half_a_tick_leaves_after_one() {
         let (post, metrics) = post(500);
-        for millis in [0, 1, 50, 499, 500] {
+        for millis in [0, 1, 50, 249] {
             assert_eq!(time(&post, millis, &[0]).await, 500, "{millis} ms of work");
             // The next one comes at another time of whatever clock: its ticks are its own.
             sleep(Duration::from_millis(130)).await;
         }
         metrics.step();
         let shown = metrics.render();
-        assert!(shown.contains("x_replies_total{} 5\n") && shown.contains("x_tick_overruns_total{} 0\n"), "{shown}");
+        assert!(shown.contains("x_replies_total{} 4\n") && shown.contains("x_tick_overruns_total{} 0\n"), "{shown}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_takes_longer_leaves_at_a_later_tick_and_is_counted() {
-        let (post, metrics) = post(500);
-        for (millis, ticks) in [(501, 2), (999, 2), (1_001, 3), (9_990, 20)] {
+        for (millis, ticks, overruns) in
+            [(251, 2, 0), (501, 2, 1), (749, 2, 1), (999, 3, 1), (1_700, 4, 1), (9_990, 20, 1)]
+        {
+            let (post, metrics) = post(500);
             assert_eq!(time(&post, millis, &[0]).await, ticks * 500, "{millis} ms of work");
+            metrics.step();
+            assert!(
+                metrics.render().contains(&format!("x_tick_overruns_total{{}} {overruns}\n")),
+                "{millis} ms of work"
+            );
         }
-        metrics.step();
-        let shown = metrics.render();
-        assert!(shown.contains("x_replies_total{} 4\n") && shown.contains("x_tick_overruns_total{} 4\n"), "{shown}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_would_be_late_is_in_the_company_of_all_who_asked_then() {
+        let (post, _) = post(500);
+        let later = async |pause: u64, millis: u64| {
+            sleep(Duration::from_millis(pause)).await;
+            time(&post, millis, &[0]).await
+        };
+        // One that is slow, three that are not: an answer that was about to leave when the other had taken half a tick, and two after it.
+        let taken = tokio::join!(later(0, 0), later(249, 600), later(250, 0), later(400, 10), later(700, 0));
+        assert_eq!(taken, (1_000, 1_000, 1_000, 1_000, 1_000));
+        assert_eq!(time(&post, 0, &[0]).await, 1_000, "for a while");
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(time(&post, 0, &[0]).await, 500);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_slow_something_is_the_others_wait_for_four_ticks_at_most() {
+        let (post, _) = post(500);
+        assert_eq!(time(&post, 20_100, &[0]).await, 20_500);
+        assert_eq!(time(&post, 0, &[0]).await, 2_000);
     }
 
     #[tokio::test(start_paused = true)]
@@ -229,7 +301,7 @@ mod tests {
         let (post, metrics) = post(500);
         for pauses in [&[0, 490][..], &[0, 0, 499], &[0, 300, 300, 300], &[2_000]] {
             let arrived: u64 = pauses.iter().sum();
-            for millis in [0, 50, 499] {
+            for millis in [0, 50, 249] {
                 let taken = time(&post, millis, pauses).await;
                 assert_eq!(taken, arrived + 500, "{millis} ms of work after {arrived} ms");
             }
