@@ -13,7 +13,7 @@ use service::{CHAFF_PER_SECOND, ChaffBudget, Metrics};
 use store::Scratch;
 
 /// The `iss` and `aud` of the certificate that is checked. No authority has its key.
-const NOBODY: &str = "chaff";
+pub(crate) const NOBODY: &str = "chaff";
 /// How many keys or reports an upload has that does not say: two weeks of them.
 const USUAL: usize = 14;
 /// What an entry costs in rows: itself, and its publication in one feed.

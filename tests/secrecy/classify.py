@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 # Half of what lies outside of a 99.9 % interval lies below it.
 Z = 3.2905
-TICK_MS = 2000.0
+TICK_MS = 500.0
 # Which class is told from which, and whether the status counts.
 TASKS = {"chaff": ("real", "chaff", True), "refused": ("real", "refused", False)}
 

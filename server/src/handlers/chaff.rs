@@ -7,9 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proto::api::publish::PublishReply;
 use proto::api::self_reports::ChallengeReply;
+use proto::revision::RevisionToken;
 
 use crate::answer;
-use crate::chaff::Decoy;
+use crate::chaff::{Decoy, NOBODY};
 use crate::problem::Problem;
 use crate::state::State;
 
@@ -39,5 +40,8 @@ fn reply(state: &State, decoy: &Decoy) -> HttpResponse {
         return service::padded(StatusCode::OK, ChallengeReply { challenge, ..reply });
     }
     let inserted_exposures = Some(decoy.entries());
-    answer::padded(StatusCode::OK, PublishReply { inserted_exposures, ..PublishReply::default() })
+    // Sealed like any, for an authority that nobody is.
+    let token = || state.tokens().seal(&RevisionToken::default(), NOBODY);
+    let revision_token = matches!(decoy, Decoy::Keys(_)).then(token);
+    answer::padded(StatusCode::OK, PublishReply { inserted_exposures, revision_token, ..PublishReply::default() })
 }

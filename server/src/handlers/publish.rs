@@ -47,7 +47,8 @@ pub(crate) async fn publish(
         state.server_metrics().count_conflicts(&provenance, accepted);
     }
     if !plan.revised.is_empty() {
-        state.store().revise_keys(&plan.revised, &feeds, &provenance).await?;
+        let accepted = state.store().revise_keys(&plan.revised, &feeds, &provenance).await?;
+        state.server_metrics().count_conflicts(&provenance, accepted);
     }
     Ok(answer::revisable(verdict, state.tokens().seal(&plan.token, authority)))
 }

@@ -86,7 +86,7 @@ async fn a_flood_is_answered_with_a_time_to_come_again_and_then_everything_works
     println!("{served} served, {refused} refused; the server's memory reached {memory} MiB");
     assert!(served > 0 && refused > 0 && memory < MEMORY, "{served} served, {refused} refused, {memory} MiB");
     for person in 5_000..5_020 {
-        let said = tokio::time::timeout(PATIENCE, callers::exchange(to, person, &callers::upload(person))).await;
+        let said = timeout(PATIENCE, callers::exchange(to, person, &callers::upload(person))).await;
         assert_eq!(said.expect("in time").expect("a reply").status, 200);
     }
 }
