@@ -144,16 +144,7 @@ impl Upload for PublishRequest {
     }
 
     fn covered_by(&self, key: &HmacKey, commitment: &Commitment) -> bool {
-        let segments: Vec<_> = self
-            .temporary_exposure_keys
-            .iter()
-            .map(|sent| KeySegment {
-                key: &sent.key,
-                rolling_start: sent.rolling_start_number,
-                rolling_period: sent.rolling_period,
-                transmission_risk: sent.transmission_risk,
-            })
-            .collect();
+        let segments: Vec<_> = self.temporary_exposure_keys.iter().map(KeySegment::from).collect();
         key.covers_keys(&segments, commitment)
     }
 }

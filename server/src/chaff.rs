@@ -136,7 +136,7 @@ impl Decoy {
                 let usual = vec![a_key(); USUAL];
                 let sent = &request.temporary_exposure_keys;
                 let keys = if sent.is_empty() { &usual } else { sent };
-                key.covers_keys(&keys.iter().map(segment).collect::<Vec<_>>(), commitment)
+                key.covers_keys(&keys.iter().map(KeySegment::from).collect::<Vec<_>>(), commitment)
             }
             Self::Reports(request) => {
                 let usual = vec![base64::encode(&store::chance::bytes::<135>()); USUAL];
@@ -155,14 +155,5 @@ fn a_key() -> ExposureKey {
         rolling_start_number: 2_666_592,
         rolling_period: 144,
         transmission_risk: 1,
-    }
-}
-
-fn segment(key: &ExposureKey) -> KeySegment<'_> {
-    KeySegment {
-        key: &key.key,
-        rolling_start: key.rolling_start_number,
-        rolling_period: key.rolling_period,
-        transmission_risk: key.transmission_risk,
     }
 }

@@ -25,7 +25,7 @@ on_both_engines! {
 const HMAC_KEY: [u8; 32] = [9; 32];
 
 async fn certify_keys(authority: &Authority, phone: &mut Phone, keys: &[ExposureKey]) -> anyhow::Result<Certificate> {
-    let segments: Vec<KeySegment<'_>> = keys.iter().map(segment).collect();
+    let segments: Vec<KeySegment<'_>> = keys.iter().map(KeySegment::from).collect();
     let commitment = HmacKey::new(&HMAC_KEY)?.commit_keys(&segments);
     let code = authority.issue(ReportType::Confirmed, "2021-03-09").await?.code;
     Ok(phone.certify(&code, &commitment).await?)
@@ -168,14 +168,5 @@ fn as_sent(key: &TemporaryExposureKey) -> ExposureKey {
         rolling_start_number: i64::from(key.rolling_start().number()),
         rolling_period: i64::from(key.rolling_period()),
         transmission_risk: 3,
-    }
-}
-
-fn segment(key: &ExposureKey) -> KeySegment<'_> {
-    KeySegment {
-        key: &key.key,
-        rolling_start: key.rolling_start_number,
-        rolling_period: key.rolling_period,
-        transmission_risk: key.transmission_risk,
     }
 }

@@ -73,12 +73,7 @@ impl<'a> Thief<'a> {
             transmission_risk: 3,
         });
         let sent: Vec<_> = sent.collect();
-        let segments = sent.iter().map(|key| KeySegment {
-            key: &key.key,
-            rolling_start: key.rolling_start_number,
-            rolling_period: key.rolling_period,
-            transmission_risk: key.transmission_risk,
-        });
+        let segments = sent.iter().map(KeySegment::from);
         let commitment = HmacKey::new(&HMAC_KEY)?.commit_keys(&segments.collect::<Vec<_>>());
         let request = PublishRequest {
             temporary_exposure_keys: sent,

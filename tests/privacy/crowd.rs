@@ -88,7 +88,7 @@ impl Crowd {
         self.people.insert(hex::encode(id), person);
 
         let keys = draw(rng);
-        let commitment = HmacKey::new(&hmac_key)?.commit_keys(&keys.iter().map(segment).collect::<Vec<_>>());
+        let commitment = HmacKey::new(&hmac_key)?.commit_keys(&keys.iter().map(KeySegment::from).collect::<Vec<_>>());
         let ekeyhmac = encode(commitment.as_bytes());
         let wish = CertificateRequest { token: verified.token.clone(), ekeyhmac, ..CertificateRequest::default() };
         let certified: CertificateReply = ask(verification, "/api/certificate", &device, &wish).await?;
@@ -130,15 +130,6 @@ fn draw(rng: &mut StdRng) -> Vec<ExposureKey> {
         transmission_risk: 3,
     };
     (1..=KEYS).map(key).collect()
-}
-
-fn segment(key: &ExposureKey) -> KeySegment<'_> {
-    KeySegment {
-        key: &key.key,
-        rolling_start: key.rolling_start_number,
-        rolling_period: key.rolling_period,
-        transmission_risk: key.transmission_risk,
-    }
 }
 
 /// Posts JSON and takes a good answer.

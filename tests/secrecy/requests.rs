@@ -158,7 +158,7 @@ impl Stock {
             expires_at: self.now.plus(3_000),
             report_type: ReportType::Confirmed,
             symptom_onset: None,
-            commitment: HmacKey::new(&secret)?.commit_keys(&keys.iter().map(segment).collect::<Vec<_>>()),
+            commitment: HmacKey::new(&secret)?.commit_keys(&keys.iter().map(KeySegment::from).collect::<Vec<_>>()),
         };
         if why == Some(1) {
             keys[0].transmission_risk = 4;
@@ -203,14 +203,5 @@ impl Body {
             Self::Token(request) => pad(request, room),
             Self::Broken => vec![b'{'; room],
         }
-    }
-}
-
-fn segment(key: &ExposureKey) -> KeySegment<'_> {
-    KeySegment {
-        key: &key.key,
-        rolling_start: key.rolling_start_number,
-        rolling_period: key.rolling_period,
-        transmission_risk: key.transmission_risk,
     }
 }

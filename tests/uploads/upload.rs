@@ -51,7 +51,7 @@ pub(crate) fn request(person: u64) -> Vec<u8> {
         transmission_risk: 3,
     };
     let keys: Vec<_> = keys_of(person).zip(0..).map(key).collect();
-    let segments: Vec<_> = keys.iter().map(segment).collect();
+    let segments: Vec<_> = keys.iter().map(KeySegment::from).collect();
     let claims = Claims {
         issuer: fixtures::ISSUER.to_owned(),
         audience: fixtures::AUDIENCE.to_owned(),
@@ -75,13 +75,4 @@ pub(crate) fn request(person: u64) -> Vec<u8> {
         body.len()
     );
     [head.into_bytes(), body].concat()
-}
-
-fn segment(key: &ExposureKey) -> KeySegment<'_> {
-    KeySegment {
-        key: &key.key,
-        rolling_start: key.rolling_start_number,
-        rolling_period: key.rolling_period,
-        transmission_risk: key.transmission_risk,
-    }
 }

@@ -65,7 +65,7 @@ impl KeyUpload {
 
     /// What the certificate must cover.
     pub fn commitment(&self) -> Commitment {
-        let segments: Vec<KeySegment<'_>> = self.keys.iter().map(segment).collect();
+        let segments: Vec<KeySegment<'_>> = self.keys.iter().map(KeySegment::from).collect();
         hmac_key(&self.hmac_key).commit_keys(&segments)
     }
 
@@ -212,15 +212,6 @@ fn as_sent(key: &TemporaryExposureKey, risk: u8) -> ExposureKey {
         rolling_start_number: i64::from(key.rolling_start().number()),
         rolling_period: i64::from(key.rolling_period()),
         transmission_risk: i64::from(risk),
-    }
-}
-
-fn segment(key: &ExposureKey) -> KeySegment<'_> {
-    KeySegment {
-        key: &key.key,
-        rolling_start: key.rolling_start_number,
-        rolling_period: key.rolling_period,
-        transmission_risk: key.transmission_risk,
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::absent::or_default;
 use super::object::objects_or_none;
 use super::padding::padded;
+use crate::commitment::KeySegment;
 
 /// The largest number of keys in an upload.
 pub const MAX_KEYS: usize = 30;
@@ -27,6 +28,18 @@ pub struct ExposureKey {
     /// 0 to 8; 0 is "not set".
     #[serde(default, deserialize_with = "or_default")]
     pub transmission_risk: i64,
+}
+
+/// What a commitment covers of a key: all of it, exactly as sent.
+impl<'a> From<&'a ExposureKey> for KeySegment<'a> {
+    fn from(sent: &'a ExposureKey) -> Self {
+        Self {
+            key: &sent.key,
+            rolling_start: sent.rolling_start_number,
+            rolling_period: sent.rolling_period,
+            transmission_risk: sent.transmission_risk,
+        }
+    }
 }
 
 /// The body of `POST /v1/publish`.

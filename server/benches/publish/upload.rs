@@ -31,7 +31,7 @@ impl Phones {
     pub(crate) fn upload(&self, person: u64) -> Vec<u8> {
         let hmac_key = HmacKey::new(&drawn(person, u8::MAX)).expect("16 bytes");
         let keys: Vec<_> = (0..KEYS).map(|day| self.key(person, day)).collect();
-        let segments: Vec<_> = keys.iter().map(segment).collect();
+        let segments: Vec<_> = keys.iter().map(KeySegment::from).collect();
         let claims = Claims {
             issuer: "no".to_owned(),
             audience: "pratique".to_owned(),
@@ -68,13 +68,4 @@ impl Phones {
 fn drawn(person: u64, which: u8) -> [u8; 16] {
     let digest: [u8; 32] = Sha256::digest([&person.to_be_bytes()[..], &[which]].concat()).into();
     digest.first_chunk().copied().expect("32 bytes are at least 16")
-}
-
-fn segment(key: &ExposureKey) -> KeySegment<'_> {
-    KeySegment {
-        key: &key.key,
-        rolling_start: key.rolling_start_number,
-        rolling_period: key.rolling_period,
-        transmission_risk: key.transmission_risk,
-    }
 }

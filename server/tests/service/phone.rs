@@ -51,14 +51,7 @@ pub(crate) fn commit(keys: &[ExposureKey]) -> Commitment {
 
 /// What a commitment over keys is made of.
 pub(crate) fn segments(keys: &[ExposureKey]) -> Vec<KeySegment<'_>> {
-    keys.iter()
-        .map(|sent| KeySegment {
-            key: &sent.key,
-            rolling_start: sent.rolling_start_number,
-            rolling_period: sent.rolling_period,
-            transmission_risk: sent.transmission_risk,
-        })
-        .collect()
+    keys.iter().map(KeySegment::from).collect()
 }
 
 /// The commitment over reports as they stand in an upload.

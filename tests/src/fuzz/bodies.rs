@@ -2,7 +2,7 @@
 
 use proto::api::codes::{BatchIssueRequest, CodeStatusRequest, ExpireCodeRequest};
 use proto::api::padding::REPLY_BYTES;
-use proto::api::publish::{ExposureKey, PublishRequest, ReportsRequest};
+use proto::api::publish::{PublishRequest, ReportsRequest};
 use proto::api::stats::{STATS_REPLY_BYTES, StatsRequest};
 use proto::api::verification::{CertificateRequest, IssueRequest, UserReportRequest, VerifyRequest};
 use proto::api::{base64, parse_body};
@@ -21,7 +21,7 @@ pub fn publish(data: &[u8]) {
     };
     // Certified, so that what lies behind belief is reached too: the rules, and the store.
     let Some(hmac_key) = hmac_key(&request.hmac_key) else { return };
-    let segments: Vec<KeySegment<'_>> = request.temporary_exposure_keys.iter().map(segment).collect();
+    let segments: Vec<KeySegment<'_>> = request.temporary_exposure_keys.iter().map(KeySegment::from).collect();
     let commitment = hmac_key.commit_keys(&segments);
     assert!(hmac_key.covers_keys(&segments, &commitment));
     request.verification_payload = samples::certificate_for(commitment);
@@ -85,13 +85,4 @@ pub(super) fn assert_quiet(reply: &Reply) {
 
 fn hmac_key(text: &str) -> Option<HmacKey> {
     HmacKey::new(&base64::decode("hmacKey", text).ok()?).ok()
-}
-
-fn segment(key: &ExposureKey) -> KeySegment<'_> {
-    KeySegment {
-        key: &key.key,
-        rolling_start: key.rolling_start_number,
-        rolling_period: key.rolling_period,
-        transmission_risk: key.transmission_risk,
-    }
 }

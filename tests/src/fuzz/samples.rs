@@ -223,15 +223,7 @@ fn commitment_key() -> HmacKey {
 
 fn publish_request() -> PublishRequest {
     let keys: Vec<ExposureKey> = [1, 2].map(|n| exposure_key(&fixtures::gaen_key(n))).into();
-    let segments: Vec<KeySegment<'_>> = keys
-        .iter()
-        .map(|key| KeySegment {
-            key: &key.key,
-            rolling_start: key.rolling_start_number,
-            rolling_period: key.rolling_period,
-            transmission_risk: key.transmission_risk,
-        })
-        .collect();
+    let segments: Vec<KeySegment<'_>> = keys.iter().map(KeySegment::from).collect();
     let verification_payload = certificate_for(commitment_key().commit_keys(&segments));
     PublishRequest {
         temporary_exposure_keys: keys,
