@@ -1,6 +1,5 @@
 //! The first two steps: announcing who signs, and sealing what waits.
 
-use proto::bundle::FORMAT;
 use proto::manifest::{AnnouncedKey, KeyUse};
 use store::{SealOutcome, SealPolicy};
 
@@ -46,8 +45,8 @@ pub(crate) async fn seal(pass: &Pass<'_>, settings: &Settings) -> Result<SealOut
         revised_minimum: settings.minimum_revised.unwrap_or(minimum),
         max_entries: settings.maximum(pass.feed.kind) as usize,
         max_bytes: settings.maximum_bytes(),
-        format: FORMAT,
         signing: vec![pass.keys.signer.id().clone()],
+        ..SealPolicy::default()
     };
     Ok(pass.step("feed.seal", None, None, pass.store.seal(pass.feed, &policy)).await?)
 }

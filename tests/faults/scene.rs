@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use exporter::bucket::DirectoryBucket;
 use exporter::{Exporter, keys};
-use proto::bundle::{FORMAT, SigningKeyId};
+use proto::bundle::SigningKeyId;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
     AcceptedKey, AcceptedReport, Authorities, Authority, AuthorityKey, Bundles, Clock, DEFAULT_MEMO_BYTES, Keys,
@@ -209,12 +209,10 @@ pub(crate) async fn template() -> anyhow::Result<Scene> {
     accept(&store, 0..SEALED, 0..SEALED).await?;
     for kind in Kind::ALL {
         let policy = SealPolicy {
-            minimum: 1,
-            revised_minimum: 1,
             max_entries: 1_000,
             max_bytes: 1_000_000,
-            format: FORMAT,
             signing: vec![SigningKeyId::new(region().as_str(), "v1")?],
+            ..SealPolicy::default()
         };
         let outcome = store.seal(&Feed::verified(region(), kind), &policy).await?;
         assert_eq!(outcome, SealOutcome::Sealed(vec![1 + OLDER.len() as u64]));

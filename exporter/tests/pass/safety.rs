@@ -9,7 +9,7 @@ use exporter::signer::{FeedKeys, Keyring, PemKeyring, Signer};
 use exporter::steps::When;
 use p256::pkcs8::DecodePrivateKey;
 use proto::Kind;
-use proto::bundle::{BundleKey, ExportDigest, FORMAT, SigningKeyId};
+use proto::bundle::{BundleKey, ExportDigest, SigningKeyId};
 use store::{SealOutcome, SealPolicy};
 
 use crate::world::{World, feed, keys_of, region, snapshot};
@@ -177,12 +177,10 @@ async fn the_first_signatures_stored_are_the_bundles_signatures() {
 /// Seals what waits in the GAEN feed, for the key `NO-v1`, and does nothing else.
 async fn seal(world: &World) {
     let policy = SealPolicy {
-        minimum: 1,
-        revised_minimum: 1,
         max_entries: 1_000,
         max_bytes: 1_000_000,
-        format: FORMAT,
         signing: vec![SigningKeyId::new("NO", "v1").expect("an id")],
+        ..SealPolicy::default()
     };
     let outcome = world.store.seal(&feed(Kind::Gaen), &policy).await.expect("sealed");
     assert_eq!(outcome, SealOutcome::Sealed(vec![1]));

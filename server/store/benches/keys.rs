@@ -80,14 +80,7 @@ fn provenance(received: Timestamp) -> Provenance {
 }
 
 fn policy() -> SealPolicy {
-    SealPolicy {
-        minimum: 1,
-        revised_minimum: 1,
-        max_entries: 500_000,
-        max_bytes: 15_000_000,
-        format: 1,
-        signing: Vec::new(),
-    }
+    SealPolicy::default()
 }
 
 fn accept(criterion: &mut Criterion) {

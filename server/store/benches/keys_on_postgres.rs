@@ -163,12 +163,5 @@ fn provenance(received: Timestamp) -> Provenance {
 }
 
 fn policy() -> SealPolicy {
-    SealPolicy {
-        minimum: 1,
-        revised_minimum: 1,
-        max_entries: 500_000,
-        max_bytes: 15_000_000,
-        format: 1,
-        signing: Vec::new(),
-    }
+    SealPolicy::default()
 }

@@ -4,7 +4,7 @@
 //! bucket), **listed** (in a bucket's index and manifest). Each step may be repeated. How it ends is told in [`Life`](crate::Life).
 
 use async_trait::async_trait;
-use proto::bundle::{GaenEntry, SigningKeyId, TcnEntry};
+use proto::bundle::{FORMAT, GaenEntry, MAX_KEYS, SigningKeyId, TcnEntry};
 use proto::manifest::{AnnouncedGateway, AnnouncedKey};
 use proto::{Feed, Timestamp};
 
@@ -26,6 +26,14 @@ pub struct SealPolicy {
     pub format: u32,
     /// Who will sign, the active key first.
     pub signing: Vec<SigningKeyId>,
+}
+
+/// Everything that may be released, in bundles of the current format as large as phones take them, which nobody signs.
+impl Default for SealPolicy {
+    fn default() -> Self {
+        let (minimum, revised_minimum, max_entries, max_bytes) = (1, 1, MAX_KEYS, 15_000_000);
+        Self { minimum, revised_minimum, max_entries, max_bytes, format: FORMAT, signing: Vec::new() }
+    }
 }
 
 /// What is waiting in a feed.

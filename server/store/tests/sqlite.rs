@@ -86,14 +86,7 @@ fn key(number: u8, now: Timestamp) -> AcceptedKey {
 }
 
 fn policy() -> SealPolicy {
-    SealPolicy {
-        minimum: 1,
-        revised_minimum: 1,
-        max_entries: 500_000,
-        max_bytes: 15_000_000,
-        format: 1,
-        signing: Vec::new(),
-    }
+    SealPolicy::default()
 }
 
 #[tokio::test]

@@ -98,14 +98,7 @@ async fn keys_that_are_known_or_published_are_answered_like_new_ones() {
     system.wait_for_the_quarter();
     for feed in ["NO/gaen", "SE/gaen"] {
         let feed: proto::Feed = feed.parse().expect("a feed");
-        let policy = SealPolicy {
-            minimum: 1,
-            revised_minimum: 1,
-            max_entries: 100,
-            max_bytes: 1 << 20,
-            format: 1,
-            signing: vec![],
-        };
+        let policy = SealPolicy { max_entries: 100, max_bytes: 1 << 20, ..SealPolicy::default() };
         let sealed = system.store.seal(&feed, &policy).await.expect("sealed");
         assert_eq!(sealed, SealOutcome::Sealed(vec![1]));
         for (_, member) in system.store.members(&feed, 1, None, 10).await.expect("read").members {

@@ -22,8 +22,7 @@ async fn on_both_engines() -> [System; 2] {
 
 async fn seal(system: &System) {
     system.wait_for_the_quarter();
-    let policy =
-        SealPolicy { minimum: 1, revised_minimum: 1, max_entries: 100, max_bytes: 1 << 20, format: 1, signing: vec![] };
+    let policy = SealPolicy { max_entries: 100, max_bytes: 1 << 20, ..SealPolicy::default() };
     for feed in NORTHERN.map(|feed| feed.parse::<Feed>().expect("a feed")) {
         let sealed = system.store.seal(&feed, &policy).await.expect("sealed");
         assert!(matches!(sealed, SealOutcome::Sealed(_)), "{sealed:?}");

@@ -91,7 +91,7 @@ async fn what_people_report_themselves_goes_to_a_feed_of_its_own_in_every_dialec
 }
 
 fn policy() -> SealPolicy {
-    SealPolicy { minimum: 1, revised_minimum: 1, max_entries: 100, max_bytes: 1 << 20, format: 1, signing: vec![] }
+    SealPolicy { max_entries: 100, max_bytes: 1 << 20, ..SealPolicy::default() }
 }
 
 #[actix_web::test]

@@ -130,14 +130,7 @@ pub(crate) fn key(number: u8) -> AcceptedKey {
 }
 
 pub(crate) fn policy() -> SealPolicy {
-    SealPolicy {
-        minimum: 1,
-        revised_minimum: 1,
-        max_entries: 500_000,
-        max_bytes: 15_000_000,
-        format: 1,
-        signing: Vec::new(),
-    }
+    SealPolicy::default()
 }
 
 pub(crate) fn parse(url: &str) -> PostgresUrl {

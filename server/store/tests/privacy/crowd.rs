@@ -212,14 +212,7 @@ impl Crowd {
 
     /// Seals what may be released.
     pub(crate) async fn seal(&mut self) {
-        let policy = SealPolicy {
-            minimum: 1,
-            revised_minimum: 1,
-            max_entries: 500_000,
-            max_bytes: 15_000_000,
-            format: 1,
-            signing: Vec::new(),
-        };
+        let policy = SealPolicy::default();
         let outcome = self.store().seal(&self.feed, &policy).await.expect("sealed");
         assert!(matches!(outcome, SealOutcome::Sealed(_)), "{outcome:?}");
         self.sealed.extend(self.waiting.drain());
