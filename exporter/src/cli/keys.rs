@@ -1,0 +1,53 @@
+//! `exporter keys`: the signing keys of regions.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use proto::Region;
+
+use super::output::{fail, print_json, say};
+use crate::keys;
+
+/// What can be typed after `keys`.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeysCommand {
+    /// Makes the three keys of a region: for GAEN bundles (ECDSA P-256), TCN bundles and manifests (Ed25519). Never overwrites a file.
+    Generate(GenerateArgs),
+}
+
+/// What can be typed after `keys generate`.
+#[derive(Debug, Args)]
+pub(super) struct GenerateArgs {
+    /// The region, for instance NO or US-WA.
+    #[arg(long)]
+    region: Region,
+
+    /// Where the files go: private keys (`*.key.pem`, mode 0600) with their public halves (`*.pem`) beside them.
+    #[arg(long)]
+    dir: PathBuf,
+
+    /// Print the files as JSON: {"region", "files": [PATH]}, or {"error", "kind"}.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what was typed; the exit code.
+pub(super) fn keys(command: &KeysCommand) -> u8 {
+    match command {
+        KeysCommand::Generate(args) => generate(args),
+    }
+}
+
+fn generate(args: &GenerateArgs) -> u8 {
+    match keys::generate(&args.dir, &args.region) {
+        Ok(files) => {
+            if args.json {
+                print_json(&serde_json::json!({ "region": args.region.as_str(), "files": files }));
+            } else {
+                files.iter().for_each(|file| say(&format_args!("{}\n", file.display())));
+            }
+            0
+        }
+        Err(why) => fail(&why, args.json),
+    }
+}
