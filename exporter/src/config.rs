@@ -10,13 +10,12 @@ use store::DatabaseUrl;
 
 use crate::error::ExportError;
 pub use crate::gateway_spec::{GatewayKeys, GatewaySpec};
+use crate::policy::{Policy, PolicyFlags, minimum};
 
 /// Fewer keys than this are held: a small bundle tells who is in it.
 const MINIMUM_KEYS: u32 = 1_000;
 /// The same for reports.
 const MINIMUM_REPORTS: u32 = 50;
-/// Phones refuse more than 16 MB; the store counts by an upper bound on each entry's size.
-const MAXIMUM_BYTES: usize = 15_000_000;
 
 /// Where keys come from, where bundles go, and how large a bundle is.
 #[derive(Debug, Clone, Args)]
@@ -51,17 +50,17 @@ pub struct Settings {
     #[arg(long = "feed", value_name = "FEED")]
     pub feeds: Vec<Feed>,
 
-    /// Hold a GAEN feed while fewer keys than this may be released.
-    #[arg(long, env = "EXPORTER_MINIMUM_KEYS", value_name = "KEYS", default_value_t = MINIMUM_KEYS)]
+    /// Hold a GAEN feed while fewer keys than this may be released; 1 to 1000000.
+    #[arg(long, env = "EXPORTER_MINIMUM_KEYS", value_name = "KEYS", default_value_t = MINIMUM_KEYS, value_parser = minimum)]
     pub minimum_keys: u32,
 
-    /// Hold a TCN feed while fewer reports than this may be released.
-    #[arg(long, env = "EXPORTER_MINIMUM_REPORTS", value_name = "REPORTS", default_value_t = MINIMUM_REPORTS)]
+    /// Hold a TCN feed while fewer reports than this may be released; 1 to 1000000.
+    #[arg(long, env = "EXPORTER_MINIMUM_REPORTS", value_name = "REPORTS", default_value_t = MINIMUM_REPORTS, value_parser = minimum)]
     pub minimum_reports: u32,
 
     /// Hold revised keys and withdrawn reports of a feed while fewer than this may be released; they leave with ordinary ones, never alone. Default:
-    /// the feed's minimum. Few revised keys in a bundle may be one person's; after `server withdraw` it may be worth it.
-    #[arg(long, env = "EXPORTER_MINIMUM_REVISED", value_name = "ENTRIES")]
+    /// a fifth of the feed's minimum. Few revised keys in a bundle may be one person's; after `server withdraw` it may be worth it.
+    #[arg(long, env = "EXPORTER_MINIMUM_REVISED", value_name = "ENTRIES", value_parser = minimum)]
     pub minimum_revised: Option<u32>,
 
     /// At most this many keys in a bundle.
@@ -71,6 +70,10 @@ pub struct Settings {
     /// At most this many reports in a bundle.
     #[arg(long, value_name = "REPORTS", default_value_t = MAX_REPORTS as u32, value_parser = clap::value_parser!(u32).range(1..=MAX_REPORTS as i64))]
     pub maximum_reports: u32,
+
+    /// What else is said of sealing.
+    #[command(flatten)]
+    pub sealing: PolicyFlags,
 }
 
 impl Settings {
@@ -88,28 +91,28 @@ impl Settings {
             minimum_revised: None,
             maximum_keys: MAX_KEYS as u32,
             maximum_reports: MAX_REPORTS as u32,
+            sealing: PolicyFlags::DEFAULT,
         }
     }
 
-    /// Below how many entries a feed of this kind is held.
-    pub const fn minimum(&self, kind: Kind) -> u32 {
-        match kind {
-            Kind::Gaen => self.minimum_keys,
-            Kind::Tcn => self.minimum_reports,
-        }
+    /// How a feed is sealed.
+    pub fn policy(&self, feed: &Feed) -> Policy {
+        let (minimum, maximum) = match feed.kind {
+            Kind::Gaen => (self.minimum_keys, self.maximum_keys),
+            Kind::Tcn => (self.minimum_reports, self.maximum_reports),
+        };
+        self.sealing.policy(feed, (minimum, self.minimum_revised, maximum))
     }
 
-    /// How many entries a bundle of this kind may have.
-    pub const fn maximum(&self, kind: Kind) -> u32 {
-        match kind {
-            Kind::Gaen => self.maximum_keys,
-            Kind::Tcn => self.maximum_reports,
+    /// Whether the settings make sense together.
+    ///
+    /// # Errors
+    /// [`ExportError::GiveUp`] if two policies are set for one feed.
+    pub(crate) fn ensure_sound(&self) -> Result<(), ExportError> {
+        match self.sealing.twice() {
+            Some(feed) => Err(ExportError::GiveUp(format!("policy: {feed} has two; say everything of a feed in one"))),
+            None => Ok(()),
         }
-    }
-
-    /// How many bytes a bundle may have.
-    pub const fn maximum_bytes(&self) -> usize {
-        MAXIMUM_BYTES
     }
 
     /// The id that phones know a region's keys by.
@@ -210,6 +213,22 @@ mod tests {
         }
         assert_eq!("NO".parse::<RegionKeyId>().expect_err("no id").field, "key-id");
         assert_eq!("no=242".parse::<RegionKeyId>().expect_err("lower case").field, "region");
+    }
+
+    #[test]
+    fn what_the_help_says_of_sealing_is_what_holds_without_flags() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            settings: Settings,
+        }
+        let line = ["x", "--database-url", "sqlite:x", "--signing-key-dir", "k", "--bucket", "a=file:b"];
+        let typed = <Line as clap::Parser>::try_parse_from(line).expect("a command line").settings;
+        let made = Settings::new("sqlite:x".parse().expect("valid"), PathBuf::new());
+        for kind in Kind::ALL {
+            let feed = Feed::verified("NO".parse().expect("a region"), kind);
+            assert_eq!(typed.policy(&feed), made.policy(&feed));
+        }
     }
 
     #[test]

@@ -7,7 +7,9 @@
 pub mod config;
 pub mod error;
 mod gateway_spec;
+pub mod policy;
 pub mod steps;
+mod units;
 
 pub mod keys;
 pub mod signer;
@@ -33,5 +35,6 @@ pub mod cli;
 
 pub use config::Settings;
 pub use error::ExportError;
+pub use policy::Policy;
 pub use report::Report;
 pub use run::Exporter;

@@ -32,9 +32,10 @@ impl Exporter {
     /// Opens the database and the buckets that the settings name.
     ///
     /// # Errors
-    /// [`ExportError::GiveUp`] if the database does not exist, a bucket cannot be opened, or two have one name; what the store says of its
+    /// [`ExportError::GiveUp`] if the database does not exist, a bucket cannot be opened, two have one name, or a feed has two policies; what the store says of its
     /// database.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, ExportError> {
+        settings.ensure_sound()?;
         let store = open_store(&settings.database_url, clock).await?;
         let mut exporter = Self {
             settings: settings.clone(),
@@ -145,6 +146,9 @@ impl Exporter {
         if let Some(unknown) = wanted.iter().find(|feed| !known.contains(feed)) {
             return Err(ExportError::GiveUp(format!("feed: the database has no {unknown}")));
         }
+        if let Some(unknown) = self.settings.sealing.policies.iter().find(|own| !known.contains(&own.feed)) {
+            return Err(ExportError::GiveUp(format!("policy: the database has no {}", unknown.feed)));
+        }
         Ok(known.into_iter().filter(|feed| wanted.is_empty() || wanted.contains(feed)).collect())
     }
 
@@ -201,7 +205,8 @@ impl Exporter {
     }
 
     async fn seal(&self, pass: &Pass<'_>, report: &mut FeedReport) -> Result<(), ExportError> {
-        let waiting = match seal(pass, &self.settings).await? {
+        let policy = self.settings.policy(pass.feed);
+        let waiting = match seal(pass, &policy).await? {
             SealOutcome::Sealed(sequences) => {
                 for sequence in sequences {
                     let row = pass.store.bundle(pass.feed, sequence).await?;
@@ -212,8 +217,8 @@ impl Exporter {
             SealOutcome::Held(waiting) => waiting,
             SealOutcome::Nothing => pass.store.waiting(pass.feed).await?,
         };
-        let minimum = self.settings.minimum(pass.feed.kind);
-        report.waiting = Some(WaitingReport { held: waiting.releasable, unripe: waiting.unripe, minimum });
+        let (held, unripe, minimum) = (waiting.releasable, waiting.unripe, policy.minimum);
+        report.waiting = Some(WaitingReport { held, unripe, minimum });
         Ok(())
     }
 

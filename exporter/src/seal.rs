@@ -3,9 +3,9 @@
 use proto::manifest::{AnnouncedKey, KeyUse};
 use store::{SealOutcome, SealPolicy};
 
-use crate::config::Settings;
 use crate::error::ExportError;
 use crate::pass::Pass;
+use crate::policy::Policy;
 
 /// Announces the feed's current key in its manifest, unless it is announced already. An announcement takes the next number, so an empty feed
 /// has a manifest too.
@@ -38,13 +38,12 @@ pub(crate) async fn announce(pass: &Pass<'_>) -> Result<(), ExportError> {
 }
 
 /// Seals what may be released, if it is enough.
-pub(crate) async fn seal(pass: &Pass<'_>, settings: &Settings) -> Result<SealOutcome, ExportError> {
-    let minimum = settings.minimum(pass.feed.kind);
+pub(crate) async fn seal(pass: &Pass<'_>, policy: &Policy) -> Result<SealOutcome, ExportError> {
     let policy = SealPolicy {
-        minimum,
-        revised_minimum: settings.minimum_revised.unwrap_or(minimum),
-        max_entries: settings.maximum(pass.feed.kind) as usize,
-        max_bytes: settings.maximum_bytes(),
+        minimum: policy.minimum,
+        revised_minimum: policy.revised_minimum,
+        max_entries: policy.maximum_entries as usize,
+        max_bytes: policy.maximum_bytes,
         signing: vec![pass.keys.signer.id().clone()],
         ..SealPolicy::default()
     };

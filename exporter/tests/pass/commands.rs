@@ -45,6 +45,12 @@ fn a_command_line_that_makes_no_sense_is_refused_with_the_flags_name() {
         ),
         (&["once", "--database-url", "sqlite:x", "--signing-key-dir", "k", "--bucket", "b"], "--bucket"),
         (&["once", "--database-url", "sqlite:x", "--signing-key-dir", "k"], "--bucket"),
+        (&["once", "--policy", "NO/gaen hold=4"], "--policy"),
+        (&["once", "--policy", "NO/gaen minimum=5;NO/tcn minimum=0"], "minimum must be a number from 1 to 1000000"),
+        (&["once", "--period-gaen", "0s"], "must be 1s to 1d"),
+        (&["once", "--minimum-keys", "0"], "--minimum-keys"),
+        (&["once", "--hold", "1w"], "--hold"),
+        (&["once", "--jitter", "200"], "--jitter"),
         (&["keys", "generate", "--region", "norway", "--dir", "x"], "--region"),
         (&["explode"], "explode"),
     ] {
@@ -99,6 +105,8 @@ async fn once_from_the_command_line_publishes_and_says_so() {
     assert!(!Path::new("no-such.db").exists());
 
     assert_eq!(once("1", &["--feed", "XX/gaen"]).status.code(), Some(2));
+    assert_eq!(once("1", &["--policy", "XX/gaen minimum=5"]).status.code(), Some(2));
+    assert_eq!(once("1", &["--policy", "NO/gaen minimum=5; NO/gaen hold=1h"]).status.code(), Some(2));
     assert_eq!(once("1", &["--bucket", "main=file:elsewhere"]).status.code(), Some(2));
 }
 
