@@ -9,6 +9,7 @@ mod keys;
 mod once;
 mod output;
 mod prune;
+mod rederive;
 mod verdicts;
 
 /// The exit code for a command line that was not understood, as in sysexits.h, so that 1 and 2 keep their meaning.
@@ -30,6 +31,9 @@ enum Command {
     /// The end of a pass alone: takes away what is older than its time, and publishes nothing new.
     #[command(after_long_help = prune::HELP)]
     Prune(prune::PruneArgs),
+    /// Derives bundles once more from their rows alone, and compares with what was published.
+    #[command(after_long_help = rederive::HELP)]
+    Rederive(rederive::RederiveArgs),
     /// Says what is in a bundle, whether phones would take it, and whether it is what this project would publish.
     #[command(after_long_help = inspect::HELP)]
     Inspect(inspect::InspectArgs),
@@ -68,6 +72,7 @@ async fn dispatch(command: Command) -> u8 {
     match command {
         Command::Once(args) => once::once(&args).await,
         Command::Prune(args) => prune::prune(&args).await,
+        Command::Rederive(args) => rederive::compare(&args).await,
         Command::Inspect(args) => inspect::look(&args).await,
         Command::Keys(command) => keys::keys(&command),
     }

@@ -7,7 +7,7 @@ use std::io::{Cursor, ErrorKind};
 
 use proto::bundle::{Entry, ExportDigest, FORMAT, GaenEntry, Header, Signature, TcnEntry, Unsigned, Writer};
 use sha2::{Digest, Sha256};
-use store::{BundleRow, Derived, Member, MemberCursor, MemberDigest};
+use store::{BundleRow, Derived, KeyStore, Member, MemberCursor, MemberDigest};
 
 use crate::error::ExportError;
 use crate::pass::Pass;
@@ -34,7 +34,7 @@ pub(crate) async fn derive(pass: &Pass<'_>, mut row: BundleRow) -> Result<Derive
     if let Some(stored) = row.derived.take() {
         return derive_again(pass, row, stored).await;
     }
-    let unsigned = write(pass, &row).await?;
+    let unsigned = write(pass.store, &row).await?;
     let signatures = sign(pass, &row, &unsigned.digest()).await?;
     let (zip, ours) = finish(unsigned, &row, signatures)?;
     let recorded = pass.store.record_derived(pass.feed, row.sequence, &ours);
@@ -48,16 +48,27 @@ pub(crate) async fn derive(pass: &Pass<'_>, mut row: BundleRow) -> Result<Derive
 
 /// Derives a bundle that was derived before: the stored signatures must give the stored bytes.
 async fn derive_again(pass: &Pass<'_>, row: BundleRow, stored: Derived) -> Result<DerivedBundle, ExportError> {
-    let unsigned = write(pass, &row).await?;
-    let (zip, again) = finish(unsigned, &row, stored.signatures.clone())?;
+    let (zip, again) = derive_with(pass.store, &row, stored.signatures.clone()).await?;
     if again != stored {
         return Err(corrupt(&row, "is not what was recorded when it was first derived; nothing was published"));
     }
     Ok(DerivedBundle { row, derived: stored, zip })
 }
 
+/// The bytes that members, row and these signatures give, and what they are known by. It needs no private key, and records nothing.
+///
+/// # Errors
+/// As [`derive`].
+pub(crate) async fn derive_with(
+    store: &dyn KeyStore,
+    row: &BundleRow,
+    signatures: Vec<Vec<u8>>,
+) -> Result<(Vec<u8>, Derived), ExportError> {
+    finish(write(store, row).await?, row, signatures)
+}
+
 /// Writes `export.bin` from the members, and counts and digests them again: a read cut short must never be signed.
-async fn write(pass: &Pass<'_>, row: &BundleRow) -> Result<Unsigned<Cursor<Vec<u8>>>, ExportError> {
+async fn write(store: &dyn KeyStore, row: &BundleRow) -> Result<Unsigned<Cursor<Vec<u8>>>, ExportError> {
     if row.format != FORMAT {
         return Err(ExportError::GiveUp(format!(
             "{}: bundle {} has format {}, and this exporter writes format {FORMAT}",
@@ -65,13 +76,13 @@ async fn write(pass: &Pass<'_>, row: &BundleRow) -> Result<Unsigned<Cursor<Vec<u
         )));
     }
     match row.feed.kind {
-        proto::Kind::Gaen => write_entries::<GaenEntry>(pass, row).await,
-        proto::Kind::Tcn => write_entries::<TcnEntry>(pass, row).await,
+        proto::Kind::Gaen => write_entries::<GaenEntry>(store, row).await,
+        proto::Kind::Tcn => write_entries::<TcnEntry>(store, row).await,
     }
 }
 
 async fn write_entries<E: FromMember>(
-    pass: &Pass<'_>,
+    store: &dyn KeyStore,
     row: &BundleRow,
 ) -> Result<Unsigned<Cursor<Vec<u8>>>, ExportError> {
     let header =
@@ -82,7 +93,7 @@ async fn write_entries<E: FromMember>(
     let (mut ordinary, mut revised) = (0, 0);
     let mut from: Option<MemberCursor> = None;
     loop {
-        let page = pass.store.members(pass.feed, row.sequence, from.as_ref(), PAGE).await?;
+        let page = store.members(&row.feed, row.sequence, from.as_ref(), PAGE).await?;
         for (is_revised, member) in &page.members {
             digest.push(*is_revised, member);
             if member.is_replayable(row.end) {

@@ -29,6 +29,7 @@ mod seal;
 
 pub mod fetch;
 pub mod inspect;
+pub mod rederive;
 pub mod report;
 
 pub mod cli;

@@ -270,7 +270,7 @@ async fn put_everywhere(pass: &Pass<'_>, rows: Vec<BundleRow>, replicas: &mut [R
 }
 
 /// The database is the server's to make: a new one at a path that was mistyped would be sealed for ever without a key in it.
-async fn open_store(url: &DatabaseUrl, clock: Clock) -> Result<Arc<dyn KeyStore>, ExportError> {
+pub(crate) async fn open_store(url: &DatabaseUrl, clock: Clock) -> Result<Arc<dyn KeyStore>, ExportError> {
     match url {
         DatabaseUrl::Sqlite(path) if !path.exists() => Err(ExportError::GiveUp(format!(
             "database-url: {} does not exist; the server makes it when it starts",

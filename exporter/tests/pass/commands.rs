@@ -10,7 +10,7 @@ use proto::Kind;
 
 use crate::world::{World, keys_of};
 
-fn exporter(arguments: &[&str]) -> Output {
+pub(crate) fn exporter(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_exporter")).args(arguments).output().expect("the program runs")
 }
 
@@ -25,6 +25,7 @@ fn help_is_what_the_manual_says() {
         (&[][..], include_str!("help/exporter.txt")),
         (&["once"], include_str!("help/once.txt")),
         (&["prune"], include_str!("help/prune.txt")),
+        (&["rederive"], include_str!("help/rederive.txt")),
         (&["inspect"], include_str!("help/inspect.txt")),
         (&["keys", "generate"], include_str!("help/keys-generate.txt")),
     ] {

@@ -9,5 +9,6 @@ mod keys;
 mod life;
 mod postgres;
 mod publishing;
+mod rederiving;
 mod replicas;
 mod safety;
