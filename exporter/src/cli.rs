@@ -52,6 +52,18 @@ The database URL of PostgreSQL takes the parameters of libpq, and connections=N 
 statement_timeout=SECONDS (how long a statement may take; 60), sslmode and sslrootcert; connect_timeout=SECONDS is also how long to wait for a
 connection that is free (5).
 
+A bucket is a directory, file:PATH, or a part of an object store, s3://BUCKET/PREFIX?NAME=VALUE&NAME=VALUE. The names:
+  endpoint         the store's URL, for instance https://s3.example.org; Amazon's unless set
+  region           the store's region; what AWS_REGION, a profile or the machine says unless set
+  path-style       true: the bucket stands in the path; false: in the host's name; unless set, true if there is an endpoint
+  sse              how the store encrypts what it keeps: AES256, aws:kms or aws:kms:dsse; as the bucket is set unless set
+  sse-key          the id of the key for aws:kms and aws:kms:dsse
+  storage-class    for instance STANDARD_IA; as the bucket is set unless set
+  unconditional    true: take a store that cannot write on a condition. Then one exporter alone may write there.
+Credentials never stand in the URL: they come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, a profile (AWS_PROFILE), a web
+identity (AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN), or the role of the machine. They need the rights to get, put and delete objects and to
+list the bucket. Whether the store heeds conditions is tried at the start, with an object called .pratique-probe below the prefix.
+
 `once` and `inspect` document their exit codes in their own --help; 64 always means that the command line was not understood: 2, which says so
 elsewhere, has a meaning of its own.";
 

@@ -8,6 +8,7 @@ use proto::bundle::{MAX_KEYS, MAX_REPORTS, SigningKeyId};
 use proto::{Feed, Kind, Malformed, Region};
 use store::DatabaseUrl;
 
+use crate::bucket::S3Place;
 use crate::error::ExportError;
 pub use crate::gateway_spec::{GatewayKeys, GatewaySpec};
 use crate::policy::{Policy, PolicyFlags, minimum};
@@ -25,7 +26,8 @@ pub struct Settings {
     #[arg(long, env = "EXPORTER_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
 
-    /// Where bundles are published, by name and URL: `main=file:/srv/cdn`. Repeat it for replicas, or separate them with commas.
+    /// Where bundles are published, by name and URL: `main=file:/srv/cdn` or `cloud=s3://BUCKET/PREFIX?region=REGION`; `exporter --help` tells what
+    /// else an S3 URL may say, and where credentials come from. Repeat it for replicas, or separate them with commas.
     #[arg(long = "bucket", env = "EXPORTER_BUCKETS", value_name = "NAME=URL", value_delimiter = ',', required = true)]
     pub buckets: Vec<BucketSpec>,
 
@@ -142,6 +144,8 @@ pub struct BucketSpec {
 pub enum BucketUrl {
     /// A directory that a web server publishes.
     Directory(PathBuf),
+    /// A bucket of an S3-compatible object store.
+    S3(Box<S3Place>),
 }
 
 impl FromStr for BucketSpec {
@@ -153,13 +157,16 @@ impl FromStr for BucketSpec {
         if !fits || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
             return Err(Malformed::new("bucket", "the name must be 1 to 32 characters of a to z, 0 to 9 and -"));
         }
+        if url.starts_with("s3:") {
+            return Ok(Self { name: name.to_owned(), url: BucketUrl::S3(Box::new(url.parse()?)) });
+        }
         // `file:PATH` and `file:///PATH` are the same; a host after `file://` is not a place we can write to.
         let path = url.strip_prefix("file:").map(|path| path.strip_prefix("//").unwrap_or(path));
         match path {
             Some(path) if !path.is_empty() && (!url.starts_with("file://") || path.starts_with('/')) => {
                 Ok(Self { name: name.to_owned(), url: BucketUrl::Directory(PathBuf::from(path)) })
             }
-            _ => Err(Malformed::new("bucket", "the URL must be file:PATH")),
+            _ => Err(Malformed::new("bucket", "the URL must be file:PATH or s3://BUCKET/PREFIX")),
         }
     }
 }
@@ -207,6 +214,8 @@ mod tests {
             "main=",
             "main=file:",
             "main=s3://x",
+            "main=s3:keys",
+            "main=http://keys",
             "m=file://host/x",
         ] {
             assert_eq!(text.parse::<BucketSpec>().expect_err(text).field, "bucket");

@@ -6,6 +6,8 @@ use proto::Feed;
 use store::{BundleRow, Clock, DatabaseUrl, KeyStore, Purged, SealOutcome};
 
 use crate::bucket::{Bucket, DirectoryBucket};
+#[cfg(feature = "s3")]
+use crate::bucket::{S3Bucket, S3Place};
 use crate::config::{BucketUrl, Settings};
 use crate::derive::derive;
 use crate::error::ExportError;
@@ -48,10 +50,8 @@ impl Exporter {
             if exporter.buckets.iter().any(|known| known.name == spec.name) {
                 return Err(ExportError::GiveUp(format!("bucket: two are called {}", spec.name)));
             }
-            let bucket = match &spec.url {
-                BucketUrl::Directory(path) => DirectoryBucket::open(path)?,
-            };
-            exporter = exporter.with_bucket(&spec.name, Arc::new(bucket));
+            let bucket = open_bucket(&spec.url).await?;
+            exporter = exporter.with_bucket(&spec.name, bucket);
         }
         Ok(exporter)
     }
@@ -266,6 +266,18 @@ async fn put_everywhere(pass: &Pass<'_>, rows: Vec<BundleRow>, replicas: &mut [R
                 report.failures.push(why.into());
             }
         }
+    }
+}
+
+async fn open_bucket(url: &BucketUrl) -> Result<Arc<dyn Bucket>, ExportError> {
+    match url {
+        BucketUrl::Directory(path) => Ok(Arc::new(DirectoryBucket::open(path)?)),
+        #[cfg(feature = "s3")]
+        BucketUrl::S3(place) => Ok(Arc::new(S3Bucket::open(S3Place::clone(place)).await?)),
+        #[cfg(not(feature = "s3"))]
+        BucketUrl::S3(_) => Err(ExportError::GiveUp(
+            "bucket: this program was built without S3; build it with --features s3, or take exporter".to_owned(),
+        )),
     }
 }
 

@@ -101,6 +101,18 @@ impl Object {
 pub struct Version(String);
 
 impl Version {
+    /// What the store itself calls it.
+    #[cfg(feature = "s3")]
+    pub(crate) const fn of_store(etag: String) -> Self {
+        Self(etag)
+    }
+
+    /// What the store itself calls it.
+    #[cfg(feature = "s3")]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The SHA-256 of the content, for buckets that keep no version of their own.
     pub(crate) fn of_content(bytes: &[u8]) -> Self {
         Self(hex::encode(Sha256::digest(bytes)))
