@@ -14,7 +14,7 @@ const CRATES: [(&str, &str, &[&str]); 10] = [
     ("cluster", "tests/cluster", &[]),
     ("verification", "verification", &["proto", "service", "store"]),
     ("server", "server", &["proto", "service", "store"]),
-    ("exporter", "exporter", &["proto", "store"]),
+    ("exporter", "exporter", &["proto", "service", "store"]),
     ("service", "server/service", &["proto"]),
     ("store", "server/store", &["proto"]),
     ("client", "proto/client", &["proto"]),

@@ -35,6 +35,7 @@ mod uniform;
 mod unheard;
 
 mod file_stamp;
+mod operator;
 pub mod secret_file;
 mod watched;
 
@@ -56,6 +57,7 @@ pub use listen::{bind, listen};
 pub use log::log_to_stderr;
 pub use metrics::{Gauges, Metrics, SteppedCounter, SteppedFamily, listen_metrics};
 pub use network::{Network, Relay};
+pub use operator::{ActReason, os_user};
 pub use raster::{HasRaster, Raster, raster};
 pub use reply::{padded, padded_to};
 pub use routes::{unknown_path, wrong_method};
