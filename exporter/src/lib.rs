@@ -19,6 +19,9 @@ pub mod bucket;
 mod pass;
 mod run;
 
+mod ahead;
+mod stand;
+
 mod derive;
 mod gateways;
 mod listing;

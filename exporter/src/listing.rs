@@ -7,11 +7,12 @@ use proto::Feed;
 use proto::index::{self, index_path};
 use proto::manifest::{ListedBundle, Manifest, manifest_path};
 use proto::note::NoteVerifier;
-use store::{Listing, StoreError};
+use store::{BundleRow, Listing, StoreError};
 
-use crate::bucket::{Object, ObjectPath, Replaced, Version};
+use crate::bucket::{Object, Replaced};
 use crate::error::ExportError;
 use crate::pass::{NamedBucket, Pass, object_path};
+use crate::stand::Stand;
 
 /// How often a race with other exporters is run again before the next pass takes over.
 const ATTEMPTS: usize = 8;
@@ -27,52 +28,52 @@ pub(crate) struct Standing {
     pub(crate) moved: bool,
 }
 
-/// Moves the manifest and then the index of a bucket, each by compare-and-set, never backwards and never past a bundle that is missing.
+/// Moves the manifest and then the index of a bucket, each by compare-and-set, never backwards and never past a bundle that is missing. `stand` is
+/// what the bucket said when the pass began; if it was moved since, it is read again.
 ///
 /// # Errors
 /// [`ExportError::Corrupt`] if the bucket says something else at the same number, or is ahead of the database.
-pub(crate) async fn list(pass: &Pass<'_>, bucket: &NamedBucket, held: &BTreeSet<u64>) -> Result<Standing, ExportError> {
+pub(crate) async fn list(
+    pass: &Pass<'_>,
+    bucket: &NamedBucket,
+    held: &BTreeSet<u64>,
+    mut stand: Stand,
+) -> Result<Standing, ExportError> {
     for _ in 0..ATTEMPTS {
-        if let Some(standing) = attempt(pass, bucket, held).await? {
+        if let Some(standing) = attempt(pass, bucket, held, &stand).await? {
             return Ok(standing);
         }
+        stand = Stand::read(pass, bucket).await?;
     }
     Err(ExportError::Retry(format!("{}: other exporters keep moving bucket {}", pass.feed, bucket.name)))
 }
 
 /// One attempt; none if another exporter was faster.
-async fn attempt(pass: &Pass<'_>, bucket: &NamedBucket, held: &BTreeSet<u64>) -> Result<Option<Standing>, ExportError> {
-    let (manifest_path, index_path) = (object_path(&manifest_path(pass.feed))?, object_path(&index_path(pass.feed))?);
-    // The index is read before the manifest and written after it: whoever overtakes us with a higher number has changed one of the two
-    // since, and our compare-and-set loses.
-    let index_there = bucket.bucket.get(&index_path).await?;
-    let manifest_there = bucket.bucket.get(&manifest_path).await?;
-    let there = number_of(pass, manifest_there.as_ref(), &manifest_path)?;
-
+async fn attempt(
+    pass: &Pass<'_>,
+    bucket: &NamedBucket,
+    held: &BTreeSet<u64>,
+    stand: &Stand,
+) -> Result<Option<Standing>, ExportError> {
+    let there = stand.number();
     let Some(listing) = highest(pass, there, held).await? else {
-        let behind = Standing { number: there, bundles: lines(index_there.as_ref()), moved: false };
+        let behind = Standing { number: there, bundles: lines(stand.index.as_ref()), moved: false };
         return Ok(Some(behind));
     };
-    let manifest = render_manifest(pass, &listing)?;
-    let index = render_index(pass, &listing)?;
-    check(pass.feed, &pass.keys.notes.verifier(), manifest.as_bytes(), index.as_bytes())?;
     let mut standing = Standing { number: listing.number, bundles: listing.bundles.len(), moved: false };
-
-    if there == listing.number {
-        if manifest_there.is_some_and(|object| object.bytes != manifest.as_bytes()) {
-            let what = "says something else than the database at the same number; it was left as it is";
-            return Err(ExportError::Corrupt(format!("{manifest_path} in bucket {} {what}", bucket.name)));
-        }
-    } else {
-        let version = manifest_there.as_ref().map(|object| &object.version);
-        if !replace(pass, bucket, "manifest.replace", (&manifest_path, manifest.as_bytes(), version)).await? {
+    let lists = Lists::render(pass, &listing)?;
+    let manifest_there = stand.manifest.as_ref().map(|(object, _)| object);
+    if there != listing.number {
+        if !lists.replace_manifest(pass, bucket, manifest_there).await? {
             return Ok(None);
         }
         standing.moved = true;
+    } else if manifest_there.is_some_and(|object| object.bytes != lists.manifest.as_bytes()) {
+        let (path, what) = (manifest_path(pass.feed), "says something else than the database at the same number");
+        return Err(ExportError::Corrupt(format!("{path} in bucket {} {what}; it was left as it is", bucket.name)));
     }
-    if index_there.as_ref().is_none_or(|object| object.bytes != index.as_bytes()) {
-        let version = index_there.as_ref().map(|object| &object.version);
-        if !replace(pass, bucket, "index.replace", (&index_path, index.as_bytes(), version)).await? {
+    if stand.index.as_ref().is_none_or(|object| object.bytes != lists.index.as_bytes()) {
+        if !lists.replace_index(pass, bucket, stand.index.as_ref()).await? {
             return Ok(None);
         }
         standing.moved = true;
@@ -80,13 +81,6 @@ async fn attempt(pass: &Pass<'_>, bucket: &NamedBucket, held: &BTreeSet<u64>) ->
     let noted = pass.store.record_listed(pass.feed, listing.number, &bucket.name);
     pass.step("feed.record", None, Some(bucket), noted).await?;
     Ok(Some(standing))
-}
-
-/// The number at which a bucket stands, from its own manifest; 0 if it has none.
-fn number_of(pass: &Pass<'_>, there: Option<&Object>, path: &ObjectPath) -> Result<u64, ExportError> {
-    let Some(object) = there else { return Ok(0) };
-    let opened = Manifest::open(&object.bytes, &pass.keys.notes.verifier(), pass.feed);
-    opened.map(|ours| ours.number).map_err(|why| ExportError::Corrupt(format!("{path} is none of ours: {why}")))
 }
 
 /// The listing with the highest number, not below `there`, of which the bucket holds every bundle; none if there is none.
@@ -112,46 +106,78 @@ async fn highest(pass: &Pass<'_>, there: u64, held: &BTreeSet<u64>) -> Result<Op
     Ok(None)
 }
 
-/// Writes an object if it is as it was read; false if it is not.
-async fn replace(
-    pass: &Pass<'_>,
-    bucket: &NamedBucket,
-    name: &'static str,
-    (path, bytes, expected): (&ObjectPath, &[u8], Option<&Version>),
-) -> Result<bool, ExportError> {
-    let replaced = bucket.bucket.replace(path, bytes, expected);
-    Ok(pass.step(name, None, Some(bucket), replaced).await? == Replaced::Done)
+/// A manifest and the index that says the same.
+pub(crate) struct Lists {
+    /// Signed.
+    pub(crate) manifest: String,
+    /// As it stands in the bucket.
+    pub(crate) index: String,
 }
 
-fn render_manifest(pass: &Pass<'_>, listing: &Listing) -> Result<String, ExportError> {
-    let mut bundles = Vec::with_capacity(listing.bundles.len());
-    for row in &listing.bundles {
-        let missing = || ExportError::Corrupt(format!("{}: bundle {} was never derived", row.feed, row.sequence));
-        let derived = row.derived.as_ref().ok_or_else(missing)?;
-        bundles.push(ListedBundle {
-            sequence: row.sequence,
-            from_sequence: row.from_sequence,
-            start: row.start,
-            end: row.end,
-            count: row.count,
-            revised: row.revised,
-            bytes: derived.zip_bytes,
-            zip_sha256: derived.zip_sha256,
-            export_sha256: derived.export_sha256,
-            format: row.format,
-            path: pass.bundle_path(row)?.as_str().to_owned(),
-        });
+impl Lists {
+    /// What both say at a number. Readers take it, or there is an error.
+    pub(crate) fn render(pass: &Pass<'_>, listing: &Listing) -> Result<Self, ExportError> {
+        if let Some(row) = listing.bundles.iter().find(|row| row.derived.is_none()) {
+            return Err(ExportError::Corrupt(format!("{}: bundle {} was never derived", row.feed, row.sequence)));
+        }
+        let manifest = manifest_of(listing, pass.feed);
+        let paths: Vec<String> = manifest.bundles.iter().map(|bundle| bundle.path.clone()).collect();
+        let signed = pass.keys.notes.sign(&manifest.render());
+        let signed = signed
+            .map_err(|why| ExportError::Corrupt(format!("{}: the manifest cannot be signed: {why}", pass.feed)))?;
+        let lists = Self { manifest: signed, index: index::render(&paths) };
+        check(pass.feed, &pass.keys.notes.verifier(), lists.manifest.as_bytes(), lists.index.as_bytes())?;
+        Ok(lists)
     }
-    let (feed, keys, gateways) = (pass.feed.clone(), listing.keys.clone(), listing.gateways.clone());
-    let manifest = Manifest { feed, number: listing.number, time: listing.time, keys, gateways, bundles };
-    let signed = pass.keys.notes.sign(&manifest.render());
-    signed.map_err(|why| ExportError::Corrupt(format!("{}: the manifest cannot be signed: {why}", pass.feed)))
+
+    /// Writes the manifest if what stands there is as it was read; false if it is not.
+    pub(crate) async fn replace_manifest(
+        &self,
+        pass: &Pass<'_>,
+        bucket: &NamedBucket,
+        there: Option<&Object>,
+    ) -> Result<bool, ExportError> {
+        let path = object_path(&manifest_path(pass.feed))?;
+        let replaced = bucket.bucket.replace(&path, self.manifest.as_bytes(), there.map(|object| &object.version));
+        Ok(pass.step("manifest.replace", None, Some(bucket), replaced).await? == Replaced::Done)
+    }
+
+    /// The same for the index, which comes second: whoever reads it finds its bundles in the manifest.
+    pub(crate) async fn replace_index(
+        &self,
+        pass: &Pass<'_>,
+        bucket: &NamedBucket,
+        there: Option<&Object>,
+    ) -> Result<bool, ExportError> {
+        let path = object_path(&index_path(pass.feed))?;
+        let replaced = bucket.bucket.replace(&path, self.index.as_bytes(), there.map(|object| &object.version));
+        Ok(pass.step("index.replace", None, Some(bucket), replaced).await? == Replaced::Done)
+    }
 }
 
-fn render_index(pass: &Pass<'_>, listing: &Listing) -> Result<String, ExportError> {
-    let paths: Result<Vec<String>, _> =
-        listing.bundles.iter().map(|row| Ok::<_, ExportError>(pass.bundle_path(row)?.as_str().to_owned())).collect();
-    Ok(index::render(&paths?))
+/// What a manifest says at a number. What was not derived is left out.
+pub(crate) fn manifest_of(listing: &Listing, feed: &Feed) -> Manifest {
+    let bundles = listing.bundles.iter().filter_map(listed).collect();
+    let (feed, keys, gateways) = (feed.clone(), listing.keys.clone(), listing.gateways.clone());
+    Manifest { feed, number: listing.number, time: listing.time, keys, gateways, bundles }
+}
+
+/// A bundle's line; none before it is derived.
+fn listed(row: &BundleRow) -> Option<ListedBundle> {
+    let derived = row.derived.as_ref()?;
+    Some(ListedBundle {
+        sequence: row.sequence,
+        from_sequence: row.from_sequence,
+        start: row.start,
+        end: row.end,
+        count: row.count,
+        revised: row.revised,
+        bytes: derived.zip_bytes,
+        zip_sha256: derived.zip_sha256,
+        export_sha256: derived.export_sha256,
+        format: row.format,
+        path: index::bundle_path(&row.feed, row.start, row.end),
+    })
 }
 
 /// Whether readers take a list before it replaces one that they take: what is too long for them would stop every phone at once.
@@ -176,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    fn listed(feed: &Feed, sequence: u64) -> ListedBundle {
+    fn line(feed: &Feed, sequence: u64) -> ListedBundle {
         let start = Timestamp::from_unix(1_700_000_000 + sequence.cast_signed());
         let (zip_sha256, export_sha256, end) = ([1; 32], [2; 32], start.plus(1));
         let path = index::bundle_path(feed, start, end);
@@ -200,7 +226,7 @@ mod tests {
     fn verdict(bundles: u64, left_out: usize) -> Result<(), ExportError> {
         let feed: Feed = "NO/gaen".parse().expect("a feed");
         let notes = NoteSigner::new("pratique/NO", ed25519_dalek::SigningKey::from_bytes(&[3; 32])).expect("a name");
-        let bundles: Vec<ListedBundle> = (1..=bundles).map(|sequence| listed(&feed, sequence)).collect();
+        let bundles: Vec<ListedBundle> = (1..=bundles).map(|sequence| line(&feed, sequence)).collect();
         let paths: Vec<String> = bundles.iter().skip(left_out).map(|bundle| bundle.path.clone()).collect();
         let (time, keys, gateways) = (Timestamp::from_unix(1), Vec::new(), Vec::new());
         let manifest = Manifest { feed: feed.clone(), number: 1, time, keys, gateways, bundles };

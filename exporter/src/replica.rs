@@ -5,26 +5,47 @@ use std::collections::BTreeSet;
 use store::BundleRow;
 
 use crate::derive::DerivedBundle;
+use crate::error::ExportError;
 use crate::listing::list;
 use crate::pass::{NamedBucket, Pass};
 use crate::prune::delete;
 use crate::publish::put;
 use crate::report::BucketReport;
+use crate::stand::Stand;
 
 /// One of the buckets, and what became of it so far.
 pub(crate) struct Replica<'a> {
     named: &'a NamedBucket,
     /// The sequences that it holds; none if it does not answer.
     held: Option<BTreeSet<u64>>,
+    /// What it said when the pass began, until it is asked again.
+    stand: Option<Stand>,
     report: BucketReport,
 }
 
 impl<'a> Replica<'a> {
-    /// Asks a bucket which of `rows` it holds.
-    pub(crate) async fn of(pass: &Pass<'_>, named: &'a NamedBucket, rows: &[BundleRow]) -> Self {
+    /// Asks a bucket which of `rows` it holds, unless it did not answer when the pass began. One whose manifest is none of ours gets what it lacks, and
+    /// is not listed.
+    pub(crate) async fn of(
+        pass: &Pass<'_>,
+        (named, stand): (&'a NamedBucket, Result<Stand, ExportError>),
+        rows: &[BundleRow],
+    ) -> Self {
         let mut report = BucketReport::new(&named.name);
-        let held = pass.held(named, rows).await.map_err(|why| report.failures.push(why.into())).ok();
-        Self { named, held, report }
+        let (stand, answers) = match stand {
+            Ok(stand) => (Some(stand), true),
+            Err(why) => {
+                let answers = matches!(why, ExportError::Corrupt(_));
+                report.failures.push(why.into());
+                (None, answers)
+            }
+        };
+        let held = if answers {
+            pass.held(named, rows).await.map_err(|why| report.failures.push(why.into())).ok()
+        } else {
+            None
+        };
+        Self { named, held, stand, report }
     }
 
     /// Whether it lacks a bundle. A bucket that did not even say what it holds is left to the next pass.
@@ -48,8 +69,8 @@ impl<'a> Replica<'a> {
 
     /// Moves its manifest and index as far as it may.
     pub(crate) async fn list(&mut self, pass: &Pass<'_>) {
-        let Some(held) = &self.held else { return };
-        match list(pass, self.named, held).await {
+        let (Some(held), Some(stand)) = (&self.held, self.stand.take()) else { return };
+        match list(pass, self.named, held, stand).await {
             Ok(standing) => {
                 self.report.number = Some(standing.number);
                 self.report.bundles = standing.bundles;
@@ -66,7 +87,7 @@ impl<'a> Replica<'a> {
         }
         let rows = match pass.store.deletable(pass.feed, &self.named.name).await {
             Ok(rows) => rows,
-            Err(why) => return self.report.failures.push(crate::ExportError::from(why).into()),
+            Err(why) => return self.report.failures.push(ExportError::from(why).into()),
         };
         for row in rows {
             match delete(pass, self.named, &row).await {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use store::{BundleRow, Purged};
 
 use crate::error::{ExportError, FailureKind};
+use crate::stand::Stand;
 
 mod text;
 
@@ -182,6 +183,19 @@ impl BucketReport {
     pub(crate) fn new(bucket: &str) -> Self {
         let (put, deleted, failures) = (Vec::new(), Vec::new(), Vec::new());
         Self { bucket: bucket.to_owned(), put, number: None, bundles: 0, moved: false, deleted, failures }
+    }
+
+    /// A report of a bucket that was asked where it stands, and left as it is.
+    pub(crate) fn of_stand(bucket: &str, stand: Result<Stand, ExportError>) -> Self {
+        let mut report = Self::new(bucket);
+        match stand {
+            Ok(stand) => {
+                report.number = Some(stand.number());
+                report.bundles = stand.manifest.map_or(0, |(_, manifest)| manifest.bundles.len());
+            }
+            Err(why) => report.failures.push(why.into()),
+        }
+        report
     }
 }
 

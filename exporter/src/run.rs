@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proto::Feed;
 use store::{BundleRow, Clock, DatabaseUrl, KeyStore, Purged, SealOutcome};
 
+use crate::ahead::{self, Asked};
 use crate::bucket::{Bucket, DirectoryBucket};
 #[cfg(feature = "s3")]
 use crate::bucket::{S3Bucket, S3Place};
@@ -124,7 +125,8 @@ impl Exporter {
     async fn prune_feed(&self, feed: &Feed, report: &mut FeedReport) -> Result<(), ExportError> {
         let keys = self.keyring.keys(feed)?;
         let pass = Pass { store: self.store.as_ref(), feed, keys: &keys, observer: &self.observer };
-        self.bring_up_to_date(&pass, report, Scope::Prune).await
+        let asked = self.ask(&pass, report).await?;
+        self.bring_up_to_date(&pass, asked, report, Scope::Prune).await
     }
 
     /// What would be done.
@@ -164,6 +166,7 @@ impl Exporter {
         let keys = self.keyring.keys(feed)?;
         let pass = Pass { store: self.store.as_ref(), feed, keys: &keys, observer: &self.observer };
 
+        let asked = self.ask(&pass, report).await?;
         announce(&pass).await?;
         // A list that cannot be read holds up no bundle: what was announced before stays.
         if let Err(why) = gateways::announce(&pass, &self.settings.gateways).await {
@@ -173,13 +176,27 @@ impl Exporter {
         if let Err(why) = self.seal(&pass, report).await {
             report.failures.push(why.into());
         }
-        self.bring_up_to_date(&pass, report, Scope::Everything).await
+        self.bring_up_to_date(&pass, asked, report, Scope::Everything).await
+    }
+
+    /// What the buckets say, unless that forbids to go on.
+    async fn ask(&self, pass: &Pass<'_>, report: &mut FeedReport) -> Result<Asked<'_>, ExportError> {
+        let asked = ahead::ask(pass, &self.buckets).await;
+        match ahead::ensure_not_ahead(pass, &asked).await {
+            Ok(()) => Ok(asked),
+            Err(why) => {
+                report.buckets =
+                    asked.into_iter().map(|(named, stand)| BucketReport::of_stand(&named.name, stand)).collect();
+                Err(why)
+            }
+        }
     }
 
     /// What follows the seal: buckets and database come to hold what is listed now and nothing whose time is over.
     async fn bring_up_to_date(
         &self,
         pass: &Pass<'_>,
+        asked: Asked<'_>,
         report: &mut FeedReport,
         scope: Scope,
     ) -> Result<(), ExportError> {
@@ -189,7 +206,7 @@ impl Exporter {
         }
         report.number = pass.store.number(pass.feed).await?;
         let rows = pass.store.listing(pass.feed, report.number).await?.bundles;
-        self.publish(pass, rows, report, scope).await;
+        publish(pass, (asked, rows), report, scope).await;
 
         let mut purged = Purged::default();
         if let Err(why) = purge(pass, &self.names(), &mut purged).await {
@@ -221,21 +238,21 @@ impl Exporter {
         report.waiting = Some(WaitingReport { held, unripe, minimum });
         Ok(())
     }
+}
 
-    /// Brings every bucket up to `rows`: puts what is missing, lists it, and deletes what was de-listed a day ago.
-    async fn publish(&self, pass: &Pass<'_>, rows: Vec<BundleRow>, report: &mut FeedReport, scope: Scope) {
-        let mut replicas = Vec::with_capacity(self.buckets.len());
-        for named in &self.buckets {
-            replicas.push(Replica::of(pass, named, &rows).await);
-        }
-        if scope == Scope::Everything {
-            put_everywhere(pass, rows, &mut replicas, report).await;
-        }
-        for mut replica in replicas {
-            replica.list(pass).await;
-            replica.prune(pass).await;
-            report.buckets.push(replica.into_report());
-        }
+/// Brings every bucket up to `rows`: puts what is missing, lists it, and deletes what was de-listed a day ago.
+async fn publish(pass: &Pass<'_>, (asked, rows): (Asked<'_>, Vec<BundleRow>), report: &mut FeedReport, scope: Scope) {
+    let mut replicas = Vec::with_capacity(asked.len());
+    for asked in asked {
+        replicas.push(Replica::of(pass, asked, &rows).await);
+    }
+    if scope == Scope::Everything {
+        put_everywhere(pass, rows, &mut replicas, report).await;
+    }
+    for mut replica in replicas {
+        replica.list(pass).await;
+        replica.prune(pass).await;
+        report.buckets.push(replica.into_report());
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use exporter::ExportError;
-use exporter::keys::{KeyPurpose, generate, private_file};
+use exporter::keys::{KeyPurpose, generate, private_file, public_file};
 use proto::Kind;
 
 use crate::world::{World, feed, region, snapshot};
@@ -68,12 +68,23 @@ async fn a_key_is_not_exchanged_behind_the_phones_backs() {
     let mut world = World::new().await;
     world.accept_keys(0..3).await;
     world.pass(&["main"]).await;
-    fs::remove_dir_all(&world.settings.signing_key_dir).expect("removed");
-    generate(&world.settings.signing_key_dir, &region()).expect("other keys");
+    for file in [private_file, public_file] {
+        let file = file(&world.settings.signing_key_dir, &region(), KeyPurpose::Bundle(Kind::Gaen));
+        fs::remove_file(file).expect("removed");
+    }
+    generate(&world.settings.signing_key_dir, &region()).expect("another key");
     world.settings.feeds = vec![feed(Kind::Gaen)];
     world.accept_keys(3..6).await;
     let report = world.exporter(&["main"]).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 2, "{report}");
     assert!(report.to_string().contains("was announced with another public key"), "{report}");
     assert_eq!(world.index("main", Kind::Gaen).len(), 1);
+
+    // With another key for manifests, nobody can even tell where the bucket stands.
+    fs::remove_dir_all(&world.settings.signing_key_dir).expect("removed");
+    generate(&world.settings.signing_key_dir, &region()).expect("other keys");
+    let report = world.exporter(&["main"]).await.once().await.expect("a pass");
+    assert_eq!(report.exit_code(), 2, "{report}");
+    assert!(report.to_string().contains("no bucket says where it stands"), "{report}");
+    assert!(report.feeds[0].sealed.is_empty(), "{report}");
 }

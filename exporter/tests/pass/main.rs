@@ -11,4 +11,5 @@ mod postgres;
 mod publishing;
 mod rederiving;
 mod replicas;
+mod restoring;
 mod safety;

@@ -8,6 +8,7 @@ pub mod clock;
 mod error;
 
 mod admissions;
+mod adoption;
 mod audit;
 mod authorities;
 mod bundles;
@@ -43,6 +44,7 @@ mod stored;
 mod open;
 
 pub use admissions::{Admissions, SolvedChallenge, SpendOutcome};
+pub use adoption::{Adoptions, FeedStanding};
 pub use audit::{Act, Audit, RecordedAct};
 pub use authorities::{Authorities, Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
 pub use bundles::{
@@ -94,6 +96,7 @@ pub trait KeyStore:
     + Bundles
     + Gateways
     + Life
+    + Adoptions
     + Audit
     + Withdrawals
     + Chaff
@@ -112,6 +115,7 @@ impl<
         + Bundles
         + Gateways
         + Life
+        + Adoptions
         + Audit
         + Withdrawals
         + Chaff,

@@ -4,6 +4,7 @@ use proto::{Feed, Timestamp};
 
 use super::column::{at, integer, number, parsed, time};
 use super::transaction::Transaction;
+use crate::adoption::FeedStanding;
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::stored::Reason;
@@ -25,6 +26,14 @@ pub(super) struct FeedRow {
     pub(super) oldest_number: u64,
     /// The database's time, moved by the clock's offset.
     pub(super) now: Timestamp,
+}
+
+impl FeedRow {
+    /// The same, as others know it.
+    pub(super) const fn standing(&self) -> FeedStanding {
+        let Self { number, next_sequence, last_end, oldest_number, .. } = *self;
+        FeedStanding { number, next_sequence, last_end, oldest_number }
+    }
 }
 
 /// The row of `feed`, or [`StoreError::NotFound`].

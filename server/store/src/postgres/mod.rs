@@ -31,6 +31,7 @@ mod tcn;
 mod travellers;
 mod uploads;
 
+mod adoption;
 mod bundle_rows;
 mod bundles;
 mod gateways;

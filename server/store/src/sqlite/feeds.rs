@@ -6,6 +6,7 @@ use proto::{Feed, Kind, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::column::{at, integer, number, parsed, time};
+use crate::adoption::FeedStanding;
 use crate::error::StoreError;
 use crate::stored::Reason;
 
@@ -24,6 +25,14 @@ pub(super) struct FeedRow {
     pub(super) last_end: Timestamp,
     /// The lowest number that can still be listed.
     pub(super) oldest_number: u64,
+}
+
+impl FeedRow {
+    /// The same, as others know it.
+    pub(super) const fn standing(&self) -> FeedStanding {
+        let Self { number, next_sequence, last_end, oldest_number, .. } = *self;
+        FeedStanding { number, next_sequence, last_end, oldest_number }
+    }
 }
 
 /// The row of `feed`, or [`StoreError::NotFound`].

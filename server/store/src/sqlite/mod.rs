@@ -27,6 +27,7 @@ mod tcn;
 mod travellers;
 mod uploads;
 
+mod adoption;
 mod bundle_rows;
 mod bundles;
 mod gateways;
