@@ -10,6 +10,7 @@ pub mod network;
 
 pub mod bucket;
 pub mod outside_reader;
+pub mod restless;
 pub mod stepping;
 pub mod texting;
 

@@ -12,6 +12,7 @@ mod user;
 mod server;
 
 mod database;
+mod dump;
 
 pub mod asker;
 mod pgbench;
