@@ -5,11 +5,15 @@
 //! verification database are one person's, and which rows of the key database are one key's. It lays everything beside everything: equal
 //! values, and the ranks of rows by place, by transaction and by each column, coarse times among them; and it compares what it gets right with
 //! what somebody gets right who guesses. Three tests hold the attack to account: it must succeed where there is something to find.
+//!
+//! Another attack looks at what everybody has: the published bundles. There, the places of keys must tell nothing that their metadata do not.
 
 mod crowd;
 mod dump;
 mod join;
+mod order;
 mod postgres;
+mod published;
 mod sqlite;
 mod traces;
 
@@ -64,4 +68,27 @@ fn the_attack_finds_what_is_planted(dump: &Dump) {
         let verdict: Verdict = join::attack(&[people], &[keys]);
         assert!(verdict.is_certain() && verdict.what.contains("planted"), "{verdict:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_key_stands_in_its_bundle_tells_nothing_about_the_upload_on_sqlite() -> anyhow::Result<()> {
+    where_a_key_stands_tells_nothing(Engine::Sqlite).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_key_stands_in_its_bundle_tells_nothing_about_the_upload_on_postgres() -> anyhow::Result<()> {
+    where_a_key_stands_tells_nothing(Engine::Postgres).await
+}
+
+async fn where_a_key_stands_tells_nothing(engine: Engine) -> anyhow::Result<()> {
+    let published = published::publish(engine).await?;
+    let verdict = order::attack(&published);
+    println!("{engine:?}: as published: {verdict:?}");
+    assert!(verdict.is_chance(), "{verdict:?}");
+    for (name, telling) in order::telling_orders(&published) {
+        let verdict = order::attack(&telling);
+        println!("{engine:?}: {name}: {verdict:?}");
+        assert!(verdict.is_certain(), "{name}: {verdict:?}");
+    }
+    Ok(())
 }
