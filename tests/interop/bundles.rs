@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use proto::bundle::{Bundle, Limits};
 use proto::gaen::TemporaryExposureKey;
 use proto::tcn::SignedReport;
-use proto::{Kind, ReportType};
+use proto::{Feed, Kind, ReportType};
 use sha2::{Digest as _, Sha256};
 use tests::authority::Authority;
 use tests::system::System;
@@ -15,11 +15,31 @@ use crate::text_format::Message;
 use crate::tools::{self, OPENSSL, PROTOC, UNZIP};
 
 /// A bundle on disk and its parts, as foreign programs unpacked them.
-struct Published {
-    zip: PathBuf,
-    public_key: PathBuf,
-    export_bin: Vec<u8>,
+pub(crate) struct Published {
+    pub(crate) zip: PathBuf,
+    pub(crate) public_key: PathBuf,
+    pub(crate) export_bin: Vec<u8>,
     export_sig: Vec<u8>,
+}
+
+impl Published {
+    /// The bundle that a feed lists under this path.
+    pub(crate) fn unpack(system: &System, feed: &Feed, path: &str) -> anyhow::Result<Self> {
+        let zip = system.tree().join(path);
+        let unpack = |name: &str| UNZIP.run(&[&"-p", &zip, &name], &[]).map_err(anyhow::Error::msg);
+        let public_key = system.keys_directory().join(format!("{}-{}.pem", feed.region, feed.kind));
+        Ok(Self { export_bin: unpack("export.bin")?, export_sig: unpack("export.sig")?, zip, public_key })
+    }
+
+    /// What openssl says of its signature, if `export.bin` were this.
+    pub(crate) fn openssl_verify(&self, export_bin: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+        let folder = tempfile::tempdir()?;
+        let (signed, signature_file) = (folder.path().join("export.bin"), folder.path().join("signature.der"));
+        fs::write(&signature_file, signature(self)?)?;
+        fs::write(&signed, export_bin)?;
+        Ok(OPENSSL
+            .run(&[&"dgst", &"-sha256", &"-verify", &self.public_key, &"-signature", &signature_file, &signed], &[]))
+    }
 }
 
 /// The only bundle of the authority's feed of one kind.
@@ -28,10 +48,7 @@ async fn publish(system: &System, authority: &Authority, kind: Kind) -> anyhow::
     let feed = authority.feed(kind);
     let checked = system.outside_reader().check(&feed)?;
     assert_eq!(checked.bundles.len(), 1);
-    let zip = system.tree().join(&checked.manifest.bundles[0].path);
-    let unpack = |name: &str| UNZIP.run(&[&"-p", &zip, &name], &[]).map_err(anyhow::Error::msg);
-    let public_key = system.keys_directory().join(format!("{}-{kind}.pem", feed.region));
-    Ok(Published { export_bin: unpack("export.bin")?, export_sig: unpack("export.sig")?, zip, public_key })
+    Published::unpack(system, &feed, &checked.manifest.bundles[0].path)
 }
 
 async fn publish_keys() -> anyhow::Result<(System, Vec<TemporaryExposureKey>, Published)> {
@@ -67,7 +84,8 @@ fn signature(published: &Published) -> anyhow::Result<Vec<u8>> {
     Ok(signatures[0].bytes("signature"))
 }
 
-fn decode(message: &str, schema: &str, bytes: &[u8]) -> anyhow::Result<Message> {
+/// What protoc reads in bytes.
+pub(crate) fn decode(message: &str, schema: &str, bytes: &[u8]) -> anyhow::Result<Message> {
     let folder = format!("--proto_path={}", tools::repository().join("proto/schema").display());
     let printed = PROTOC.run(&[&format!("--decode={message}"), &folder, &schema], bytes).map_err(anyhow::Error::msg)?;
     Ok(Message::parse(&String::from_utf8(printed)?))
@@ -76,22 +94,11 @@ fn decode(message: &str, schema: &str, bytes: &[u8]) -> anyhow::Result<Message> 
 #[tokio::test(flavor = "multi_thread")]
 async fn openssl_accepts_the_signature_of_a_gaen_bundle_and_of_no_other() -> anyhow::Result<()> {
     let (_system, _, published) = publish_keys().await?;
-    let folder = tempfile::tempdir()?;
-    let (signed, signature_file) = (folder.path().join("export.bin"), folder.path().join("signature.der"));
-    fs::write(&signature_file, signature(&published)?)?;
-    let verify = || {
-        OPENSSL.run(
-            &[&"dgst", &"-sha256", &"-verify", &published.public_key, &"-signature", &signature_file, &signed],
-            &[],
-        )
-    };
-    fs::write(&signed, &published.export_bin)?;
-    assert_eq!(verify().map_err(anyhow::Error::msg)?, b"Verified OK\n");
+    assert_eq!(published.openssl_verify(&published.export_bin)?.map_err(anyhow::Error::msg)?, b"Verified OK\n");
 
     let mut changed = published.export_bin.clone();
     changed[40] ^= 1;
-    fs::write(&signed, changed)?;
-    assert!(verify().is_err());
+    assert!(published.openssl_verify(&changed)?.is_err());
     Ok(())
 }
 

@@ -9,3 +9,4 @@ mod foreign;
 mod identifiers;
 mod tree;
 mod verification_api;
+mod whole_run;
