@@ -26,13 +26,16 @@ pub struct SealPolicy {
     pub format: u32,
     /// Who will sign, the active key first.
     pub signing: Vec<SigningKeyId>,
+    /// The feed is left alone unless its last bundle ended before this moment: the beginning of a period, for several programs that would each
+    /// seal the feed once in it. None: it is sealed now.
+    pub due: Option<Timestamp>,
 }
 
 /// Everything that may be released, in bundles of the current format as large as phones take them, which nobody signs.
 impl Default for SealPolicy {
     fn default() -> Self {
         let (minimum, revised_minimum, max_entries, max_bytes) = (1, 1, MAX_KEYS, 15_000_000);
-        Self { minimum, revised_minimum, max_entries, max_bytes, format: FORMAT, signing: Vec::new() }
+        Self { minimum, revised_minimum, max_entries, max_bytes, format: FORMAT, signing: Vec::new(), due: None }
     }
 }
 
@@ -54,6 +57,8 @@ pub struct Waiting {
 pub enum SealOutcome {
     /// Nothing may be released.
     Nothing,
+    /// The last bundle ended no earlier than [`SealPolicy::due`]: somebody has sealed the feed since, and nothing was looked at.
+    NotDue,
     /// Fewer than the minimum: held.
     Held(Waiting),
     /// These bundles were made; their sequences, ascending.

@@ -13,6 +13,7 @@ mod audit;
 mod authorities;
 mod bundles;
 mod chaff;
+mod database_clock;
 mod gateways;
 mod key_sets;
 mod keys;
@@ -58,6 +59,7 @@ pub use codes::{
     IssueOutcome, NewCode, NewForm, Peppered, StandingCode, StandingForm, Terms,
 };
 pub use counters::{CounterKind, Counters, Day, DayCounts, PerKind, Statistic};
+pub use database_clock::DatabaseClock;
 pub use database_url::{DatabaseUrl, DatabaseUrlParser, PostgresUrl};
 pub use deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 pub use error::StoreError;
@@ -94,6 +96,7 @@ pub trait KeyStore:
     + Uploads
     + Travellers
     + Bundles
+    + DatabaseClock
     + Gateways
     + Life
     + Adoptions
@@ -113,6 +116,7 @@ impl<
         + Uploads
         + Travellers
         + Bundles
+        + DatabaseClock
         + Gateways
         + Life
         + Adoptions

@@ -26,6 +26,13 @@ pub(crate) enum Decision {
     },
 }
 
+impl SealPolicy {
+    /// Whether a feed may be sealed whose last bundle ended then.
+    pub(crate) fn is_due(&self, last_end: Timestamp) -> bool {
+        self.due.is_none_or(|due| last_end < due)
+    }
+}
+
 impl Counted {
     /// What a policy says of it.
     pub(crate) fn decide(&self, policy: &SealPolicy) -> Decision {

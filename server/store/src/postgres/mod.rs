@@ -48,6 +48,7 @@ mod withdrawals;
 
 mod codes;
 mod counters;
+mod database_clock;
 mod deliveries;
 mod guesses;
 mod issuers;

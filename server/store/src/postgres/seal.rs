@@ -43,6 +43,9 @@ pub(super) async fn seal(tx: &Transaction<'_>, given: &Given<'_>) -> Result<Seal
     tx.command(LOCK).await?;
     let Given { feed, policy, clock } = *given;
     let row = feeds::find(tx, feed, clock).await?;
+    if !policy.is_due(row.last_end) {
+        return Ok(SealOutcome::NotDue);
+    }
     let tables = tables(feed.kind);
     let (revised, portions) = match waiting::count(tx, tables, feed, &row).await?.decide(policy) {
         Decision::Leave(outcome) => return Ok(outcome),

@@ -45,6 +45,7 @@ mod withdrawals;
 mod codes;
 mod counter;
 mod counters;
+mod database_clock;
 mod deliveries;
 mod guesses;
 mod issuers;

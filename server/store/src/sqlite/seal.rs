@@ -26,6 +26,9 @@ pub(super) fn seal(
     clock: &Clock,
 ) -> Result<SealOutcome, StoreError> {
     let row = feeds::find(tx, feed)?;
+    if !policy.is_due(row.last_end) {
+        return Ok(SealOutcome::NotDue);
+    }
     // Read after the lock: whatever committed before it has a `release_at` that this time is compared with, and nothing commits later.
     let now = clock.now();
     let tables = tables(feed.kind);

@@ -17,6 +17,7 @@ mod progress;
 mod releasing;
 mod revising;
 mod sealing;
+mod timing;
 mod trust;
 mod uploads;
 mod withdrawing;
@@ -132,6 +133,12 @@ macro_rules! every_promise {
                 pages_of_any_size_hold_the_same_members,
                 the_digest_of_a_bundle_is_that_of_its_members,
                 an_unknown_bundle_has_no_members,
+            }
+            timing {
+                the_database_tells_its_time,
+                a_feed_is_sealed_once_in_a_period,
+                programs_that_seal_in_one_period_seal_once,
+                what_is_held_may_be_sealed_later_in_its_period,
             }
             clients {
                 bundles_touch_and_every_client_gets_each_once_whatever_the_clock_does,

@@ -112,6 +112,7 @@ pub(crate) fn policy() -> SealPolicy {
         max_bytes: 15_000_000,
         format: 1,
         signing: vec![SigningKeyId { id: "242".into(), version: "v1".into() }],
+        ..SealPolicy::default()
     }
 }
 
