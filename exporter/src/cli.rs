@@ -6,10 +6,12 @@ use clap::{Parser, Subcommand};
 
 mod inspect;
 mod keys;
+mod log;
 mod once;
 mod output;
 mod prune;
 mod rederive;
+mod run;
 mod verdicts;
 
 /// The exit code for a command line that was not understood, as in sysexits.h, so that 1 and 2 keep their meaning.
@@ -25,6 +27,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Publishes on a schedule, until it is asked to end: each feed is sealed once in its period, and what failed is tried again.
+    #[command(after_long_help = run::HELP)]
+    Run(run::RunArgs),
     /// One pass: seal what waits, derive and sign the bundles, put them into every bucket, list them, and take away what is too old.
     #[command(after_long_help = once::HELP)]
     Once(once::OnceArgs),
@@ -46,6 +51,7 @@ const EXAMPLES: &str = "\
 Examples:
   exporter keys generate --region NO --dir keys
   exporter once --database-url sqlite:keys.db --signing-key-dir keys --bucket main=file:/srv/cdn
+  exporter run --database-url sqlite:keys.db --signing-key-dir keys --bucket main=file:/srv/cdn --policy 'NO/gaen period=2h minimum=500'
   exporter inspect --key keys/NO-gaen.pem https://cdn.example.org/NO/gaen/1790000000-1790014400-00001.zip
 
 The database URL of PostgreSQL takes the parameters of libpq, and connections=N (at most that many at a time; 16 unless set),
@@ -70,7 +76,13 @@ elsewhere, has a meaning of its own.";
 /// Reads the command line and does what it says.
 pub async fn run() -> ExitCode {
     match Cli::try_parse() {
-        Ok(cli) => ExitCode::from(dispatch(cli.command).await),
+        Ok(cli) => {
+            match &cli.command {
+                Command::Run(args) => log::start_for_long(args.json),
+                _ => log::start("warn", false),
+            }
+            ExitCode::from(dispatch(cli.command).await)
+        }
         Err(usage) => {
             let code = if usage.use_stderr() { USAGE } else { 0 };
             // Nothing can be done about a terminal that is gone.
@@ -82,6 +94,7 @@ pub async fn run() -> ExitCode {
 
 async fn dispatch(command: Command) -> u8 {
     match command {
+        Command::Run(args) => run::run(&args).await,
         Command::Once(args) => once::once(&args).await,
         Command::Prune(args) => prune::prune(&args).await,
         Command::Rederive(args) => rederive::compare(&args).await,

@@ -16,8 +16,12 @@ pub mod signer;
 
 pub mod bucket;
 
+mod clocks;
+mod occasion;
 mod pass;
 mod run;
+mod schedule;
+pub mod stop;
 
 mod ahead;
 mod stand;
@@ -32,6 +36,8 @@ mod seal;
 
 pub mod fetch;
 pub mod inspect;
+pub mod metrics;
+pub mod progress;
 pub mod rederive;
 pub mod report;
 
@@ -42,3 +48,4 @@ pub use error::ExportError;
 pub use policy::Policy;
 pub use report::Report;
 pub use run::Exporter;
+pub use stop::Stop;

@@ -10,6 +10,7 @@ use crate::bucket::{Bucket, ObjectPath};
 use crate::error::ExportError;
 use crate::signer::FeedKeys;
 use crate::steps::{Observer, Step, When};
+use crate::stop::Stop;
 
 /// A bucket and what it is called.
 #[derive(Clone)]
@@ -24,10 +25,11 @@ pub(crate) struct Pass<'a> {
     pub(crate) feed: &'a Feed,
     pub(crate) keys: &'a FeedKeys,
     pub(crate) observer: &'a Observer,
+    pub(crate) stop: &'a Stop,
 }
 
 impl Pass<'_> {
-    /// Runs one step, with the observer called before and after it.
+    /// Runs one step, with the observer called before and after it. None begins once the pass was asked to end.
     pub(crate) async fn step<T>(
         &self,
         name: &'static str,
@@ -35,6 +37,7 @@ impl Pass<'_> {
         bucket: Option<&NamedBucket>,
         operation: impl Future<Output = T>,
     ) -> T {
+        let _running = self.stop.begin().await;
         let bucket = bucket.map(|bucket| bucket.name.as_str());
         let step = Step { name, when: When::Before, feed: self.feed, sequence, bucket };
         (self.observer)(&step);

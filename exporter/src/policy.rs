@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use proto::bundle::{MAX_KEYS, MAX_REPORTS};
-use proto::{Feed, Kind, Malformed};
+use proto::{Feed, Kind, Malformed, Timestamp};
 
 use crate::units::{duration, percent, shown};
 
@@ -89,6 +89,22 @@ pub struct FeedPolicy {
     pub maximum_entries: Option<u32>,
     /// See [`Policy::maximum_bytes`].
     pub maximum_bytes: Option<usize>,
+}
+
+impl Policy {
+    /// The beginning of the period in which `now` lies.
+    pub fn boundary(&self, now: Timestamp) -> Timestamp {
+        now.floor(self.seconds())
+    }
+
+    /// The beginning of the next one.
+    pub fn next_boundary(&self, now: Timestamp) -> Timestamp {
+        self.boundary(now).plus(self.seconds())
+    }
+
+    fn seconds(&self) -> i64 {
+        i64::try_from(self.period.as_secs()).unwrap_or(i64::MAX).max(1)
+    }
 }
 
 impl PolicyFlags {

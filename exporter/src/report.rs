@@ -1,9 +1,12 @@
 //! What a pass did, for people (`Display`, one line a fact) and for machines (`Serialize`).
 
+use std::collections::BTreeMap;
+
 use proto::{Feed, Kind};
 use serde::Serialize;
 use store::{BundleRow, Purged};
 
+use crate::clocks::Clocks;
 use crate::error::{ExportError, FailureKind};
 use crate::stand::Stand;
 
@@ -17,6 +20,9 @@ pub struct Report {
     /// Nothing was done: this is what would have been.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// How far the clocks were apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clocks: Option<ClocksReport>,
     /// Feed by feed, by path.
     pub feeds: Vec<FeedReport>,
     /// How many withdrawn keys and reports were forgotten, which nobody could upload any more. They belong to no feed.
@@ -25,6 +31,15 @@ pub struct Report {
     /// What failed outside the feeds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,
+}
+
+/// By how many seconds other clocks are ahead of this machine's; negative if they are behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClocksReport {
+    /// The database's.
+    pub database: i64,
+    /// Those of the buckets that told their time, by name.
+    pub buckets: BTreeMap<String, i64>,
 }
 
 /// What one pass did for one feed.
@@ -39,8 +54,10 @@ pub struct FeedReport {
     pub number: u64,
     /// What was sealed.
     pub sealed: Vec<SealedBundle>,
-    /// What waits, if nothing was sealed.
+    /// What waits, or still waits; none if the pass did not get that far.
     pub waiting: Option<WaitingReport>,
+    /// The end of the newest bundle, in UTC seconds; none if there is none that is listed.
+    pub newest: Option<i64>,
     /// The sequences of the bundles that were de-listed.
     pub delisted: Vec<u64>,
     /// What was removed from the database.
@@ -69,7 +86,7 @@ pub struct SealedBundle {
 /// What waits in a feed.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct WaitingReport {
-    /// Entries that may be released, and are held because they are fewer than the minimum.
+    /// Entries that may be released, and wait: because they are fewer than the minimum, or until the next period.
     pub held: u64,
     /// Entries that may not be released yet.
     pub unripe: u64,
@@ -170,6 +187,7 @@ impl FeedReport {
             number: 0,
             sealed: Vec::new(),
             waiting: None,
+            newest: None,
             delisted: Vec::new(),
             purged: PurgedReport::default(),
             buckets: Vec::new(),
@@ -196,6 +214,12 @@ impl BucketReport {
             Err(why) => report.failures.push(why.into()),
         }
         report
+    }
+}
+
+impl From<&Clocks> for ClocksReport {
+    fn from(clocks: &Clocks) -> Self {
+        Self { database: clocks.ahead, buckets: clocks.buckets.clone() }
     }
 }
 

@@ -9,17 +9,20 @@ use crate::ahead::{self, Asked};
 use crate::bucket::{Bucket, DirectoryBucket};
 #[cfg(feature = "s3")]
 use crate::bucket::{S3Bucket, S3Place};
+use crate::clocks::Clocks;
 use crate::config::{BucketUrl, Settings};
 use crate::derive::derive;
 use crate::error::ExportError;
 use crate::gateways;
+use crate::occasion::{Occasion, Round, Timing};
 use crate::pass::{NamedBucket, Pass};
 use crate::prune::{delist, forget, purge};
 use crate::replica::Replica;
 use crate::report::{BucketReport, FeedReport, Report, SealedBundle, WaitingReport};
 use crate::seal::{announce, seal};
-use crate::signer::{Keyring, PemKeyring};
+use crate::signer::{FeedKeys, Keyring, PemKeyring};
 use crate::steps::Observer;
+use crate::stop::Stop;
 
 /// Seals, derives and publishes. Cheap to clone; several may run at once, in one process or in many.
 #[derive(Clone)]
@@ -29,6 +32,8 @@ pub struct Exporter {
     keyring: Arc<dyn Keyring>,
     buckets: Vec<NamedBucket>,
     observer: Observer,
+    clock: Clock,
+    stop: Stop,
 }
 
 impl Exporter {
@@ -39,13 +44,15 @@ impl Exporter {
     /// database.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, ExportError> {
         settings.ensure_sound()?;
-        let store = open_store(&settings.database_url, clock).await?;
+        let store = open_store(&settings.database_url, clock.clone()).await?;
         let mut exporter = Self {
             settings: settings.clone(),
             store,
             keyring: Arc::new(PemKeyring::new(settings.clone())),
             buckets: Vec::new(),
             observer: Arc::new(|_| ()),
+            clock,
+            stop: Stop::default(),
         };
         for spec in &settings.buckets {
             if exporter.buckets.iter().any(|known| known.name == spec.name) {
@@ -78,23 +85,65 @@ impl Exporter {
         self
     }
 
-    /// One pass over every feed. What fails in one feed or bucket holds up no other and stands in the report.
+    /// With another clock of its own than that which moves the database's time in tests.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// With passes that end between two steps once they are asked to.
+    #[must_use]
+    pub fn with_stop(mut self, stop: Stop) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// What its passes end by.
+    pub(crate) const fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// One pass over every feed, which seals now. What fails in one feed or bucket holds up no other and stands in the report.
     ///
     /// # Errors
     /// Only what keeps the pass from beginning: the list of feeds cannot be read, or the settings name one that does not exist.
     pub async fn once(&self) -> Result<Report, ExportError> {
+        Ok(self.round(Timing::Now).await?.report)
+    }
+
+    /// One pass over every feed, and what the next one is timed by.
+    pub(crate) async fn round(&self, timing: Timing) -> Result<Round, ExportError> {
+        let (clocks, feeds) = (self.compare_clocks().await?, self.feeds().await?);
+        let mut report = Report { clocks: Some((&clocks).into()), ..Report::default() };
+        match clocks.ensure_ours() {
+            Ok(()) => self.pass_over(&feeds, &Occasion { timing, clocks: &clocks }, &mut report).await,
+            Err(why) => report.failures.push(why.into()),
+        }
+        report.log_failures();
+        let next = feeds.iter().map(|feed| self.settings.policy(feed).next_boundary(clocks.database)).min();
+        Ok(Round { report, clocks, next })
+    }
+
+    async fn pass_over(&self, feeds: &[Feed], occasion: &Occasion<'_>, report: &mut Report) {
         for named in &self.buckets {
             if let Err(why) = named.bucket.tidy().await {
                 tracing::warn!(bucket.name = named.name, "leftovers of earlier writes could not be cleared: {why}");
             }
         }
-        let mut report = Report::default();
-        for feed in self.feeds().await? {
-            report.feeds.push(self.feed(&feed).await);
+        for feed in feeds {
+            report.feeds.push(self.feed(feed, occasion).await);
         }
         report.note_forgotten(forget(self.store.as_ref()).await);
-        report.log_failures();
-        Ok(report)
+    }
+
+    pub(crate) async fn compare_clocks(&self) -> Result<Clocks, ExportError> {
+        Clocks::compare(self.store.as_ref(), &self.clock, &self.buckets).await
+    }
+
+    /// What every step of a pass over `feed` works with.
+    pub(crate) fn pass_of<'a>(&'a self, feed: &'a Feed, keys: &'a FeedKeys) -> Pass<'a> {
+        Pass { store: self.store.as_ref(), feed, keys, observer: &self.observer, stop: &self.stop }
     }
 
     /// The end of a pass alone: de-lists, deletes and removes what is too old, and puts nothing. Or, in a dry run, says what it would do now and
@@ -104,12 +153,14 @@ impl Exporter {
     /// As [`once`](Self::once).
     pub async fn prune(&self, dry_run: bool) -> Result<Report, ExportError> {
         let mut report = Report { dry_run, ..Report::default() };
+        let clocks = self.compare_clocks().await?;
+        clocks.ensure_ours()?;
         for feed in self.feeds().await? {
             let mut of_feed = FeedReport::new(&feed);
             let done = if dry_run {
                 self.foresee(&feed, &mut of_feed).await
             } else {
-                self.prune_feed(&feed, &mut of_feed).await
+                self.prune_feed(&feed, &clocks, &mut of_feed).await
             };
             of_feed.failures.extend(done.err().map(Into::into));
             report.feeds.push(of_feed);
@@ -122,11 +173,11 @@ impl Exporter {
         Ok(report)
     }
 
-    async fn prune_feed(&self, feed: &Feed, report: &mut FeedReport) -> Result<(), ExportError> {
+    async fn prune_feed(&self, feed: &Feed, clocks: &Clocks, report: &mut FeedReport) -> Result<(), ExportError> {
         let keys = self.keyring.keys(feed)?;
-        let pass = Pass { store: self.store.as_ref(), feed, keys: &keys, observer: &self.observer };
-        let asked = self.ask(&pass, report).await?;
-        self.bring_up_to_date(&pass, asked, report, Scope::Prune).await
+        let (pass, occasion) = (self.pass_of(feed, &keys), Occasion { timing: Timing::Never, clocks });
+        let asked = self.ask(&pass, &occasion, report).await?;
+        self.bring_up_to_date(&pass, asked, report, &occasion).await
     }
 
     /// What would be done.
@@ -142,7 +193,7 @@ impl Exporter {
         Ok(())
     }
 
-    async fn feeds(&self) -> Result<Vec<Feed>, ExportError> {
+    pub(crate) async fn feeds(&self) -> Result<Vec<Feed>, ExportError> {
         let known = self.store.feeds().await?;
         let wanted = &self.settings.feeds;
         if let Some(unknown) = wanted.iter().find(|feed| !known.contains(feed)) {
@@ -154,36 +205,44 @@ impl Exporter {
         Ok(known.into_iter().filter(|feed| wanted.is_empty() || wanted.contains(feed)).collect())
     }
 
-    async fn feed(&self, feed: &Feed) -> FeedReport {
+    async fn feed(&self, feed: &Feed, occasion: &Occasion<'_>) -> FeedReport {
         let mut report = FeedReport::new(feed);
-        if let Err(why) = self.pass(feed, &mut report).await {
+        if let Err(why) = self.pass(feed, occasion, &mut report).await {
             report.failures.push(why.into());
         }
         report
     }
 
-    async fn pass(&self, feed: &Feed, report: &mut FeedReport) -> Result<(), ExportError> {
+    async fn pass(&self, feed: &Feed, occasion: &Occasion<'_>, report: &mut FeedReport) -> Result<(), ExportError> {
         let keys = self.keyring.keys(feed)?;
-        let pass = Pass { store: self.store.as_ref(), feed, keys: &keys, observer: &self.observer };
+        let pass = self.pass_of(feed, &keys);
 
-        let asked = self.ask(&pass, report).await?;
+        let asked = self.ask(&pass, occasion, report).await?;
         announce(&pass).await?;
         // A list that cannot be read holds up no bundle: what was announced before stays.
         if let Err(why) = gateways::announce(&pass, &self.settings.gateways).await {
             report.failures.push(why.into());
         }
         // What was sealed before is published even if nothing can be sealed now, and what is too old goes all the same.
-        if let Err(why) = self.seal(&pass, report).await {
+        // While a bucket's clock is off, its report says so and nothing new is sealed.
+        if occasion.clocks.agree()
+            && let Err(why) = self.seal(&pass, occasion, report).await
+        {
             report.failures.push(why.into());
         }
-        self.bring_up_to_date(&pass, asked, report, Scope::Everything).await
+        self.bring_up_to_date(&pass, asked, report, occasion).await
     }
 
-    /// What the buckets say, unless that forbids to go on.
-    async fn ask(&self, pass: &Pass<'_>, report: &mut FeedReport) -> Result<Asked<'_>, ExportError> {
+    /// What the buckets say, unless that forbids to go on; of those that are to be left alone, why.
+    async fn ask(
+        &self,
+        pass: &Pass<'_>,
+        occasion: &Occasion<'_>,
+        report: &mut FeedReport,
+    ) -> Result<Asked<'_>, ExportError> {
         let asked = ahead::ask(pass, &self.buckets).await;
         match ahead::ensure_not_ahead(pass, &asked).await {
-            Ok(()) => Ok(asked),
+            Ok(()) => Ok(occasion.without_off(asked)),
             Err(why) => {
                 report.buckets =
                     asked.into_iter().map(|(named, stand)| BucketReport::of_stand(&named.name, stand)).collect();
@@ -198,7 +257,7 @@ impl Exporter {
         pass: &Pass<'_>,
         asked: Asked<'_>,
         report: &mut FeedReport,
-        scope: Scope,
+        occasion: &Occasion<'_>,
     ) -> Result<(), ExportError> {
         match delist(pass).await {
             Ok(delisted) => report.delisted = delisted,
@@ -206,7 +265,8 @@ impl Exporter {
         }
         report.number = pass.store.number(pass.feed).await?;
         let rows = pass.store.listing(pass.feed, report.number).await?.bundles;
-        publish(pass, (asked, rows), report, scope).await;
+        report.newest = rows.last().map(|row| row.end.unix());
+        publish(pass, (asked, rows), report, occasion).await;
 
         let mut purged = Purged::default();
         if let Err(why) = purge(pass, &self.names(), &mut purged).await {
@@ -221,18 +281,18 @@ impl Exporter {
         self.buckets.iter().map(|named| named.name.clone()).collect()
     }
 
-    async fn seal(&self, pass: &Pass<'_>, report: &mut FeedReport) -> Result<(), ExportError> {
+    async fn seal(&self, pass: &Pass<'_>, occasion: &Occasion<'_>, report: &mut FeedReport) -> Result<(), ExportError> {
         let policy = self.settings.policy(pass.feed);
-        let waiting = match seal(pass, &policy).await? {
+        let waiting = match seal(pass, &policy, occasion.due(&policy)).await? {
             SealOutcome::Sealed(sequences) => {
                 for sequence in sequences {
                     let row = pass.store.bundle(pass.feed, sequence).await?;
                     report.sealed.extend(row.as_ref().map(SealedBundle::from));
                 }
-                return Ok(());
+                pass.store.waiting(pass.feed).await?
             }
             SealOutcome::Held(waiting) => waiting,
-            SealOutcome::Nothing => pass.store.waiting(pass.feed).await?,
+            SealOutcome::Nothing | SealOutcome::NotDue => pass.store.waiting(pass.feed).await?,
         };
         let (held, unripe, minimum) = (waiting.releasable, waiting.unripe, policy.minimum);
         report.waiting = Some(WaitingReport { held, unripe, minimum });
@@ -241,12 +301,17 @@ impl Exporter {
 }
 
 /// Brings every bucket up to `rows`: puts what is missing, lists it, and deletes what was de-listed a day ago.
-async fn publish(pass: &Pass<'_>, (asked, rows): (Asked<'_>, Vec<BundleRow>), report: &mut FeedReport, scope: Scope) {
+async fn publish(
+    pass: &Pass<'_>,
+    (asked, rows): (Asked<'_>, Vec<BundleRow>),
+    report: &mut FeedReport,
+    occasion: &Occasion<'_>,
+) {
     let mut replicas = Vec::with_capacity(asked.len());
     for asked in asked {
         replicas.push(Replica::of(pass, asked, &rows).await);
     }
-    if scope == Scope::Everything {
+    if occasion.timing != Timing::Never {
         put_everywhere(pass, rows, &mut replicas, report).await;
     }
     for mut replica in replicas {
@@ -254,15 +319,6 @@ async fn publish(pass: &Pass<'_>, (asked, rows): (Asked<'_>, Vec<BundleRow>), re
         replica.prune(pass).await;
         report.buckets.push(replica.into_report());
     }
-}
-
-/// How much of a pass is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
-    /// All of it.
-    Everything,
-    /// Nothing is put: what is too old goes.
-    Prune,
 }
 
 /// Derives each of `rows` that some bucket lacks, once, and puts it where it is missing.

@@ -1,5 +1,6 @@
 //! The first two steps: announcing who signs, and sealing what waits.
 
+use proto::Timestamp;
 use proto::manifest::{AnnouncedKey, KeyUse};
 use store::{SealOutcome, SealPolicy};
 
@@ -37,14 +38,15 @@ pub(crate) async fn announce(pass: &Pass<'_>) -> Result<(), ExportError> {
     Ok(())
 }
 
-/// Seals what may be released, if it is enough.
-pub(crate) async fn seal(pass: &Pass<'_>, policy: &Policy) -> Result<SealOutcome, ExportError> {
+/// Seals what may be released, if it is enough; with `due` only unless a bundle has ended since.
+pub(crate) async fn seal(pass: &Pass<'_>, policy: &Policy, due: Option<Timestamp>) -> Result<SealOutcome, ExportError> {
     let policy = SealPolicy {
         minimum: policy.minimum,
         revised_minimum: policy.revised_minimum,
         max_entries: policy.maximum_entries as usize,
         max_bytes: policy.maximum_bytes,
         signing: vec![pass.keys.signer.id().clone()],
+        due,
         ..SealPolicy::default()
     };
     Ok(pass.step("feed.seal", None, None, pass.store.seal(pass.feed, &policy)).await?)

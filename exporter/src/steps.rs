@@ -33,6 +33,15 @@ pub struct Step<'a> {
     pub bucket: Option<&'a str>,
 }
 
+impl Step<'_> {
+    /// What it is, for people who wait for it: `NO/gaen: bundle.put 7 main`.
+    pub(crate) fn doing(&self) -> String {
+        let sequence = self.sequence.map(|sequence| format!(" {sequence}")).unwrap_or_default();
+        let bucket = self.bucket.map(|bucket| format!(" {bucket}")).unwrap_or_default();
+        format!("{}: {}{sequence}{bucket}", self.feed, self.name)
+    }
+}
+
 /// Called at every step, on the thread that runs the pass; it may block.
 pub type Observer = Arc<dyn Fn(&Step<'_>) + Send + Sync>;
 

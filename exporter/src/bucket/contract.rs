@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use proto::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::bucket::ObjectPath;
@@ -51,6 +52,12 @@ pub trait Bucket: Send + Sync {
 
     /// The objects directly under a path, such as a feed's, with their sizes in bytes.
     async fn list(&self, under: &ObjectPath) -> Result<BTreeMap<ObjectPath, u64>, ExportError>;
+
+    /// The time as whoever keeps the objects tells it, in UTC seconds: a machine that serves files or objects has a clock of its own. None if it
+    /// tells no time. Nothing that could ever be read is written for it.
+    async fn clock(&self) -> Result<Option<Timestamp>, ExportError> {
+        Ok(None)
+    }
 
     /// Clears what writers that died left behind, unless somebody is writing now. Nothing that could ever be read is touched.
     async fn tidy(&self) -> Result<(), ExportError> {

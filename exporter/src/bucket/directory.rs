@@ -8,8 +8,10 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
+use proto::Timestamp;
 use tempfile::NamedTempFile;
 
 use crate::bucket::{Bucket, Object, ObjectPath, Put, Replaced, Version};
@@ -92,6 +94,17 @@ impl DirectoryBucket {
         Ok(Replaced::Done)
     }
 
+    fn clock_blocking(&self) -> io::Result<Timestamp> {
+        let lock = self.lock_file()?;
+        lock.lock_shared()?;
+        let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.root)?;
+        // An empty file may keep the time at which a client made it up.
+        temporary.write_all(b"?")?;
+        temporary.as_file().sync_all()?;
+        let since_1970 = temporary.as_file().metadata()?.modified()?.duration_since(UNIX_EPOCH);
+        Ok(Timestamp::from_unix(since_1970.map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX))))
+    }
+
     fn delete_blocking(&self, file: &Path) -> Result<(), Trouble> {
         let lock = self.lock_file()?;
         lock.lock_shared()?;
@@ -161,6 +174,14 @@ impl Bucket for DirectoryBucket {
     async fn list(&self, under: &ObjectPath) -> Result<BTreeMap<ObjectPath, u64>, ExportError> {
         let prefix = under.clone();
         self.blocking(under, move |_, directory| Ok(list_directory(directory, &prefix)?)).await
+    }
+
+    /// When a file that is written now was written, as the file system says: over a network that is the time of the machine that serves it.
+    async fn clock(&self) -> Result<Option<Timestamp>, ExportError> {
+        let bucket = self.clone();
+        let read = tokio::task::spawn_blocking(move || bucket.clock_blocking());
+        let read = read.await.unwrap_or_else(|_| Err(io::Error::other("the write was interrupted")));
+        read.map(Some).map_err(|why| ExportError::io("cannot write a file to see its time in", &self.root, &why))
     }
 
     async fn tidy(&self) -> Result<(), ExportError> {

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use proto::Timestamp;
+use store::Clock;
 
 use crate::bucket::{Bucket, Object, ObjectPath, Put, Replaced, Version};
 use crate::error::ExportError;
@@ -15,12 +17,18 @@ pub struct MemoryBucket {
     /// Guards all objects: every method is one critical section, so a compare-and-set is one too.
     objects: Arc<Mutex<BTreeMap<ObjectPath, Vec<u8>>>>,
     down: Arc<AtomicBool>,
+    clock: Clock,
 }
 
 impl MemoryBucket {
     /// Lets every call fail, or work again.
     pub fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Moves the bucket's clock to so many seconds from the system's time.
+    pub fn set_clock(&self, offset: i64) {
+        self.clock.set_offset(offset);
     }
 
     /// What the bucket holds, as an outsider sees it.
@@ -79,6 +87,11 @@ impl Bucket for MemoryBucket {
         assert!(path.as_str().ends_with(".zip"), "{path} is no bundle and may not be deleted");
         self.answering()?.remove(path);
         Ok(())
+    }
+
+    async fn clock(&self) -> Result<Option<Timestamp>, ExportError> {
+        drop(self.answering()?);
+        Ok(Some(self.clock.now()))
     }
 
     async fn list(&self, under: &ObjectPath) -> Result<BTreeMap<ObjectPath, u64>, ExportError> {

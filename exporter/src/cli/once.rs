@@ -5,6 +5,7 @@ use store::Clock;
 
 use super::output::tell;
 use crate::config::Settings;
+use crate::progress::Progress;
 use crate::run::Exporter;
 
 /// What a pass does, and what its exit codes and its JSON mean.
@@ -23,11 +24,11 @@ Exit codes:
   2   somebody has to look: a missing or unsafe key, a setting, a foreign object under our name, a row that contradicts itself
   64  the command line was not understood
 
-JSON (--json): {\"feeds\": [{\"feed\", \"number\", \"sealed\": [{\"sequence\", \"count\", \"revised\", \"start\", \"end\"}], \"waiting\": null or {\"held\",
-\"unripe\", \"minimum\"}, \"delisted\": [SEQUENCE], \"purged\": {\"bundles\": [SEQUENCE], \"publications\", \"entries\"}, \"buckets\": [{\"bucket\", \"put\":
-[SEQUENCE], \"number\", \"bundles\", \"moved\", \"deleted\": [SEQUENCE], \"failures\"}], \"failures\": [{\"kind\": \"retry|give-up|corrupt\",
-\"message\"}]}], \"forgotten\": COUNT if not 0, \"failures\" outside the feeds if there are any}, or {\"error\", \"kind\"} if the pass could not
-begin. Times are UTC seconds.
+JSON (--json): {\"clocks\": {\"database\", \"buckets\": {NAME: SECONDS}}, \"feeds\": [{\"feed\", \"number\", \"sealed\": [{\"sequence\", \"count\", \"revised\",
+\"start\", \"end\"}], \"waiting\": {\"held\", \"unripe\", \"minimum\"} or null, \"newest\": end of the newest bundle or null, \"delisted\": [SEQUENCE],
+\"purged\": {\"bundles\": [SEQUENCE], \"publications\", \"entries\"}, \"buckets\": [{\"bucket\", \"put\": [SEQUENCE], \"number\", \"bundles\", \"moved\",
+\"deleted\": [SEQUENCE], \"failures\"}], \"failures\": [{\"kind\": \"retry|give-up|corrupt\", \"message\"}]}], \"forgotten\": COUNT if not 0, \"failures\"
+outside the feeds if there are any}, or {\"error\", \"kind\"} if the pass could not begin. Clocks are seconds ahead of this machine's. Times are UTC seconds.
 
 Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is warn.";
 
@@ -45,7 +46,12 @@ pub(super) struct OnceArgs {
 /// One pass; the exit code.
 pub(super) async fn once(args: &OnceArgs) -> u8 {
     let done = match Exporter::open(&args.settings, Clock::system()).await {
-        Ok(exporter) => exporter.once().await,
+        Ok(exporter) => {
+            let progress = Progress::new("steps", None, args.json);
+            let done = exporter.with_steps(progress.observer()).once().await;
+            progress.finish();
+            done
+        }
         Err(why) => Err(why),
     };
     tell(done, args.json)

@@ -38,7 +38,11 @@ impl fmt::Display for FeedReport {
         }
         if let Some(WaitingReport { held, unripe, minimum }) = self.waiting {
             match held {
+                0 if !self.sealed.is_empty() => {}
                 0 => writeln!(f, "{feed}: nothing to seal")?,
+                _ if held >= minimum.into() => {
+                    writeln!(f, "{feed}: {} wait for the next period", counted(held, noun))?;
+                }
                 _ => writeln!(f, "{feed}: held, {} of {} waiting", grouped(held), counted(minimum.into(), noun))?,
             }
             if unripe > 0 {

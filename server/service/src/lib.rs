@@ -55,7 +55,7 @@ pub use health::health;
 pub use limits::{HasLimits, LimitSettings, Limits, Ticket, Trial, limited};
 pub use listen::{bind, listen};
 pub use log::log_to_stderr;
-pub use metrics::{Gauges, Metrics, SteppedCounter, SteppedFamily, listen_metrics};
+pub use metrics::{GaugeFamily, Gauges, Metrics, SteppedCounter, SteppedFamily, listen_metrics};
 pub use network::{Network, Relay};
 pub use operator::{ActReason, os_user};
 pub use raster::{HasRaster, Raster, raster};

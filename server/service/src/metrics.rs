@@ -45,6 +45,13 @@ pub struct Gauges {
     family: Family<Labels, Gauge>,
 }
 
+/// Numbers that go up and down, one for each set of labels that was ever set.
+#[derive(Clone)]
+pub struct GaugeFamily {
+    labels: &'static [&'static str],
+    family: Family<Labels, Gauge>,
+}
+
 /// A number that goes up, and is published in steps.
 #[derive(Clone)]
 pub struct SteppedCounter {
@@ -65,6 +72,13 @@ impl Metrics {
     /// A gauge for each value of `label`.
     pub fn gauges(&self, name: &str, help: &str, label: &'static str) -> Gauges {
         let gauges = Gauges { label, family: Family::default() };
+        self.with(|inner| inner.registry.register(name, help, gauges.family.clone()));
+        gauges
+    }
+
+    /// A gauge for each set of values of labels with these names; they must be few and say nothing about anybody.
+    pub fn gauge_family(&self, name: &str, help: &str, labels: &'static [&'static str]) -> GaugeFamily {
+        let gauges = GaugeFamily { labels, family: Family::default() };
         self.with(|inner| inner.registry.register(name, help, gauges.family.clone()));
         gauges
     }
@@ -121,6 +135,13 @@ impl Gauges {
     }
 }
 
+impl GaugeFamily {
+    /// Sets the number of the thing with these values, in the order of the labels' names.
+    pub fn set(&self, values: &[&str], number: i64) {
+        self.family.get_or_create(&labelled(self.labels, values)).set(number);
+    }
+}
+
 impl SteppedCounter {
     /// Counts one.
     pub fn count(&self) {
@@ -140,9 +161,7 @@ impl SteppedFamily {
 
     /// Counts so many.
     pub fn count_many(&self, values: &[&str], many: u64) {
-        let labels =
-            self.labels.iter().zip(values).map(|(&name, &value)| (name.to_owned(), value.to_owned())).collect();
-        *self.pending().entry(labels).or_default() += many;
+        *self.pending().entry(labelled(self.labels, values)).or_default() += many;
     }
 
     fn step(&self) {
@@ -154,6 +173,10 @@ impl SteppedFamily {
     fn pending(&self) -> MutexGuard<'_, BTreeMap<Labels, u64>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn labelled(names: &[&str], values: &[&str]) -> Labels {
+    names.iter().zip(values).map(|(&name, &value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Serves `GET /metrics` on a listener that is already bound. For operators: it belongs on an address that phones do not reach.
@@ -180,6 +203,10 @@ mod tests {
         let metrics = Metrics::default();
         let [one, other] = metrics.stepped("refused", "Refused", [&[("reason", "spent")], &[("reason", "suspended")]]);
         let gauges = metrics.gauges("alarm", "Alarm", "authority");
+        let of_pairs = metrics.gauge_family("behind", "Behind", &["feed", "bucket"]);
+        of_pairs.set(&["NO/gaen", "main"], 2);
+        of_pairs.set(&["NO/gaen", "main"], 1);
+        assert!(metrics.render().contains("behind{feed=\"NO/gaen\",bucket=\"main\"} 1\n"));
         one.count();
         one.count();
         other.count();

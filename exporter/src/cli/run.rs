@@ -1,0 +1,103 @@
+//! `exporter run`: passes on a schedule.
+
+use std::io;
+use std::net::SocketAddr;
+
+use clap::Args;
+use store::Clock;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::output::fail;
+use crate::config::Settings;
+use crate::error::ExportError;
+use crate::metrics::ExporterMetrics;
+use crate::run::Exporter;
+
+/// When it does what, and what its exit codes and log lines mean.
+pub(super) const HELP: &str = "\
+Each feed is sealed once in each of its periods: in the first pass after the boundary that finds enough. Boundaries are whole multiples of the
+period since 1970, by the database's clock, so a feed of 4 hours is sealed at 0, 4, 8, ... o'clock UTC. Whether it is due is decided in the
+database: any number of exporters may run at once, for one that fails, and make no more bundles than one.
+
+Between boundaries it looks every quarter of an hour, when keys become free for release, whether a feed that was held has enough now, and whether
+buckets are as they should be. What failed is tried again after 1 second, and after twice as long each time, up to 60 seconds, or 15 to 300
+seconds if somebody has to mend it. What each pass does, `exporter once --help` says.
+
+Database, this machine and buckets must agree on the time. While database and this machine are more than 10 minutes apart nothing is done; while a
+bucket's clock is off, nothing is sealed, and nothing is put or listed there. It says so and goes on trying.
+
+SIGTERM or Ctrl-C end it: the step that runs is finished, which takes seconds, and the next start goes on from there.
+
+Exit codes:
+  0   it was asked to end
+  1   it could not begin, and another try may succeed: the database did not answer
+  2   it could not begin, and somebody has to look: a setting, a bucket, an address in use
+  64  the command line was not understood
+
+Log lines go to standard error, one for each feed that a pass changed and one for each failure: on a terminal for people, else, or with --json, as
+JSON with the fields feed, feed.number, bundles.sealed, bundle.sequence (the newest), entries.count, entries.revised, entries.waiting, objects.put,
+objects.deleted, bundles.delisted, bundles.purged, duration_ms, and bucket.name for failures in a bucket. RUST_LOG sets what is logged, the default
+is info.
+
+Metrics (--metrics-listen), in the text format of OpenMetrics at /metrics; labels are feed and bucket, times UTC seconds:
+  pratique_exporter_newest_bundle_end_seconds     the end of the newest listed bundle; its age is time() minus it
+  pratique_exporter_waiting                       entries that may be released and wait
+  pratique_exporter_held                          the same if they are fewer than the minimum, else 0
+  pratique_exporter_unripe                        entries that may not be released yet
+  pratique_exporter_number                        the feed's number in the database
+  pratique_exporter_bucket_number                 the number at which a bucket's list stands
+  pratique_exporter_bucket_behind                 how many numbers it is behind
+  pratique_exporter_last_success_seconds          when the bucket last stood at the feed's number without any failure
+  pratique_exporter_alarm                         1 while something contradicts itself: corrupt rows, foreign objects
+  pratique_exporter_clock_ahead_seconds           by how much a bucket's clock is ahead of this machine's; bucket=\"\" is the database's
+  pratique_exporter_passes_total                  passes, by outcome: done, failed
+  pratique_exporter_failures_total                failures, by kind: retry, give-up, corrupt";
+
+/// What can be typed after `run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    settings: Settings,
+
+    /// Serve metrics at this address and port, for instance 127.0.0.1:9464, for operators alone. Default: nowhere.
+    #[arg(long, env = "EXPORTER_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
+    metrics_listen: Option<SocketAddr>,
+
+    /// Log as JSON also on a terminal.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Runs until a signal; the exit code.
+pub(super) async fn run(args: &RunArgs) -> u8 {
+    match begin(args).await {
+        Ok(()) => 0,
+        Err(why) => fail(&why, args.json),
+    }
+}
+
+async fn begin(args: &RunArgs) -> Result<(), ExportError> {
+    // Caught before anything else, so that whoever starts us may stop us at once.
+    let asked = signals().map_err(|why| ExportError::GiveUp(format!("cannot catch signals: {why}")))?;
+    let clock = Clock::system();
+    let exporter = Exporter::open(&args.settings, clock.clone()).await?;
+    let metrics = ExporterMetrics::register();
+    if let Some(address) = args.metrics_listen {
+        let url = metrics
+            .listen(address)
+            .map_err(|why| ExportError::GiveUp(format!("metrics-listen: cannot listen on {address}: {why}")))?;
+        tracing::info!(metrics.url = url, "metrics are served");
+    }
+    exporter.run(asked, |outcome| metrics.note(outcome, clock.now())).await;
+    tracing::info!("ended as it was asked to");
+    Ok(())
+}
+
+/// Ready once somebody has sent SIGTERM or SIGINT; both are caught when this returns.
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("asked to end: the step that runs is finished first");
+    })
+}

@@ -1,0 +1,210 @@
+//! What operators see of a schedule. Labels are feeds and buckets; nothing says anything about a person.
+
+use std::io;
+use std::net::SocketAddr;
+
+use proto::Timestamp;
+use service::{GaugeFamily, Metrics, SteppedCounter};
+
+use crate::error::{ExportError, FailureKind};
+use crate::report::{BucketReport, FeedReport, Report};
+
+/// The labels of what is told of a feed, and of a bucket.
+const OF_FEED: &[&str] = &["feed"];
+const OF_BUCKET: &[&str] = &["feed", "bucket"];
+
+/// All families, each registered once. Families of other commands and steps have their place here too.
+pub struct ExporterMetrics {
+    metrics: Metrics,
+    newest: GaugeFamily,
+    waiting: GaugeFamily,
+    held: GaugeFamily,
+    unripe: GaugeFamily,
+    number: GaugeFamily,
+    bucket_number: GaugeFamily,
+    bucket_behind: GaugeFamily,
+    last_success: GaugeFamily,
+    alarm: GaugeFamily,
+    clock_ahead: GaugeFamily,
+    /// Passes in which nothing failed, and others.
+    passes: [SteppedCounter; 2],
+    /// By kind, in the order of [`FailureKind`].
+    failures: [SteppedCounter; 3],
+}
+
+impl ExporterMetrics {
+    /// Registers all of them.
+    pub fn register() -> Self {
+        let metrics = Metrics::default();
+        let gauge =
+            |name: &str, help: &str, labels| metrics.gauge_family(&format!("pratique_exporter_{name}"), help, labels);
+        Self {
+            newest: gauge("newest_bundle_end_seconds", "End of the newest listed bundle, unix time", OF_FEED),
+            waiting: gauge("waiting", "Entries that may be released and wait", OF_FEED),
+            held: gauge("held", "Entries that may be released and are fewer than the minimum", OF_FEED),
+            unripe: gauge("unripe", "Entries that may not be released yet", OF_FEED),
+            number: gauge("number", "The feed's number in the database", OF_FEED),
+            bucket_number: gauge("bucket_number", "The number at which a bucket's list stands", OF_BUCKET),
+            bucket_behind: gauge("bucket_behind", "How many numbers a bucket's list is behind the database", OF_BUCKET),
+            last_success: gauge(
+                "last_success_seconds",
+                "When a bucket last stood at the feed's number without any failure, unix time",
+                OF_BUCKET,
+            ),
+            alarm: gauge("alarm", "1 while rows or objects contradict themselves: somebody has to look", OF_FEED),
+            clock_ahead: gauge(
+                "clock_ahead_seconds",
+                "How far a bucket's clock is ahead of this machine's; without a bucket, the database's",
+                &["bucket"],
+            ),
+            passes: metrics.stepped(
+                "pratique_exporter_passes",
+                "Passes, by whether anything failed",
+                [&[("outcome", "done")], &[("outcome", "failed")]],
+            ),
+            failures: metrics.stepped(
+                "pratique_exporter_failures",
+                "Failures, by what can be done about them",
+                [&[("kind", "retry")], &[("kind", "give-up")], &[("kind", "corrupt")]],
+            ),
+            metrics,
+        }
+    }
+
+    /// Serves them for as long as the program runs; the URL.
+    ///
+    /// # Errors
+    /// Those of the listener.
+    pub fn listen(&self, address: SocketAddr) -> io::Result<String> {
+        let (listener, url) = service::bind(address, "--metrics-listen")?;
+        tokio::spawn(service::listen_metrics(listener, self.metrics.clone())?);
+        Ok(format!("{url}/metrics"))
+    }
+
+    /// All of them as text.
+    pub fn render(&self) -> String {
+        self.metrics.render()
+    }
+
+    /// Notes what a pass came to, which ended at `now`.
+    pub fn note(&self, outcome: &Result<Report, ExportError>, now: Timestamp) {
+        let [done, failed] = &self.passes;
+        let kinds: Vec<FailureKind> = match outcome {
+            Ok(report) => report.failures().map(|failure| failure.kind).collect(),
+            Err(why) => vec![why.kind()],
+        };
+        if kinds.is_empty() {
+            done.count()
+        } else {
+            failed.count()
+        }
+        let [retry, give_up, corrupt] = &self.failures;
+        for kind in kinds {
+            match kind {
+                FailureKind::Retry => retry.count(),
+                FailureKind::GiveUp => give_up.count(),
+                FailureKind::Corrupt => corrupt.count(),
+            }
+        }
+        if let Ok(report) = outcome {
+            self.note_clocks(report);
+            report.feeds.iter().for_each(|feed| self.note_feed(feed, now));
+        }
+        // Nothing here is what a phone does: it is published at once.
+        self.metrics.step();
+    }
+
+    fn note_clocks(&self, report: &Report) {
+        let Some(clocks) = &report.clocks else { return };
+        self.clock_ahead.set(&[""], clocks.database);
+        clocks.buckets.iter().for_each(|(bucket, ahead)| self.clock_ahead.set(&[bucket], *ahead));
+    }
+
+    fn note_feed(&self, report: &FeedReport, now: Timestamp) {
+        let feed = &[report.feed.as_str()];
+        if let Some(end) = report.newest {
+            self.newest.set(feed, end);
+        }
+        if let Some(waiting) = report.waiting {
+            self.waiting.set(feed, signed(waiting.held));
+            let is_held = waiting.held < u64::from(waiting.minimum);
+            self.held.set(feed, if is_held { signed(waiting.held) } else { 0 });
+            self.unripe.set(feed, signed(waiting.unripe));
+        }
+        if report.number > 0 {
+            self.number.set(feed, signed(report.number));
+        }
+        report.buckets.iter().for_each(|bucket| self.note_bucket(report, bucket, now));
+        let mut failures = report.failures.iter().chain(report.buckets.iter().flat_map(|bucket| &bucket.failures));
+        self.alarm.set(feed, i64::from(failures.any(|failure| failure.kind == FailureKind::Corrupt)));
+    }
+
+    fn note_bucket(&self, feed: &FeedReport, report: &BucketReport, now: Timestamp) {
+        let labels = &[feed.feed.as_str(), report.bucket.as_str()];
+        let Some(number) = report.number else { return };
+        self.bucket_number.set(labels, signed(number));
+        self.bucket_behind.set(labels, signed(feed.number.saturating_sub(number)));
+        if number == feed.number && report.failures.is_empty() {
+            self.last_success.set(labels, now.unix());
+        }
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::{Feed, Kind};
+
+    use super::*;
+    use crate::report::WaitingReport;
+
+    fn shown(metrics: &ExporterMetrics, line: &str) -> bool {
+        metrics.render().lines().any(|shown| shown == format!("pratique_exporter_{line}"))
+    }
+
+    #[test]
+    fn a_pass_is_told_by_feed_and_bucket() {
+        let metrics = ExporterMetrics::register();
+        let bucket = |name: &str, number| BucketReport { number, ..BucketReport::new(name) };
+        let mut feed = FeedReport::new(&Feed::verified("NO".parse().expect("a region"), Kind::Gaen));
+        (feed.number, feed.newest) = (7, Some(1_790_000_000));
+        feed.waiting = Some(WaitingReport { held: 12, unripe: 3, minimum: 1_000 });
+        feed.buckets = vec![bucket("main", Some(7)), bucket("slow", Some(5)), bucket("down", None)];
+        feed.buckets[2].failures.push(ExportError::Retry("gone".into()).into());
+        let mut report = Report { feeds: vec![feed], ..Report::default() };
+        let now = Timestamp::from_unix(1_790_000_100);
+        metrics.note(&Ok(report.clone()), now);
+        for line in [
+            "newest_bundle_end_seconds{feed=\"NO/gaen\"} 1790000000",
+            "waiting{feed=\"NO/gaen\"} 12",
+            "held{feed=\"NO/gaen\"} 12",
+            "unripe{feed=\"NO/gaen\"} 3",
+            "bucket_behind{feed=\"NO/gaen\",bucket=\"main\"} 0",
+            "bucket_behind{feed=\"NO/gaen\",bucket=\"slow\"} 2",
+            "last_success_seconds{feed=\"NO/gaen\",bucket=\"main\"} 1790000100",
+            "alarm{feed=\"NO/gaen\"} 0",
+            "passes_total{outcome=\"failed\"} 1",
+            "failures_total{kind=\"retry\"} 1",
+        ] {
+            assert!(shown(&metrics, line), "{line}\n{}", metrics.render());
+        }
+        assert!(!metrics.render().contains("last_success_seconds{feed=\"NO/gaen\",bucket=\"slow\"}"));
+
+        report.feeds[0].waiting = Some(WaitingReport { held: 1_000, unripe: 0, minimum: 1_000 });
+        report.feeds[0].failures.push(ExportError::Corrupt("a row".into()).into());
+        metrics.note(&Ok(report), now);
+        metrics.note(&Err(ExportError::GiveUp("a setting".into())), now);
+        for line in [
+            "held{feed=\"NO/gaen\"} 0",
+            "alarm{feed=\"NO/gaen\"} 1",
+            "passes_total{outcome=\"failed\"} 3",
+            "failures_total{kind=\"corrupt\"} 1",
+            "failures_total{kind=\"give-up\"} 1",
+        ] {
+            assert!(shown(&metrics, line), "{line}\n{}", metrics.render());
+        }
+    }
+}
