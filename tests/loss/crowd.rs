@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use store::{AcceptedKey, Clock, KeyStore, OnsetSource, Origin, Provenance, RELEASE_GRAIN, RawKey, RevisionProof};
 use tests::fixtures::ISSUER;
 
-use crate::scene::feed;
+use crate::scene::feeds;
 use crate::stalls::{MARK, Stalls};
 
 /// How many upload at the same time.
@@ -20,6 +20,8 @@ const UPLOADERS: usize = 200;
 const KEYS: u64 = 14;
 /// Of so many people one uploads twice at the same time, to two servers, as after a reply that was lost.
 const REPEATED: u64 = 50;
+/// Of so many people one travels: their keys go to both feeds.
+const TRAVELS: u64 = 4;
 /// How often an upload is tried: a database that is busy says so.
 const ATTEMPTS: usize = 20;
 
@@ -53,8 +55,13 @@ impl Crowd {
 
     /// All keys.
     pub(crate) fn keys(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.keys_in(0)
+    }
+
+    /// The keys that go to a feed, by its place among all.
+    pub(crate) fn keys_in(&self, feed: usize) -> impl Iterator<Item = Vec<u8>> {
         let person = move |person| (0..KEYS).map(move |day| key_of(person, day, self.stalls.hit(person)).to_vec());
-        (0..self.people).flat_map(person)
+        (0..self.people).filter(move |person| feed < feeds_of(*person)).flat_map(person)
     }
 
     /// Uploads for everybody; how many uploads were sent twice.
@@ -85,13 +92,14 @@ impl Crowd {
 
     /// Has one upload written until it is acknowledged, by one server after the other.
     async fn accept(&self, person: u64, first: usize) -> anyhow::Result<()> {
+        let feeds = &feeds()[..feeds_of(person)];
         let mut said = None;
         for attempt in first..first + ATTEMPTS {
             let (store, clock) = &self.servers[(person as usize + attempt) % self.servers.len()];
             // As if it had come a quarter of an hour ago by this clock, so that it may be released at once by any other.
             let received = clock.now().plus(-2 * RELEASE_GRAIN);
             let keys: Vec<_> = (0..KEYS).map(|day| self.key(person, day, received)).collect();
-            match store.accept_keys(&keys, &[feed()], &provenance(received)).await {
+            match store.accept_keys(&keys, feeds, &provenance(received)).await {
                 Ok(accepted) => {
                     ensure!(accepted.conflicts == 0, "person {person} uploads the same as ever");
                     return Ok(());
@@ -127,6 +135,11 @@ impl Crowd {
             },
         }
     }
+}
+
+/// How many feeds a person's keys go to.
+const fn feeds_of(person: u64) -> usize {
+    if person.is_multiple_of(TRAVELS) { 2 } else { 1 }
 }
 
 /// The bytes of a key, always the same. One of a person who stalls is marked.

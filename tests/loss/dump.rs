@@ -14,7 +14,7 @@ use store::Clock;
 use tests::engine::Place;
 use tests::restless::Restless;
 
-use crate::scene::{Scene, feed};
+use crate::scene::{Scene, feeds};
 
 /// The bucket of the second store.
 const BUCKET: &str = "second";
@@ -31,9 +31,11 @@ const FORGET: &str = "
 pub(crate) async fn ensure_same_bytes(scene: &Scene) -> anyhow::Result<()> {
     let copy = Copy::load(scene).await?;
     let store = store::open_key_store(&copy.url().parse()?, Clock::system()).await?;
-    let verdicts = rederive(store.as_ref(), &feed(), Which::Listed, &mut |_, _| ()).await?;
-    let differs = verdicts.iter().find(|bundle| bundle.verdict != Verdict::Same);
-    ensure!(differs.is_none() && !verdicts.is_empty(), "{differs:?}");
+    for feed in feeds() {
+        let verdicts = rederive(store.as_ref(), &feed, Which::Listed, &mut |_, _| ()).await?;
+        let differs = verdicts.iter().find(|bundle| bundle.verdict != Verdict::Same);
+        ensure!(differs.is_none() && !verdicts.is_empty(), "{feed}: {differs:?}");
+    }
 
     copy.forget_what_was_derived().await?;
     let bucket = scene.new_path(BUCKET);
@@ -43,12 +45,14 @@ pub(crate) async fn ensure_same_bytes(scene: &Scene) -> anyhow::Result<()> {
     ensure!(report.exit_code() == 0 && report.feeds.iter().all(|feed| feed.sealed.is_empty()), "{report}");
 
     let first = scene.restless.buckets.first().context("there are buckets")?;
-    let index = proto::index::index_path(&feed());
-    let paths = proto::index::parse(&std::fs::read(first.join(&index))?)?;
-    for path in paths.iter().chain([&index, &proto::manifest::manifest_path(&feed())]) {
-        let [published, again] =
-            [first, &bucket].map(|bucket| std::fs::read(bucket.join(path)).map(|bytes| Sha256::digest(&bytes)));
-        ensure!(again.with_context(|| path.clone())? == published?, "{path}: the dump gives other bytes");
+    for feed in feeds() {
+        let (index, manifest) = (proto::index::index_path(&feed), proto::manifest::manifest_path(&feed));
+        let paths = proto::index::parse(&std::fs::read(first.join(&index))?)?;
+        for path in paths.iter().chain([&index, &manifest]) {
+            let [published, again] =
+                [first, &bucket].map(|bucket| std::fs::read(bucket.join(path)).map(|bytes| Sha256::digest(&bytes)));
+            ensure!(again.with_context(|| path.clone())? == published?, "{path}: the dump gives other bytes");
+        }
     }
     Ok(())
 }

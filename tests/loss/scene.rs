@@ -4,21 +4,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::ensure;
-use proto::{Feed, Kind};
+use proto::{Feed, Kind, Region};
 use store::{AuthorityKey, Clock, KeyStore};
 use tests::engine::{Databases, Engine, Place};
-use tests::fixtures::{AUDIENCE, ISSUER, certificate_signer, region};
+use tests::fixtures::{AUDIENCE, ISSUER, certificate_signer};
 use tests::outside_reader::{CheckedFeed, OutsideReader};
 use tests::restless::Restless;
 
 use crate::CLOCKS;
 
+/// The regions. All keys go to the first one's feed; those of people who travel go to the second one's, too.
+const REGIONS: [&str; 2] = ["XA", "XB"];
 /// The buckets.
 const BUCKETS: [&str; 2] = ["near", "far"];
 /// Into how many bundles all keys go, at most: more would be more work for whoever reads the lists, and no other work.
 const BUNDLES: u64 = 200;
-/// How many connections a server has: together as many as there are uploaders that do not wait for each other. The last word of a URL counts.
-const CONNECTIONS: &str = "connections=40&connect_timeout=120";
+/// How long an uploader waits for a connection of its server, which has as many as servers have unless told otherwise.
+const PATIENCE: &str = "connect_timeout=120";
 /// How often the last exporter runs until nothing waits any more.
 const LAST_PASSES: usize = 3;
 
@@ -41,7 +43,7 @@ impl Scene {
         let authority = server::admin::AuthoritySpec {
             id: ISSUER.to_owned(),
             audience: Some(AUDIENCE.to_owned()),
-            regions: vec![region()],
+            regions: regions(),
             keys: vec![AuthorityKey::from(certificate_signer().public_key())],
             ..Default::default()
         };
@@ -49,11 +51,13 @@ impl Scene {
         let restless = Restless {
             database: databases.keys.text_of_role("pratique_exporter"),
             keys: directory.path().join("keys"),
-            feed: feed(),
+            feeds: feeds(),
             minimum: u32::try_from(keys / BUNDLES)?.max(1),
             buckets: BUCKETS.iter().map(|name| directory.path().join(name)).collect(),
         };
-        exporter::keys::generate(&restless.keys, &region())?;
+        for region in regions() {
+            exporter::keys::generate(&restless.keys, &region)?;
+        }
         for bucket in &restless.buckets {
             std::fs::create_dir(bucket)?;
         }
@@ -65,7 +69,7 @@ impl Scene {
         let role = self.databases.keys.text_of_role("pratique_server");
         let url = match &self.databases.keys {
             Place::File(_) => role,
-            Place::Server(_) => format!("{role}&{CONNECTIONS}"),
+            Place::Server(_) => format!("{role}&{PATIENCE}"),
         };
         let mut servers = Vec::new();
         for offset in CLOCKS {
@@ -91,12 +95,12 @@ impl Scene {
         anyhow::bail!("something waits for ever")
     }
 
-    /// Reads the first bucket as an outsider does, and compares the second with it byte for byte.
-    pub(crate) fn check(&self) -> anyhow::Result<CheckedFeed> {
+    /// Reads a feed in the first bucket as an outsider does, and compares the second bucket with it byte for byte.
+    pub(crate) fn check(&self, feed: &Feed) -> anyhow::Result<CheckedFeed> {
         let [near, far] = self.restless.buckets.as_slice() else { anyhow::bail!("there are two buckets") };
         let reader = OutsideReader { tree: near.clone(), keys: self.restless.keys.clone() };
-        let checked = reader.check(&feed())?;
-        let (index, manifest) = (proto::index::index_path(&feed()), proto::manifest::manifest_path(&feed()));
+        let checked = reader.check(feed)?;
+        let (index, manifest) = (proto::index::index_path(feed), proto::manifest::manifest_path(feed));
         let bundles = checked.manifest.bundles.iter().map(|bundle| &bundle.path);
         for path in bundles.chain([&index, &manifest]) {
             ensure!(std::fs::read(near.join(path))? == std::fs::read(far.join(path))?, "two buckets differ in {path}");
@@ -110,7 +114,11 @@ impl Scene {
     }
 }
 
-/// The feed to which everything goes.
-pub(crate) fn feed() -> Feed {
-    Feed::verified(region(), Kind::Gaen)
+fn regions() -> Vec<Region> {
+    REGIONS.iter().map(|region| region.parse().expect("two letters are a region")).collect()
+}
+
+/// The feed of everybody, and that of those who travel.
+pub(crate) fn feeds() -> Vec<Feed> {
+    regions().into_iter().map(|region| Feed::verified(region, Kind::Gaen)).collect()
 }

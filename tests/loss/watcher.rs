@@ -9,11 +9,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use proto::Feed;
 use proto::manifest::Manifest;
 use proto::note::NoteVerifier;
 use sha2::{Digest as _, Sha256};
 
-use crate::scene::{Scene, feed};
+use crate::scene::{Scene, feeds};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(50);
@@ -24,15 +25,17 @@ pub(crate) struct Watcher {
     looking: JoinHandle<anyhow::Result<Seen>>,
 }
 
-/// What was seen of all buckets.
+/// What was seen of all feeds in all buckets.
 pub(crate) struct Seen {
     looks: usize,
-    buckets: Vec<Bucket>,
+    shelves: Vec<Shelf>,
 }
 
-/// What was seen of one bucket.
-struct Bucket {
+/// What was seen of one feed in one bucket.
+struct Shelf {
     root: PathBuf,
+    feed: Feed,
+    verifier: NoteVerifier,
     /// What each bundle was when it appeared.
     bundles: BTreeMap<String, [u8; 32]>,
     /// The newest lists.
@@ -43,18 +46,19 @@ struct Bucket {
 impl Watcher {
     pub(crate) fn start(scene: &Scene) -> anyhow::Result<Self> {
         let enough = Arc::new(AtomicBool::new(false));
-        let name = proto::manifest::note_name(&feed().region);
-        let pem = std::fs::read_to_string(scene.restless.keys.join(format!("{}-manifest.pem", feed().region)))?;
-        let verifier = NoteVerifier::from_pem(&name, &pem)?;
-        let new = |root: &PathBuf| Bucket { root: root.clone(), bundles: BTreeMap::new(), index: vec![], number: 0 };
-        let mut seen = Seen { looks: 0, buckets: scene.restless.buckets.iter().map(new).collect() };
+        let mut seen = Seen { looks: 0, shelves: Vec::new() };
+        for feed in feeds() {
+            for root in &scene.restless.buckets {
+                seen.shelves.push(Shelf::open(root, &feed, &scene.restless.keys)?);
+            }
+        }
         let last = Arc::clone(&enough);
         let looking = std::thread::spawn(move || {
             while !last.load(Ordering::Relaxed) {
-                seen.look(&verifier)?;
+                seen.look()?;
                 std::thread::sleep(PERIOD);
             }
-            seen.look(&verifier)?;
+            seen.look()?;
             Ok(seen)
         });
         Ok(Self { enough, looking })
@@ -67,9 +71,9 @@ impl Watcher {
     pub(crate) fn stop(self) -> anyhow::Result<Seen> {
         self.enough.store(true, Ordering::Relaxed);
         let seen = self.looking.join().map_err(|_| anyhow::anyhow!("the watcher panicked"))??;
-        for bucket in &seen.buckets {
-            for (path, first) in &bucket.bundles {
-                ensure!(bucket.hash(path)? == *first, "{path} changed");
+        for shelf in &seen.shelves {
+            for (path, first) in &shelf.bundles {
+                ensure!(shelf.hash(path)? == *first, "{path} changed");
             }
         }
         Ok(seen)
@@ -77,31 +81,38 @@ impl Watcher {
 }
 
 impl Seen {
-    fn look(&mut self, verifier: &NoteVerifier) -> anyhow::Result<()> {
+    fn look(&mut self) -> anyhow::Result<()> {
         self.looks += 1;
-        self.buckets.iter_mut().try_for_each(|bucket| bucket.look(verifier))
+        self.shelves.iter_mut().try_for_each(Shelf::look)
     }
 }
 
-impl Bucket {
-    fn look(&mut self, verifier: &NoteVerifier) -> anyhow::Result<()> {
+impl Shelf {
+    fn open(root: &Path, feed: &Feed, keys: &Path) -> anyhow::Result<Self> {
+        let pem = std::fs::read_to_string(keys.join(format!("{}-manifest.pem", feed.region)))?;
+        let verifier = NoteVerifier::from_pem(&proto::manifest::note_name(&feed.region), &pem)?;
+        let (root, feed, bundles) = (root.to_owned(), feed.clone(), BTreeMap::new());
+        Ok(Self { root, feed, verifier, bundles, index: Vec::new(), number: 0 })
+    }
+
+    fn look(&mut self) -> anyhow::Result<()> {
         // The lists first: whatever they name was there before them.
-        if let Some(bytes) = self.read(&proto::index::index_path(&feed()))? {
+        if let Some(bytes) = self.read(&proto::index::index_path(&self.feed))? {
             let index = proto::index::parse(&bytes)?;
             ensure!(index.starts_with(&self.index), "the index went backwards");
             self.ensure_there(&index)?;
             self.index = index;
         }
-        if let Some(bytes) = self.read(&proto::manifest::manifest_path(&feed()))? {
-            let manifest = Manifest::open(&bytes, verifier, &feed())?;
+        if let Some(bytes) = self.read(&proto::manifest::manifest_path(&self.feed))? {
+            let manifest = Manifest::open(&bytes, &self.verifier, &self.feed)?;
             ensure!(manifest.number >= self.number, "the manifest went backwards");
             let listed: Vec<String> = manifest.bundles.into_iter().map(|bundle| bundle.path).collect();
             self.ensure_there(&listed)?;
             self.number = manifest.number;
         }
-        for entry in std::fs::read_dir(self.root.join(feed().to_string())).into_iter().flatten() {
+        for entry in std::fs::read_dir(self.root.join(self.feed.to_string())).into_iter().flatten() {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            let path = format!("{}/{name}", feed());
+            let path = format!("{}/{name}", self.feed);
             // Names that begin with a dot are the bucket's own: what is being written is nobody's business yet.
             if name.ends_with(".zip") && !name.starts_with('.') && !self.bundles.contains_key(&path) {
                 self.bundles.insert(path.clone(), self.hash(&path)?);
@@ -139,7 +150,7 @@ fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let objects: usize = self.buckets.iter().map(|bucket| bucket.bundles.len()).sum();
+        let objects: usize = self.shelves.iter().map(|shelf| shelf.bundles.len()).sum();
         write!(f, "{objects} objects watched, {} looks", self.looks)
     }
 }

@@ -17,8 +17,8 @@ pub struct Restless {
     pub database: String,
     /// The directory of signing keys.
     pub keys: PathBuf,
-    /// Its only feed.
-    pub feed: Feed,
+    /// Its feeds.
+    pub feeds: Vec<Feed>,
     /// Fewer keys than this are held.
     pub minimum: u32,
     /// Its buckets, which are called by the last components of their paths.
@@ -29,7 +29,8 @@ impl Restless {
     /// The command that starts `restless_exporter`, whose path is `program`, with a clock that is off by so many seconds.
     pub fn command(&self, program: &str, offset: i64) -> Command {
         let mut command = Command::new(program);
-        command.arg(&self.database).arg(&self.keys).arg(self.feed.to_string()).arg(self.minimum.to_string());
+        let feeds: Vec<String> = self.feeds.iter().map(Feed::to_string).collect();
+        command.arg(&self.database).arg(&self.keys).arg(feeds.join(",")).arg(self.minimum.to_string());
         command.arg(offset.to_string()).args(&self.buckets);
         command
     }
@@ -41,9 +42,10 @@ impl Restless {
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<(Self, i64)> {
         let mut next = |what: &'static str| arguments.next().context(what);
         let (database, keys) = (next("a database")?, next("a directory of keys")?.into());
-        let (feed, minimum) = (next("a feed")?.parse()?, next("a minimum")?.parse()?);
+        let feeds = next("feeds")?.split(',').map(str::parse).collect::<Result<_, _>>()?;
+        let minimum = next("a minimum")?.parse()?;
         let offset = next("seconds")?.parse()?;
-        Ok((Self { database, keys, feed, minimum, buckets: arguments.map(PathBuf::from).collect() }, offset))
+        Ok((Self { database, keys, feeds, minimum, buckets: arguments.map(PathBuf::from).collect() }, offset))
     }
 
     /// The exporter itself, with such a clock.
@@ -54,7 +56,7 @@ impl Restless {
         let clock = Clock::system();
         clock.set_offset(offset);
         let settings = Settings {
-            feeds: vec![self.feed.clone()],
+            feeds: self.feeds.clone(),
             minimum_keys: self.minimum,
             ..Settings::new(self.database.parse()?, self.keys.clone())
         };
