@@ -12,6 +12,7 @@ mod output;
 mod prune;
 mod rederive;
 mod run;
+mod status;
 mod verdicts;
 
 /// The exit code for a command line that was not understood, as in sysexits.h, so that 1 and 2 keep their meaning.
@@ -30,6 +31,9 @@ enum Command {
     /// Publishes on a schedule, until it is asked to end: each feed is sealed once in its period, and what failed is tried again.
     #[command(after_long_help = run::HELP)]
     Run(run::RunArgs),
+    /// Says where every feed and every bucket stands, and changes nothing.
+    #[command(after_long_help = status::HELP)]
+    Status(status::StatusArgs),
     /// One pass: seal what waits, derive and sign the bundles, put them into every bucket, list them, and take away what is too old.
     #[command(after_long_help = once::HELP)]
     Once(once::OnceArgs),
@@ -95,6 +99,7 @@ pub async fn run() -> ExitCode {
 async fn dispatch(command: Command) -> u8 {
     match command {
         Command::Run(args) => run::run(&args).await,
+        Command::Status(args) => status::status(&args).await,
         Command::Once(args) => once::once(&args).await,
         Command::Prune(args) => prune::prune(&args).await,
         Command::Rederive(args) => rederive::compare(&args).await,

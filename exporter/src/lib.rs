@@ -40,6 +40,7 @@ pub mod metrics;
 pub mod progress;
 pub mod rederive;
 pub mod report;
+pub mod status;
 
 pub mod cli;
 

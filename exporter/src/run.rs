@@ -99,6 +99,18 @@ impl Exporter {
         self
     }
 
+    pub(crate) fn store(&self) -> &dyn KeyStore {
+        self.store.as_ref()
+    }
+
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn buckets(&self) -> &[NamedBucket] {
+        &self.buckets
+    }
+
     /// What its passes end by.
     pub(crate) const fn stop(&self) -> &Stop {
         &self.stop

@@ -41,18 +41,13 @@ impl Exporter {
                     };
                 }
             };
-            let (outcome, next) = match ended {
-                Ok(round) => {
-                    tell(&round.report, begun.elapsed());
-                    let next = wake_at(&round);
-                    (Ok(round.report), Some(next))
-                }
-                Err(why) => {
-                    tracing::warn!("the pass did not begin: {why}");
-                    (Err(why), None)
-                }
-            };
+            let next = ended.as_ref().ok().map(wake_at);
+            let outcome = ended.map(|round| round.report);
             seen(&outcome);
+            match &outcome {
+                Ok(report) => tell(report, begun.elapsed()),
+                Err(why) => tracing::warn!("the pass did not begin: {why}"),
+            }
             let again = backoff.wait(worst(&outcome)).map(|wait| Instant::now() + wait);
             let wake = again.into_iter().chain(next).min().unwrap_or_else(Instant::now);
             tokio::select! {

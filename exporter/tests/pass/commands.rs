@@ -24,6 +24,7 @@ fn help_is_what_the_manual_says() {
     for (command, golden) in [
         (&[][..], include_str!("help/exporter.txt")),
         (&["run"], include_str!("help/run.txt")),
+        (&["status"], include_str!("help/status.txt")),
         (&["once"], include_str!("help/once.txt")),
         (&["prune"], include_str!("help/prune.txt")),
         (&["rederive"], include_str!("help/rederive.txt")),

@@ -1,7 +1,9 @@
 //! What a pass of the exporter promises, on a real database and real directories.
 
+mod program;
 mod world;
 
+mod clocks;
 mod commands;
 mod gateways;
 mod inspection;
@@ -13,3 +15,6 @@ mod rederiving;
 mod replicas;
 mod restoring;
 mod safety;
+mod scheduling;
+mod status;
+mod stopping;

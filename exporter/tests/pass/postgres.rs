@@ -6,14 +6,15 @@ use proto::Kind;
 use crate::world::{World, keys_of, reports_of};
 
 /// A world whose server is the database's owner, and whose exporters are not.
-async fn world() -> (Database, World) {
+pub(crate) async fn world() -> (Database, World) {
     let migrate = async |url: &str| migrate(url).await;
     let database = Database::from_template("keys", migrate).await.expect("a database");
     let (owner, directory) = (database.url(), tempfile::tempdir().expect("a temporary directory"));
-    let mut world = World::of(directory, owner.parse().expect("a URL")).await;
+    let mut world = World::of(directory, &owner).await;
     let separator = if owner.contains('?') { '&' } else { '?' };
     let exporter = format!("{owner}{separator}options=-c%20role%3Dpratique_exporter");
     world.settings.database_url = exporter.parse().expect("a URL");
+    world.url = exporter;
     (database, world)
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) store: Arc<dyn KeyStore>,
     pub(crate) settings: Settings,
+    /// The database of the exporter, as the program is told.
+    pub(crate) url: String,
 }
 
 pub(crate) fn region() -> Region {
@@ -39,12 +41,13 @@ impl World {
     /// A region `NO` with its keys, minimum 1, and no bucket.
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let url = DatabaseUrl::Sqlite(directory.path().join("keys.db"));
-        Self::of(directory, url).await
+        let url = format!("sqlite:{}", directory.path().join("keys.db").display());
+        Self::of(directory, &url).await
     }
 
     /// The same, with a database that stands elsewhere.
-    pub(crate) async fn of(directory: tempfile::TempDir, url: DatabaseUrl) -> Self {
+    pub(crate) async fn of(directory: tempfile::TempDir, url: &str) -> Self {
+        let (url, told): (DatabaseUrl, _) = (url.parse().expect("a URL"), url.to_owned());
         let clock = Clock::system();
         let store = store::open_key_store(&url, clock.clone()).await.expect("a database");
         let signer = CertificateSigner::new(ed25519_dalek::SigningKey::from_bytes(&[1; 32]));
@@ -63,7 +66,7 @@ impl World {
         let key_dir = directory.path().join("keys");
         keys::generate(&key_dir, &region()).expect("keys");
         let settings = Settings { minimum_keys: 1, minimum_reports: 1, ..Settings::new(url, key_dir) };
-        Self { directory, clock, store, settings }
+        Self { directory, clock, store, settings, url: told }
     }
 
     /// An exporter with a handle of its own, and these directories as buckets.

@@ -1,0 +1,106 @@
+//! `exporter run`: one bundle a period however many run, nothing left undone, and a good end.
+
+use std::fs;
+use std::time::Duration;
+
+use proto::Kind;
+
+use crate::postgres;
+use crate::program::{Program, get};
+use crate::world::{World, feed, keys_of, reports_of};
+
+const EVERY_OTHER_SECOND: [&str; 6] =
+    ["--period-gaen", "2s", "--minimum-keys", "1", "--policy", "NO/tcn period=2s minimum=1000"];
+
+/// Three programs seal every other second while keys come in, until there are four bundles and more.
+async fn three_schedules(world: World) {
+    world.accept_reports(0..7).await;
+    let mut programs: Vec<Program> =
+        (0..3).map(|_| Program::run(&world, &["main", "other"], &EVERY_OTHER_SECOND)).collect();
+    let mut accepted = 0;
+    while world.store.standing(&feed(Kind::Gaen)).await.expect("read").next_sequence < 5 {
+        assert!(accepted < 5_000, "nothing is sealed");
+        world.accept_keys(accepted..accepted + 2).await;
+        accepted += 2;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Whoever sealed says so.
+    let sealed = programs[0].wait_for(|line| line["feed"] == "NO/gaen" && line["objects.put"].as_u64() > Some(0));
+    assert!(sealed["duration_ms"].is_u64() && sealed["level"] == "INFO", "{sealed}");
+    for program in programs {
+        assert_eq!(program.end(), Some(0));
+    }
+
+    let mut periods = Vec::new();
+    let newest = world.store.standing(&feed(Kind::Gaen)).await.expect("read").next_sequence;
+    for sequence in 1..newest {
+        let bundle = world.store.bundle(&feed(Kind::Gaen), sequence).await.expect("read").expect("there");
+        periods.push(bundle.end.unix() / 2);
+    }
+    let bundles = periods.len();
+    periods.dedup();
+    assert_eq!(periods.len(), bundles, "two bundles in one period");
+    // What was accepted last, and what the end has left undone.
+    world.pass(&["main", "other"]).await;
+    for bucket in ["main", "other"] {
+        assert_eq!(world.published(bucket, Kind::Gaen), keys_of(0..accepted));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_schedules_make_one_bundle_a_period() {
+    three_schedules(World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_schedules_on_a_server_make_one_bundle_a_period() {
+    let (_database, world) = postgres::world().await;
+    three_schedules(world).await;
+}
+
+#[tokio::test]
+async fn each_feed_has_its_own_policy_and_metrics_tell_it() {
+    let world = World::new().await;
+    world.accept_keys(0..20).await;
+    world.accept_reports(0..7).await;
+    let flags = [&EVERY_OTHER_SECOND[..], &["--metrics-listen", "127.0.0.1:0"]].concat();
+    let mut program = Program::run(&world, &["main"], &flags);
+    let url = program.wait_for(|line| line["metrics.url"].is_string())["metrics.url"].to_string();
+    program.wait_for(|line| line["feed"] == "NO/gaen" && line["bundles.sealed"] == 1);
+    let metrics = get(url.trim_matches('"'));
+    for line in [
+        "pratique_exporter_held{feed=\"NO/tcn\"} 7\n",
+        "pratique_exporter_waiting{feed=\"NO/gaen\"} 0\n",
+        "pratique_exporter_bucket_behind{feed=\"NO/gaen\",bucket=\"main\"} 0\n",
+        "pratique_exporter_clock_ahead_seconds{bucket=\"\"} 0\n",
+        "pratique_exporter_alarm{feed=\"NO/gaen\"} 0\n",
+        "pratique_exporter_failures_total{kind=\"retry\"} 0\n",
+    ] {
+        assert!(metrics.contains(line), "{line}{metrics}");
+    }
+    assert_eq!(program.end(), Some(0));
+    assert_eq!(world.published("main", Kind::Gaen), keys_of(0..20));
+    assert!(world.index("main", Kind::Tcn).is_empty(), "held by a policy of its own");
+    let report = world.pass(&["main"]).await;
+    assert_eq!(world.published("main", Kind::Tcn), reports_of(0..7), "{report}");
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_down_at_the_boundary_gets_its_bundles_without_another_seal() {
+    let world = World::new().await;
+    world.accept_keys(0..20).await;
+    let in_the_way = world.tree("flaky").join("NO");
+    fs::create_dir_all(world.tree("flaky")).expect("a directory");
+    fs::write(&in_the_way, b"no directory").expect("a file");
+    let mut program = Program::run(&world, &["main", "flaky"], &EVERY_OTHER_SECOND);
+    let failed = program.wait_for(|line| line["bucket.name"] == "flaky");
+    assert!(failed["feed"].as_str().is_some_and(|feed| feed.starts_with("NO/")), "{failed}");
+    program.wait_for(|line| line["feed"] == "NO/gaen" && line["bundles.sealed"] == 1);
+    fs::remove_file(&in_the_way).expect("removed");
+    program.wait_for(|line| line["feed"] == "NO/gaen" && line["bundles.sealed"] == 0 && line["objects.put"] == 1);
+    assert_eq!(program.end(), Some(0));
+    for bucket in ["main", "flaky"] {
+        assert_eq!(world.published(bucket, Kind::Gaen), keys_of(0..20));
+        assert_eq!(world.index(bucket, Kind::Gaen).len(), 1);
+    }
+}
