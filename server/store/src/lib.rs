@@ -45,7 +45,7 @@ mod stored;
 mod open;
 
 pub use admissions::{Admissions, SolvedChallenge, SpendOutcome};
-pub use adoption::{Adoptions, FeedStanding};
+pub use adoption::{AdoptedBundle, Adoption, Adoptions, FeedStanding, StandingBundle};
 pub use audit::{Act, Audit, RecordedAct};
 pub use authorities::{Authorities, Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
 pub use bundles::{

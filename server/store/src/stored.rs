@@ -87,6 +87,7 @@ pub(crate) enum Reason {
     Seal,
     Announce,
     Delist,
+    Adopt,
 }
 
 impl Reason {
@@ -96,6 +97,7 @@ impl Reason {
             Self::Seal => "seal",
             Self::Announce => "announce",
             Self::Delist => "delist",
+            Self::Adopt => "adopt",
         }
     }
 }

@@ -27,7 +27,9 @@ mod tcn;
 mod travellers;
 mod uploads;
 
+mod adopted;
 mod adoption;
+mod adoption_tables;
 mod bundle_rows;
 mod bundles;
 mod gateways;

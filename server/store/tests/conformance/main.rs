@@ -5,6 +5,7 @@ mod samples;
 
 mod accepting;
 mod admissions;
+mod adopting;
 mod audit;
 mod authorities;
 mod chaff;
@@ -69,6 +70,16 @@ macro_rules! every_promise {
                 a_challenge_is_remembered_until_nobody_takes_it,
                 what_nobody_asks_for_any_more_is_forgotten_in_bounded_steps,
                 the_tally_of_an_hour_never_passes_its_limit,
+            }
+            adopting {
+                what_a_bundle_carries_is_known_and_no_longer_waits,
+                what_was_taken_over_is_listed_as_the_manifest_says,
+                what_is_told_of_a_key_lets_nobody_revise_it,
+                a_bundle_of_the_databases_own_gives_way,
+                what_no_bucket_lists_waits_again_and_what_is_too_old_does_not,
+                a_listing_that_the_rows_do_not_give_is_not_taken_over,
+                withdrawn_reports_are_found_by_their_digest,
+                members_that_the_row_does_not_count_are_refused,
             }
             audit {
                 acts_are_listed_in_their_order_and_the_last_ones_only_if_asked,
