@@ -18,6 +18,7 @@ pub mod bucket;
 
 mod clocks;
 mod occasion;
+mod open;
 mod pass;
 mod run;
 mod schedule;
@@ -30,6 +31,7 @@ mod derive;
 mod gateways;
 mod listing;
 mod prune;
+mod pruning;
 mod publish;
 mod replica;
 mod seal;

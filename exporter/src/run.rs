@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use proto::Feed;
-use store::{BundleRow, Clock, DatabaseUrl, KeyStore, Purged, SealOutcome};
+use store::{BundleRow, Clock, KeyStore, Purged, SealOutcome};
 
 use crate::ahead::{self, Asked};
-use crate::bucket::{Bucket, DirectoryBucket};
-#[cfg(feature = "s3")]
-use crate::bucket::{S3Bucket, S3Place};
+use crate::bucket::Bucket;
 use crate::clocks::Clocks;
-use crate::config::{BucketUrl, Settings};
+use crate::config::Settings;
 use crate::derive::derive;
 use crate::error::ExportError;
 use crate::gateways;
 use crate::occasion::{Occasion, Round, Timing};
+use crate::open::{open_bucket, open_store};
 use crate::pass::{NamedBucket, Pass};
 use crate::prune::{delist, forget, purge};
 use crate::replica::Replica;
@@ -111,6 +110,11 @@ impl Exporter {
         &self.buckets
     }
 
+    /// The keys of a feed, as they are now.
+    pub(crate) fn keys(&self, feed: &Feed) -> Result<FeedKeys, ExportError> {
+        self.keyring.keys(feed)
+    }
+
     /// What its passes end by.
     pub(crate) const fn stop(&self) -> &Stop {
         &self.stop
@@ -158,53 +162,6 @@ impl Exporter {
         Pass { store: self.store.as_ref(), feed, keys, observer: &self.observer, stop: &self.stop }
     }
 
-    /// The end of a pass alone: de-lists, deletes and removes what is too old, and puts nothing. Or, in a dry run, says what it would do now and
-    /// does none of it; then it needs no keys. What a step makes possible for a later one, the report of a dry run does not foresee.
-    ///
-    /// # Errors
-    /// As [`once`](Self::once).
-    pub async fn prune(&self, dry_run: bool) -> Result<Report, ExportError> {
-        let mut report = Report { dry_run, ..Report::default() };
-        let clocks = self.compare_clocks().await?;
-        clocks.ensure_ours()?;
-        for feed in self.feeds().await? {
-            let mut of_feed = FeedReport::new(&feed);
-            let done = if dry_run {
-                self.foresee(&feed, &mut of_feed).await
-            } else {
-                self.prune_feed(&feed, &clocks, &mut of_feed).await
-            };
-            of_feed.failures.extend(done.err().map(Into::into));
-            report.feeds.push(of_feed);
-        }
-        report.note_forgotten(match dry_run {
-            true => self.store.due_tombstones().await.map_err(Into::into),
-            false => forget(self.store.as_ref()).await,
-        });
-        report.log_failures();
-        Ok(report)
-    }
-
-    async fn prune_feed(&self, feed: &Feed, clocks: &Clocks, report: &mut FeedReport) -> Result<(), ExportError> {
-        let keys = self.keyring.keys(feed)?;
-        let (pass, occasion) = (self.pass_of(feed, &keys), Occasion { timing: Timing::Never, clocks });
-        let asked = self.ask(&pass, &occasion, report).await?;
-        self.bring_up_to_date(&pass, asked, report, &occasion).await
-    }
-
-    /// What would be done.
-    async fn foresee(&self, feed: &Feed, report: &mut FeedReport) -> Result<(), ExportError> {
-        report.number = self.store.number(feed).await?;
-        report.delisted = self.store.expired(feed).await?;
-        for named in &self.buckets {
-            let rows = self.store.deletable(feed, &named.name).await?;
-            let deleted = rows.iter().map(|row| row.sequence).collect();
-            report.buckets.push(BucketReport { deleted, ..BucketReport::new(&named.name) });
-        }
-        report.purged.bundles = self.store.dead(feed, &self.names()).await?;
-        Ok(())
-    }
-
     pub(crate) async fn feeds(&self) -> Result<Vec<Feed>, ExportError> {
         let known = self.store.feeds().await?;
         let wanted = &self.settings.feeds;
@@ -226,7 +183,7 @@ impl Exporter {
     }
 
     async fn pass(&self, feed: &Feed, occasion: &Occasion<'_>, report: &mut FeedReport) -> Result<(), ExportError> {
-        let keys = self.keyring.keys(feed)?;
+        let keys = self.keys(feed)?;
         let pass = self.pass_of(feed, &keys);
 
         let asked = self.ask(&pass, occasion, report).await?;
@@ -246,7 +203,7 @@ impl Exporter {
     }
 
     /// What the buckets say, unless that forbids to go on; of those that are to be left alone, why.
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         pass: &Pass<'_>,
         occasion: &Occasion<'_>,
@@ -264,7 +221,7 @@ impl Exporter {
     }
 
     /// What follows the seal: buckets and database come to hold what is listed now and nothing whose time is over.
-    async fn bring_up_to_date(
+    pub(crate) async fn bring_up_to_date(
         &self,
         pass: &Pass<'_>,
         asked: Asked<'_>,
@@ -289,7 +246,7 @@ impl Exporter {
     }
 
     /// The buckets whose word is waited for before rows go: all that are set.
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.buckets.iter().map(|named| named.name.clone()).collect()
     }
 
@@ -351,28 +308,5 @@ async fn put_everywhere(pass: &Pass<'_>, rows: Vec<BundleRow>, replicas: &mut [R
                 report.failures.push(why.into());
             }
         }
-    }
-}
-
-async fn open_bucket(url: &BucketUrl) -> Result<Arc<dyn Bucket>, ExportError> {
-    match url {
-        BucketUrl::Directory(path) => Ok(Arc::new(DirectoryBucket::open(path)?)),
-        #[cfg(feature = "s3")]
-        BucketUrl::S3(place) => Ok(Arc::new(S3Bucket::open(S3Place::clone(place)).await?)),
-        #[cfg(not(feature = "s3"))]
-        BucketUrl::S3(_) => Err(ExportError::GiveUp(
-            "bucket: this program was built without S3; build it with --features s3, or take exporter".to_owned(),
-        )),
-    }
-}
-
-/// The database is the server's to make: a new one at a path that was mistyped would be sealed for ever without a key in it.
-pub(crate) async fn open_store(url: &DatabaseUrl, clock: Clock) -> Result<Arc<dyn KeyStore>, ExportError> {
-    match url {
-        DatabaseUrl::Sqlite(path) if !path.exists() => Err(ExportError::GiveUp(format!(
-            "database-url: {} does not exist; the server makes it when it starts",
-            path.display()
-        ))),
-        _ => Ok(store::open_key_store(url, clock).await?),
     }
 }

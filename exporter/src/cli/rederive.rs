@@ -6,8 +6,8 @@ use store::{Clock, DatabaseUrl};
 
 use super::output::{fail, print_json, say};
 use crate::error::ExportError;
+use crate::open::open_store;
 use crate::rederive::{Rederived, Verdict, Which, rederive};
-use crate::run::open_store;
 
 /// What is compared, and what exit codes and JSON mean.
 pub(super) const HELP: &str = "\

@@ -1,0 +1,35 @@
+//! Opening what settings name: databases and buckets.
+
+use std::sync::Arc;
+
+use store::{Clock, DatabaseUrl, KeyStore};
+
+use crate::bucket::{Bucket, DirectoryBucket};
+#[cfg(feature = "s3")]
+use crate::bucket::{S3Bucket, S3Place};
+use crate::config::BucketUrl;
+use crate::error::ExportError;
+
+/// Opens a bucket.
+pub(crate) async fn open_bucket(url: &BucketUrl) -> Result<Arc<dyn Bucket>, ExportError> {
+    match url {
+        BucketUrl::Directory(path) => Ok(Arc::new(DirectoryBucket::open(path)?)),
+        #[cfg(feature = "s3")]
+        BucketUrl::S3(place) => Ok(Arc::new(S3Bucket::open(S3Place::clone(place)).await?)),
+        #[cfg(not(feature = "s3"))]
+        BucketUrl::S3(_) => Err(ExportError::GiveUp(
+            "bucket: this program was built without S3; build it with --features s3, or take exporter".to_owned(),
+        )),
+    }
+}
+
+/// The database is the server's to make: a new one at a path that was mistyped would be sealed for ever without a key in it.
+pub(crate) async fn open_store(url: &DatabaseUrl, clock: Clock) -> Result<Arc<dyn KeyStore>, ExportError> {
+    match url {
+        DatabaseUrl::Sqlite(path) if !path.exists() => Err(ExportError::GiveUp(format!(
+            "database-url: {} does not exist; the server makes it when it starts",
+            path.display()
+        ))),
+        _ => Ok(store::open_key_store(url, clock).await?),
+    }
+}
