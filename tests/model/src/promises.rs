@@ -40,7 +40,7 @@ pub(crate) fn check(from: &World, to: &World, rules: Rules) -> Option<Broken> {
         return Some(Broken::Differs);
     }
     // Whoever is in the middle of a pass comes to its end, so that it is enough to ask between passes.
-    let between = to.exporters.iter().all(|exporter| exporter.place == Place::Seal);
+    let between = to.exporters.iter().all(|exporter| exporter.place == Place::Idle);
     (between && !is_published_in_the_end(to, rules)).then_some(Broken::Lost)
 }
 
@@ -66,7 +66,7 @@ fn is_published_in_the_end(world: &World, rules: Rules) -> bool {
     let mut passes = 0;
     for _ in 0..STEPS {
         world = steps::step(&world, rules, 0).1;
-        passes += usize::from(world.exporters[0].place == Place::Seal);
+        passes += usize::from(world.exporters[0].place == Place::Idle);
         if passes == PASSES {
             break;
         }

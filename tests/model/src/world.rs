@@ -95,9 +95,10 @@ pub(crate) struct Exporter {
     pub(crate) lacks: [Set; BUCKETS],
     /// The signature of the bundle at hand.
     pub(crate) signature: u8,
-    /// What it read of a bucket, and where it wants to move that.
-    pub(crate) index: u8,
-    pub(crate) manifest: u8,
+    /// Where index and manifest of each bucket stood when it read them.
+    pub(crate) index: [u8; BUCKETS],
+    pub(crate) manifest: [u8; BUCKETS],
+    /// Where it wants to move those of the bucket at hand.
     pub(crate) target: u8,
     /// What it sealed itself in this pass, or is about to: only rules that are broken ask.
     pub(crate) own: Set,
@@ -108,8 +109,13 @@ pub(crate) struct Exporter {
 /// What an exporter does next.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Place {
-    /// It begins a pass, with a seal.
+    /// Between two passes.
     #[default]
+    Idle,
+    /// It reads one list of this bucket, and then the other: the index first, unless rules say otherwise.
+    ReadFirst(u8),
+    ReadSecond(u8),
+    /// It seals.
     Seal,
     /// It writes the bundle whose members it has read.
     WriteSeal,
@@ -123,9 +129,9 @@ pub(crate) enum Place {
     Put(u8, u8),
     /// It notes that.
     Note(u8, u8),
-    /// It reads one of this bucket's lists, and then the other.
-    ReadIndex(u8),
-    ReadManifest(u8),
+    /// It reads the lists of this bucket once more, because somebody else has moved them.
+    ReadFirstAgain(u8),
+    ReadSecondAgain(u8),
     /// It moves them.
     MoveManifest(u8),
     MoveIndex(u8),

@@ -32,7 +32,7 @@ pub(crate) fn next(world: &World, rules: Rules) -> Vec<(Action, World)> {
             Turn { world: &mut refused, rules, exporter }.is_refused();
             all.push((Action::Refuse(exporter), refused));
         }
-        if !at.crashed && at.place != Place::Seal {
+        if !at.crashed && at.place != Place::Idle {
             let mut crashed = world.clone();
             crashed.exporters[usize::from(exporter)] = Exporter { crashed: true, ..Exporter::default() };
             all.push((Action::Crash(exporter), crashed));
@@ -62,6 +62,13 @@ pub(crate) fn step(world: &World, rules: Rules, exporter: u8) -> (Action, World)
     (Action::Step(exporter, name), world)
 }
 
+/// Which of two lists is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    First,
+    Second,
+}
+
 /// One exporter's turn.
 struct Turn<'a> {
     world: &'a mut World,
@@ -81,6 +88,15 @@ impl Turn<'_> {
     /// Does what comes next; what that was.
     fn take(&mut self) -> &'static str {
         match self.mind().place {
+            // To begin is no step of its own.
+            Place::Idle => self.begin_with(0),
+            Place::ReadFirst(bucket) => self.begin_with(bucket),
+            Place::ReadSecond(bucket) => {
+                let name = self.read_list(bucket, Half::Second);
+                let last = usize::from(bucket) + 1 == BUCKETS;
+                self.go(if last { Place::Seal } else { Place::ReadFirst(bucket + 1) });
+                name
+            }
             Place::Seal => {
                 self.seal();
                 "seal"
@@ -112,25 +128,15 @@ impl Turn<'_> {
                 self.put_further(bundle, bucket + 1);
                 "note"
             }
-            Place::ReadIndex(bucket) => {
-                self.mind().index = self.world.buckets[usize::from(bucket)].index;
-                let last = self.rules == Rules::ManifestReadFirst;
-                if last {
-                    self.decide(bucket)
-                } else {
-                    self.go(Place::ReadManifest(bucket))
-                }
-                "read index"
+            Place::ReadFirstAgain(bucket) => {
+                let name = self.read_list(bucket, Half::First);
+                self.go(Place::ReadSecondAgain(bucket));
+                name
             }
-            Place::ReadManifest(bucket) => {
-                self.mind().manifest = self.world.buckets[usize::from(bucket)].manifest;
-                let last = self.rules != Rules::ManifestReadFirst;
-                if last {
-                    self.decide(bucket)
-                } else {
-                    self.go(Place::ReadIndex(bucket))
-                }
-                "read manifest"
+            Place::ReadSecondAgain(bucket) => {
+                let name = self.read_list(bucket, Half::Second);
+                self.decide(bucket);
+                name
             }
             Place::MoveManifest(bucket) => {
                 self.move_manifest(bucket);
@@ -140,6 +146,26 @@ impl Turn<'_> {
                 self.move_index(bucket);
                 "move index"
             }
+        }
+    }
+
+    /// Reads the first list of a bucket, at the beginning of a pass.
+    fn begin_with(&mut self, bucket: u8) -> &'static str {
+        let name = self.read_list(bucket, Half::First);
+        self.go(Place::ReadSecond(bucket));
+        name
+    }
+
+    /// Reads the index first, and then the manifest: they are moved the other way round.
+    fn read_list(&mut self, bucket: u8, half: Half) -> &'static str {
+        let (at, there) = (usize::from(bucket), self.world.buckets[usize::from(bucket)]);
+        let swapped = self.rules == Rules::ManifestReadFirst;
+        if (half == Half::First) == swapped {
+            self.mind().manifest[at] = there.manifest;
+            "read manifest"
+        } else {
+            self.mind().index[at] = there.index;
+            "read index"
         }
     }
 
@@ -276,40 +302,37 @@ impl Turn<'_> {
 
     /// Begins with a bucket's lists; after the last bucket, the pass is over and all is forgotten.
     fn list(&mut self, bucket: u8) {
-        let mind = self.mind();
-        (mind.index, mind.manifest, mind.target) = (0, 0, 0);
+        let (at, mind) = (usize::from(bucket), self.mind());
         // What will not be asked for again is forgotten, so that more states are the same.
+        mind.target = 0;
         (mind.derived, mind.own) = (Set::default(), Set::default());
-        mind.lacks[..usize::from(bucket)].fill(Set::default());
-        if usize::from(bucket) == BUCKETS {
+        mind.lacks[..at].fill(Set::default());
+        mind.index[..at].fill(0);
+        mind.manifest[..at].fill(0);
+        if at == BUCKETS {
             *mind = Exporter { crashed: mind.crashed, ..Exporter::default() };
         } else {
-            self.list_again(bucket);
+            self.decide(bucket);
         }
-    }
-
-    /// The index is read before the manifest, and written after it.
-    fn list_again(&mut self, bucket: u8) {
-        let first = if self.rules == Rules::ManifestReadFirst { Place::ReadManifest } else { Place::ReadIndex };
-        self.go(first(bucket));
     }
 
     /// The highest number, not below the manifest's, of which the bucket holds every bundle.
     fn decide(&mut self, bucket: u8) {
-        let mind = *self.mind();
-        let held = |bundle: u8| bundle < mind.number && !mind.lacks[usize::from(bucket)].has(bundle);
+        let (at, mind) = (usize::from(bucket), *self.mind());
+        let held = |bundle: u8| bundle < mind.number && !mind.lacks[at].has(bundle);
         let blind = self.rules == Rules::ListsFirst;
-        let highest = (mind.manifest.max(1)..=self.world.number).rev().find(|number| blind || (0..*number).all(held));
+        let first = mind.manifest[at].max(1);
+        let highest = (first..=self.world.number).rev().find(|number| blind || (0..*number).all(held));
         let Some(target) = highest else { return self.list(bucket + 1) };
         self.mind().target = target;
-        if mind.manifest < target { self.go(Place::MoveManifest(bucket)) } else { self.then_index(bucket) }
+        if mind.manifest[at] < target { self.go(Place::MoveManifest(bucket)) } else { self.then_index(bucket) }
     }
 
     fn move_manifest(&mut self, bucket: u8) {
-        let mind = *self.mind();
-        let there = &mut self.world.buckets[usize::from(bucket)].manifest;
-        if *there != mind.manifest && self.rules != Rules::NoCompareAndSet {
-            return self.list_again(bucket);
+        let (at, mind) = (usize::from(bucket), *self.mind());
+        let there = &mut self.world.buckets[at].manifest;
+        if *there != mind.manifest[at] && self.rules != Rules::NoCompareAndSet {
+            return self.go(Place::ReadFirstAgain(bucket));
         }
         *there = mind.target;
         self.then_index(bucket);
@@ -317,14 +340,18 @@ impl Turn<'_> {
 
     fn then_index(&mut self, bucket: u8) {
         let mind = self.mind();
-        if mind.index == mind.target { self.list(bucket + 1) } else { self.go(Place::MoveIndex(bucket)) }
+        if mind.index[usize::from(bucket)] == mind.target {
+            self.list(bucket + 1);
+        } else {
+            self.go(Place::MoveIndex(bucket));
+        }
     }
 
     fn move_index(&mut self, bucket: u8) {
-        let mind = *self.mind();
-        let there = &mut self.world.buckets[usize::from(bucket)].index;
-        if *there != mind.index && self.rules != Rules::NoCompareAndSet {
-            return self.list_again(bucket);
+        let (at, mind) = (usize::from(bucket), *self.mind());
+        let there = &mut self.world.buckets[at].index;
+        if *there != mind.index[at] && self.rules != Rules::NoCompareAndSet {
+            return self.go(Place::ReadFirstAgain(bucket));
         }
         *there = mind.target;
         self.list(bucket + 1);
