@@ -10,12 +10,17 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::atomic::Ordering;
 
+use futures_util::future::join_all;
 use proto::manifest::Manifest;
 use store::{FeedStanding, StoreError};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::error::ExportError;
 use crate::listing::manifest_of;
+use crate::pace::Pace;
 use crate::pass::{NamedBucket, Pass};
 use crate::stand::Stand;
 
@@ -26,13 +31,42 @@ const ADOPT: &str = "was the database restored from a copy? Nothing was sealed a
 /// What each bucket says, or why it does not.
 pub(crate) type Asked<'a> = Vec<(&'a NamedBucket, Result<Stand, ExportError>)>;
 
-/// Reads what each bucket says of the feed.
-pub(crate) async fn ask<'a>(pass: &Pass<'_>, buckets: &'a [NamedBucket]) -> Asked<'a> {
+/// Reads what each bucket says of the feed. Once one has answered, the others have no more than a moment.
+pub(crate) async fn ask<'a>(pass: &Pass<'_>, buckets: &'a [NamedBucket], pace: Pace) -> Asked<'a> {
+    let (end, ends) = watch::channel(None);
+    let asking = buckets.iter().map(async |named| {
+        let said = ask_one(pass, named, &named.until(ends.clone()), pace).await;
+        if said.is_ok() && pace.at_once {
+            let soon = Instant::now() + pace.grace;
+            end.send_if_modified(|known| known.is_none() && known.replace(soon).is_none());
+        }
+        (named, said)
+    });
+    if pace.at_once {
+        return join_all(asking).await;
+    }
     let mut asked = Vec::with_capacity(buckets.len());
-    for named in buckets {
-        asked.push((named, Stand::read(pass, named).await));
+    for one in asking {
+        asked.push(one.await);
     }
     asked
+}
+
+/// Asks a bucket, unless it kept another feed of this pass waiting in vain.
+async fn ask_one(
+    pass: &Pass<'_>,
+    named: &NamedBucket,
+    patient: &NamedBucket,
+    pace: Pace,
+) -> Result<Stand, ExportError> {
+    if named.silent.load(Ordering::Relaxed) {
+        let what = "it kept another feed waiting; the next pass asks it again";
+        return Err(ExportError::Retry(what.to_owned()));
+    }
+    let begun = Instant::now();
+    let said = Stand::read(pass, patient).await;
+    named.note_silence(matches!(said, Err(ExportError::Retry(_))) && begun.elapsed() >= pace.grace);
+    said
 }
 
 /// Refuses to go on if one of the buckets is ahead, or none has answered. The buckets have been read before, the database is read now: what other

@@ -4,18 +4,22 @@
 //! off would publish keys before their time or take bundles away that are wanted: then nothing is done until somebody has set it.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use proto::Timestamp;
 use store::{Clock, KeyStore};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::time::timeout;
 
 use crate::error::ExportError;
 use crate::pass::NamedBucket;
 
 /// How far clocks may be apart, in seconds.
 const APART: i64 = 600;
+/// How long a bucket is waited for. One that does not answer keeps the others no longer.
+const SOON: Duration = Duration::from_secs(5);
 
 /// What the clocks said when they were compared.
 #[derive(Debug, Clone)]
@@ -43,19 +47,9 @@ impl Clocks {
         let (before, read) = (own.now(), Instant::now());
         let database = store.now().await?;
         let ahead = difference(before, database, own.now());
-        let mut of_buckets = BTreeMap::new();
-        for named in buckets {
-            let before = own.now();
-            match named.bucket.clock().await {
-                // Where a test moves the clocks of program and database, the bucket's goes with them.
-                Ok(Some(told)) => {
-                    let ahead = difference(before, told.plus(own.offset()), own.now());
-                    of_buckets.insert(named.name.clone(), ahead);
-                }
-                Ok(None) => {}
-                Err(why) => tracing::debug!(bucket.name = named.name, "the bucket's time is not known: {why}"),
-            }
-        }
+        let told = join_all(buckets.iter().map(|named| ahead_of(own, named))).await;
+        let of_buckets = buckets.iter().zip(told).filter_map(|(named, ahead)| Some((named.name.clone(), ahead?)));
+        let of_buckets = of_buckets.collect();
         Ok(Self { database, read, ahead, buckets: of_buckets })
     }
 
@@ -97,6 +91,20 @@ impl Clocks {
 
     fn own(&self) -> Timestamp {
         self.database.plus(-self.ahead)
+    }
+}
+
+/// How far a bucket's clock is ahead; none if it does not tell its time, or not soon.
+async fn ahead_of(own: &Clock, named: &NamedBucket) -> Option<i64> {
+    let before = own.now();
+    match timeout(SOON, named.bucket.clock()).await {
+        // Where a test moves the clocks of program and database, the bucket's goes with them.
+        Ok(Ok(told)) => told.map(|told| difference(before, told.plus(own.offset()), own.now())),
+        Ok(Err(why)) => {
+            tracing::debug!(bucket.name = named.name, "the bucket's time is not known: {why}");
+            None
+        }
+        Err(_) => None,
     }
 }
 

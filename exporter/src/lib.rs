@@ -19,6 +19,7 @@ pub mod bucket;
 mod clocks;
 mod occasion;
 mod open;
+mod pace;
 mod pass;
 mod run;
 mod schedule;
@@ -33,8 +34,11 @@ mod listing;
 mod prune;
 mod pruning;
 mod publish;
+pub mod ready;
 mod replica;
+mod replicas;
 mod seal;
+mod supply;
 
 pub mod fetch;
 pub mod inspect;
@@ -48,6 +52,7 @@ pub mod cli;
 
 pub use config::Settings;
 pub use error::ExportError;
+pub use pace::Pace;
 pub use policy::Policy;
 pub use report::Report;
 pub use run::Exporter;

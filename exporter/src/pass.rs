@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proto::Feed;
 use store::{BundleRow, KeyStore};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::bucket::{Bucket, ObjectPath};
+use crate::bucket::{Bucket, ObjectPath, PatientBucket};
 use crate::error::ExportError;
 use crate::signer::FeedKeys;
-use crate::steps::{Observer, Step, When};
+use crate::steps::{Observer, Outcome, Subject, take};
 use crate::stop::Stop;
 
 /// A bucket and what it is called.
@@ -17,6 +20,24 @@ use crate::stop::Stop;
 pub(crate) struct NamedBucket {
     pub(crate) name: String,
     pub(crate) bucket: Arc<dyn Bucket>,
+    /// It kept a feed of this pass waiting in vain, and is not asked again before the next pass.
+    pub(crate) silent: Arc<AtomicBool>,
+}
+
+impl NamedBucket {
+    pub(crate) fn new(name: &str, bucket: Arc<dyn Bucket>) -> Self {
+        Self { name: name.to_owned(), bucket, silent: Arc::default() }
+    }
+
+    /// The same bucket, whose calls end at `end`.
+    pub(crate) fn until(&self, end: watch::Receiver<Option<Instant>>) -> Self {
+        Self { bucket: Arc::new(PatientBucket::new(Arc::clone(&self.bucket), end)), ..self.clone() }
+    }
+
+    /// Notes that it kept the others waiting in vain, if it did. With ten feeds it would do so ten times.
+    pub(crate) fn note_silence(&self, waited_in_vain: bool) {
+        self.silent.fetch_or(waited_in_vain, Ordering::Relaxed);
+    }
 }
 
 /// One pass over one feed.
@@ -30,7 +51,7 @@ pub(crate) struct Pass<'a> {
 
 impl Pass<'_> {
     /// Runs one step, with the observer called before and after it. None begins once the pass was asked to end.
-    pub(crate) async fn step<T>(
+    pub(crate) async fn step<T: Outcome>(
         &self,
         name: &'static str,
         sequence: Option<u64>,
@@ -39,11 +60,7 @@ impl Pass<'_> {
     ) -> T {
         let _running = self.stop.begin().await;
         let bucket = bucket.map(|bucket| bucket.name.as_str());
-        let step = Step { name, when: When::Before, feed: self.feed, sequence, bucket };
-        (self.observer)(&step);
-        let result = operation.await;
-        (self.observer)(&Step { when: When::After, ..step });
-        result
+        take(self.observer, name, Subject { feed: Some(self.feed), sequence, bucket }, operation).await
     }
 
     /// Which of `rows` a bucket holds: noted as put and read back, and still there in full size. What a database says about a bucket that was

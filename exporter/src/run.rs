@@ -1,22 +1,24 @@
 //! One pass, the whole pipeline in its order: announce, seal, de-list, derive, put, list, delete, purge.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use proto::Feed;
-use store::{BundleRow, Clock, KeyStore, Purged, SealOutcome};
+use store::{Clock, KeyStore, Purged, SealOutcome};
 
 use crate::ahead::{self, Asked};
 use crate::bucket::Bucket;
 use crate::clocks::Clocks;
 use crate::config::Settings;
-use crate::derive::derive;
 use crate::error::ExportError;
 use crate::gateways;
 use crate::occasion::{Occasion, Round, Timing};
 use crate::open::{open_bucket, open_store};
+use crate::pace::Pace;
 use crate::pass::{NamedBucket, Pass};
 use crate::prune::{delist, forget, purge};
-use crate::replica::Replica;
+use crate::ready::{self, Around};
+use crate::replicas::publish;
 use crate::report::{BucketReport, FeedReport, Report, SealedBundle, WaitingReport};
 use crate::seal::{announce, seal};
 use crate::signer::{FeedKeys, Keyring, PemKeyring};
@@ -31,6 +33,7 @@ pub struct Exporter {
     keyring: Arc<dyn Keyring>,
     buckets: Vec<NamedBucket>,
     observer: Observer,
+    pace: Pace,
     clock: Clock,
     stop: Stop,
 }
@@ -50,6 +53,7 @@ impl Exporter {
             keyring: Arc::new(PemKeyring::new(settings.clone())),
             buckets: Vec::new(),
             observer: Arc::new(|_| ()),
+            pace: Pace::default(),
             clock,
             stop: Stop::default(),
         };
@@ -66,7 +70,7 @@ impl Exporter {
     /// With one bucket more.
     #[must_use]
     pub fn with_bucket(mut self, name: &str, bucket: Arc<dyn Bucket>) -> Self {
-        self.buckets.push(NamedBucket { name: name.to_owned(), bucket });
+        self.buckets.push(NamedBucket::new(name, bucket));
         self
     }
 
@@ -74,6 +78,13 @@ impl Exporter {
     #[must_use]
     pub fn with_keyring(mut self, keyring: Arc<dyn Keyring>) -> Self {
         self.keyring = keyring;
+        self
+    }
+
+    /// With buckets that wait for each other differently.
+    #[must_use]
+    pub const fn with_pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 
@@ -143,12 +154,24 @@ impl Exporter {
 
     async fn pass_over(&self, feeds: &[Feed], occasion: &Occasion<'_>, report: &mut Report) {
         for named in &self.buckets {
+            named.silent.store(false, Ordering::Relaxed);
             if let Err(why) = named.bucket.tidy().await {
                 tracing::warn!(bucket.name = named.name, "leftovers of earlier writes could not be cleared: {why}");
             }
         }
         for feed in feeds {
             report.feeds.push(self.feed(feed, occasion).await);
+        }
+        // Who sees some feeds only does not know who is ready.
+        if self.settings.feeds.is_empty() {
+            let around = Around {
+                observer: &self.observer,
+                stop: &self.stop,
+                store: self.store.as_ref(),
+                most: self.pace.grace,
+            };
+            let said = ready::announce(around, &self.buckets, &report.feeds, self.clock.now());
+            report.failures.extend(said.await.into_iter().map(Into::into));
         }
         report.note_forgotten(forget(self.store.as_ref()).await);
     }
@@ -209,7 +232,7 @@ impl Exporter {
         occasion: &Occasion<'_>,
         report: &mut FeedReport,
     ) -> Result<Asked<'_>, ExportError> {
-        let asked = ahead::ask(pass, &self.buckets).await;
+        let asked = ahead::ask(pass, &self.buckets, self.pace).await;
         match ahead::ensure_not_ahead(pass, &asked).await {
             Ok(()) => Ok(occasion.without_off(asked)),
             Err(why) => {
@@ -235,7 +258,8 @@ impl Exporter {
         report.number = pass.store.number(pass.feed).await?;
         let rows = pass.store.listing(pass.feed, report.number).await?.bundles;
         report.newest = rows.last().map(|row| row.end.unix());
-        publish(pass, (asked, rows), report, occasion).await;
+        let puts = occasion.timing != Timing::Never;
+        publish(pass, (asked, rows), (puts, self.pace), report).await;
 
         let mut purged = Purged::default();
         if let Err(why) = purge(pass, &self.names(), &mut purged).await {
@@ -266,47 +290,5 @@ impl Exporter {
         let (held, unripe, minimum) = (waiting.releasable, waiting.unripe, policy.minimum);
         report.waiting = Some(WaitingReport { held, unripe, minimum });
         Ok(())
-    }
-}
-
-/// Brings every bucket up to `rows`: puts what is missing, lists it, and deletes what was de-listed a day ago.
-async fn publish(
-    pass: &Pass<'_>,
-    (asked, rows): (Asked<'_>, Vec<BundleRow>),
-    report: &mut FeedReport,
-    occasion: &Occasion<'_>,
-) {
-    let mut replicas = Vec::with_capacity(asked.len());
-    for asked in asked {
-        replicas.push(Replica::of(pass, asked, &rows).await);
-    }
-    if occasion.timing != Timing::Never {
-        put_everywhere(pass, rows, &mut replicas, report).await;
-    }
-    for mut replica in replicas {
-        replica.list(pass).await;
-        replica.prune(pass).await;
-        report.buckets.push(replica.into_report());
-    }
-}
-
-/// Derives each of `rows` that some bucket lacks, once, and puts it where it is missing.
-async fn put_everywhere(pass: &Pass<'_>, rows: Vec<BundleRow>, replicas: &mut [Replica<'_>], report: &mut FeedReport) {
-    for row in rows {
-        let sequence = row.sequence;
-        if row.derived.is_some() && !replicas.iter().any(|replica| replica.lacks(sequence)) {
-            continue;
-        }
-        match derive(pass, row).await {
-            Ok(bundle) => {
-                for replica in &mut *replicas {
-                    replica.put(pass, &bundle).await;
-                }
-            }
-            Err(why) => {
-                tracing::warn!(feed = %pass.feed, bundle.sequence = sequence, "the bundle was not derived");
-                report.failures.push(why.into());
-            }
-        }
     }
 }

@@ -292,12 +292,12 @@ impl Accepted {
     }
 }
 
-/// Every public file below `root`.
+/// Every public file below `root`, but for `ready`, which is of the moment.
 fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let path = entry.path();
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".") || entry.file_name() == "ready";
         if path.is_dir() {
             found.extend(files(&path));
         } else if !hidden {

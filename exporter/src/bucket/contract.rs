@@ -24,7 +24,7 @@ use crate::error::ExportError;
 /// bucket behind a network gives up after a while.
 ///
 /// **Kinds of objects.** Bundles (`*.zip`) are written by `put_if_absent` alone, never change, and end by `delete`. Index and manifest are written by `replace`
-/// alone. Content type and caching follow from the path's last segment.
+/// alone, and stay. `ready` is written by `replace` and comes and goes. Content type and caching follow from the path's last segment.
 #[async_trait]
 pub trait Bucket: Send + Sync {
     /// Writes an object that does not exist. If it does, with the same bytes, all is well; it is never overwritten.

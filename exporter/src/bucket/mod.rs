@@ -6,9 +6,12 @@ mod path;
 
 mod directory;
 mod memory;
+mod patient;
 
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(feature = "s3")]
+mod s3_clock;
 #[cfg(feature = "s3")]
 mod s3_connect;
 #[cfg(feature = "s3")]
@@ -20,6 +23,7 @@ pub use directory::DirectoryBucket;
 pub use headers::Headers;
 pub use memory::MemoryBucket;
 pub use path::ObjectPath;
+pub(crate) use patient::PatientBucket;
 #[cfg(feature = "s3")]
 pub use s3::S3Bucket;
 #[cfg(feature = "s3")]

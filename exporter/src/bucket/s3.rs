@@ -14,9 +14,11 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
+use proto::Timestamp;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+use super::s3_clock::DateOfAnswer;
 use super::s3_connect::{Patience, client};
 use super::s3_failure::{failed, status};
 use crate::bucket::{Bucket, Headers, Object, ObjectPath, Put, Replaced, S3Place, Version};
@@ -250,6 +252,16 @@ impl Bucket for S3Bucket {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some("NoSuchKey") => Ok(()),
             Err(error) => Err(failed(&self.doing("delete", path.as_str()), &error)),
+        }
+    }
+
+    /// From the `Date` of an answer: any will do, even that there is no such object.
+    async fn clock(&self) -> Result<Option<Timestamp>, ExportError> {
+        let date = DateOfAnswer::default();
+        let head = self.client.head_object().bucket(&self.place.bucket).key(self.key(PROBE));
+        match head.customize().interceptor(date.clone()).send().await {
+            Err(error) if status(&error).is_none() => Err(failed(&self.doing("reach", PROBE), &error)),
+            _ => Ok(date.told()),
         }
     }
 

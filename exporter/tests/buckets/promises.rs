@@ -38,6 +38,7 @@ on_every_bucket!(
     an_object_that_is_too_long_is_not_read,
     what_does_not_exist_is_none_and_an_empty_list,
     a_list_has_everything_directly_under_a_path_however_much_that_is,
+    it_tells_the_time,
 );
 
 pub(crate) fn path(text: &str) -> ObjectPath {
@@ -138,4 +139,12 @@ async fn a_list_has_everything_directly_under_a_path_however_much_that_is(bucket
     let listed = bucket.list(&path("NO/gaen")).await.expect("a list");
     let expected: std::collections::BTreeMap<_, _> = (0..OBJECTS).map(|n| (name(n), n as u64)).collect();
     assert_eq!(listed, expected);
+}
+
+async fn it_tells_the_time(bucket: Arc<dyn Bucket>) {
+    let clock = store::Clock::system();
+    // Stores tell whole seconds, and file systems lag by a tick.
+    let before = clock.now().plus(-2);
+    let told = bucket.clock().await.expect("an answer").expect("a time");
+    assert!(before <= told && told <= clock.now(), "{told:?}");
 }

@@ -11,6 +11,7 @@ mod keys;
 mod life;
 mod postgres;
 mod publishing;
+mod readiness;
 mod rederiving;
 mod replicas;
 mod restoring;

@@ -220,12 +220,12 @@ fn accepted_report(n: u16) -> AcceptedReport {
     AcceptedReport { published, release_at: Timestamp::from_unix(0) }
 }
 
-/// Every file below `root` that has a public name, with its bytes.
+/// Every file below `root` that has a public name, with its bytes; but not `ready`, which is of the moment.
 pub(crate) fn snapshot(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(root).expect("a directory") {
         let path = entry.expect("an entry").path();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".") || name == "ready");
         if path.is_dir() {
             files.extend(snapshot(&path));
         } else if !hidden {

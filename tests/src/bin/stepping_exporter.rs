@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use exporter::Exporter;
 use exporter::bucket::DirectoryBucket;
 use exporter::steps::Step;
+use exporter::{Exporter, Pace};
 use store::Clock;
 use tests::stepping;
 
@@ -23,6 +23,8 @@ async fn main() -> anyhow::Result<()> {
     clock.set_offset(next("seconds")?.parse()?);
     let mut exporter = Exporter::open(&stepping::settings(&database, keys)?, clock)
         .await?
+        // The same pass takes the same steps in the same order.
+        .with_pace(Pace { at_once: false, ..Pace::default() })
         .with_steps(Arc::new(|step: &Step<'_>| stepping::stop_at(step)));
     for directory in arguments {
         let name = Path::new(&directory).file_name().context("a directory with a name")?.to_string_lossy().into_owned();
