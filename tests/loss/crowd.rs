@@ -1,15 +1,20 @@
 //! Two hundred uploaders, and what they upload.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, ensure};
-use proto::bundle::GaenEntry;
+use proto::bundle::{Entries, GaenEntry};
 use proto::gaen::TemporaryExposureKey;
 use proto::{Interval, ReportType, Timestamp};
 use sha2::{Digest as _, Sha256};
-use store::{AcceptedKey, Clock, KeyStore, OnsetSource, Origin, Provenance, RELEASE_GRAIN, RawKey, RevisionProof};
+use store::{
+    Accepted, AcceptedKey, Clock, KeyStore, OnsetSource, Origin, Provenance, RELEASE_GRAIN, RawKey, RevisedKey,
+    RevisionProof, StoreError,
+};
 use tests::fixtures::ISSUER;
+use tests::outside_reader::CheckedFeed;
 
 use crate::scene::feeds;
 use crate::stalls::{MARK, Stalls};
@@ -22,6 +27,10 @@ const KEYS: u64 = 14;
 const REPEATED: u64 = 50;
 /// Of so many people one travels: their keys go to both feeds.
 const TRAVELS: u64 = 4;
+/// Of so many people one is a likely case, which is confirmed as soon as it is uploaded, perhaps while it is being sealed.
+const CONFIRMED_LATER: u64 = 10;
+/// What everybody says in the end.
+const LAST_WORD: ReportType = ReportType::Confirmed;
 /// How often an upload is tried: a database that is busy says so.
 const ATTEMPTS: usize = 20;
 
@@ -41,7 +50,8 @@ impl Crowd {
     /// One with at least so many keys.
     pub(crate) fn new(keys: u64, stalls: Stalls, servers: Vec<Server>) -> Self {
         let [next, repeats] = [AtomicU64::new(0), AtomicU64::new(0)];
-        Self { people: keys.div_ceil(KEYS), stalls, next, repeats, servers }
+        // The last one, who comes after all others, travels.
+        Self { people: keys.div_ceil(KEYS).next_multiple_of(TRAVELS), stalls, next, repeats, servers }
     }
 
     pub(crate) const fn people(&self) -> u64 {
@@ -61,7 +71,26 @@ impl Crowd {
     /// The keys that go to a feed, by its place among all.
     pub(crate) fn keys_in(&self, feed: usize) -> impl Iterator<Item = Vec<u8>> {
         let person = move |person| (0..KEYS).map(move |day| key_of(person, day, self.stalls.hit(person)).to_vec());
-        (0..self.people).filter(move |person| feed < feeds_of(*person)).flat_map(person)
+        (0..=self.people).filter(move |person| feed < feeds_of(*person)).flat_map(person)
+    }
+
+    /// Checks that a feed, by its place among all, has each key once, and that its last word on each is the person's: said at once or in one
+    /// revision.
+    pub(crate) fn ensure_all_is_said(&self, checked: &CheckedFeed, feed: usize) -> anyhow::Result<u64> {
+        checked.ensure_exactly(self.keys_in(feed))?;
+        let (mut said, mut revisions) = (HashMap::new(), 0);
+        for bundle in &checked.bundles {
+            let Entries::Gaen { keys, revised } = &bundle.entries else { anyhow::bail!("keys were uploaded") };
+            for entry in revised {
+                let before = said.insert(*entry.key.data(), entry.report_type);
+                ensure!(before == Some(Some(ReportType::Likely)), "a revision of what was said to be {before:?}");
+                revisions += 1;
+            }
+            said.extend(keys.iter().map(|entry| (*entry.key.data(), entry.report_type)));
+        }
+        let wrong = said.values().filter(|says| **says != Some(LAST_WORD)).count();
+        ensure!(wrong == 0, "{wrong} revisions are lost");
+        Ok(revisions)
     }
 
     /// Uploads for everybody; how many uploads were sent twice.
@@ -80,26 +109,48 @@ impl Crowd {
             if person >= self.people {
                 return Ok(());
             }
-            if person.is_multiple_of(REPEATED) {
-                self.repeats.fetch_add(1, Ordering::Relaxed);
-                let (first, again) = tokio::join!(self.accept(person, 0), self.accept(person, 1));
-                first.and(again)?;
-            } else {
-                self.accept(person, 0).await?;
+            let repeated = person.is_multiple_of(REPEATED);
+            self.repeats.fetch_add(repeated.into(), Ordering::Relaxed);
+            self.send(person, first_word(person), repeated).await?;
+            if first_word(person) != LAST_WORD {
+                self.send(person, LAST_WORD, true).await?;
             }
         }
     }
 
+    /// One more upload of somebody with whom the last revisions can leave: they do so with ordinary keys alone.
+    pub(crate) async fn upload_the_last(&self) -> anyhow::Result<()> {
+        self.send(self.people, LAST_WORD, false).await
+    }
+
+    /// Sends what somebody says, perhaps twice at the same time.
+    async fn send(&self, person: u64, says: ReportType, twice: bool) -> anyhow::Result<()> {
+        if twice {
+            let (first, again) = tokio::join!(self.accept(person, says, 0), self.accept(person, says, 1));
+            first.and(again)
+        } else {
+            self.accept(person, says, 0).await
+        }
+    }
+
     /// Has one upload written until it is acknowledged, by one server after the other.
-    async fn accept(&self, person: u64, first: usize) -> anyhow::Result<()> {
+    async fn accept(&self, person: u64, says: ReportType, first: usize) -> anyhow::Result<()> {
         let feeds = &feeds()[..feeds_of(person)];
         let mut said = None;
         for attempt in first..first + ATTEMPTS {
             let (store, clock) = &self.servers[(person as usize + attempt) % self.servers.len()];
             // As if it had come a quarter of an hour ago by this clock, so that it may be released at once by any other.
             let received = clock.now().plus(-2 * RELEASE_GRAIN);
-            let keys: Vec<_> = (0..KEYS).map(|day| self.key(person, day, received)).collect();
-            match store.accept_keys(&keys, feeds, &provenance(received)).await {
+            let keys: Vec<_> = (0..KEYS).map(|day| self.key((person, says), day, received)).collect();
+            let from = first_word(person);
+            let written = async || -> Result<Accepted, StoreError> {
+                if says == from {
+                    return store.accept_keys(&keys, feeds, &provenance(received)).await;
+                }
+                let revised: Vec<_> = keys.iter().map(|key| RevisedKey { key: key.clone(), from }).collect();
+                store.revise_keys(&revised, feeds, &provenance(received)).await
+            };
+            match written().await {
                 Ok(accepted) => {
                     ensure!(accepted.conflicts == 0, "person {person} uploads the same as ever");
                     return Ok(());
@@ -111,7 +162,7 @@ impl Crowd {
     }
 
     /// What the rules of publication make of a key. Everybody has a risk and an onset of their own, so there are many classes.
-    fn key(&self, person: u64, day: u64, received: Timestamp) -> AcceptedKey {
+    fn key(&self, (person, says): (u64, ReportType), day: u64, received: Timestamp) -> AcceptedKey {
         let today = Interval::containing(received).midnight();
         let start = today.plus(-144 * (day.cast_signed() + 2));
         let bytes = key_of(person, day, self.stalls.hit(person));
@@ -121,20 +172,20 @@ impl Crowd {
         AcceptedKey {
             raw: RawKey {
                 transmission_risk,
-                report_type: ReportType::Confirmed,
+                report_type: says,
                 onset: today,
                 onset_source: OnsetSource::Request,
                 proof: RevisionProof::default(),
             },
             release_at: store::release_at(key.validity_end(), received),
-            published: GaenEntry {
-                key,
-                transmission_risk,
-                report_type: Some(ReportType::Confirmed),
-                days_since_onset: Some(days),
-            },
+            published: GaenEntry { key, transmission_risk, report_type: Some(says), days_since_onset: Some(days) },
         }
     }
+}
+
+/// What somebody says first.
+const fn first_word(person: u64) -> ReportType {
+    if person % CONFIRMED_LATER == 3 { ReportType::Likely } else { LAST_WORD }
 }
 
 /// How many feeds a person's keys go to.

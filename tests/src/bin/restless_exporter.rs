@@ -11,7 +11,7 @@ use exporter::steps::Step;
 use tests::restless::Restless;
 
 /// Between two passes: as long as a few uploads take.
-const REST: Duration = Duration::from_millis(30);
+const REST: Duration = Duration::from_millis(100);
 /// The exit code of a report that is worth another try.
 const RETRY: u8 = 1;
 
