@@ -80,14 +80,25 @@ pub(crate) async fn ensure_not_ahead(pass: &Pass<'_>, asked: &Asked<'_>) -> Resu
         let silent = asked.iter().filter_map(|(_, stand)| stand.as_ref().err()).max_by_key(|why| why.kind());
         return silent.map_or(Ok(()), |why| Err(unanswered(pass, why)));
     }
+    match find_ahead(pass, &answers).await? {
+        None => Ok(()),
+        Some(what) => Err(ExportError::Corrupt(format!("{}: {what}: {ADOPT}", pass.feed))),
+    }
+}
+
+/// Which of these buckets says what the database does not, and what; none if there is none.
+pub(crate) async fn find_ahead(
+    pass: &Pass<'_>,
+    answers: &[(&NamedBucket, &Stand)],
+) -> Result<Option<String>, ExportError> {
     let mut known = Known { standing: pass.store.standing(pass.feed).await?, manifests: BTreeMap::new() };
     for (named, stand) in answers {
         let Some((_, manifest)) = &stand.manifest else { continue };
         if let Some(what) = known.denies(pass, manifest).await? {
-            return Err(ExportError::Corrupt(format!("{}: bucket {} {what}: {ADOPT}", pass.feed, named.name)));
+            return Ok(Some(format!("bucket {} {what}", named.name)));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn unanswered(pass: &Pass<'_>, why: &ExportError) -> ExportError {

@@ -25,6 +25,7 @@ mod run;
 mod schedule;
 pub mod stop;
 
+pub mod adopt;
 mod ahead;
 mod stand;
 

@@ -113,6 +113,10 @@ impl Exporter {
         self.store.as_ref()
     }
 
+    pub(crate) fn keyring(&self) -> &dyn Keyring {
+        self.keyring.as_ref()
+    }
+
     pub(crate) const fn settings(&self) -> &Settings {
         &self.settings
     }

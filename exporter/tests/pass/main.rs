@@ -3,6 +3,7 @@
 mod program;
 mod world;
 
+mod adopting;
 mod clocks;
 mod commands;
 mod gateways;

@@ -11,11 +11,16 @@ pub(crate) async fn world() -> (Database, World) {
     let database = Database::from_template("keys", migrate).await.expect("a database");
     let (owner, directory) = (database.url(), tempfile::tempdir().expect("a temporary directory"));
     let mut world = World::of(directory, &owner).await;
-    let separator = if owner.contains('?') { '&' } else { '?' };
-    let exporter = format!("{owner}{separator}options=-c%20role%3Dpratique_exporter");
+    let exporter = of_exporter(&owner);
     world.settings.database_url = exporter.parse().expect("a URL");
     world.url = exporter;
     (database, world)
+}
+
+/// The URL under which exporters connect, given the owner's.
+pub(crate) fn of_exporter(owner: &str) -> String {
+    let separator = if owner.contains('?') { '&' } else { '?' };
+    format!("{owner}{separator}options=-c%20role%3Dpratique_exporter")
 }
 
 async fn migrate(url: &str) {

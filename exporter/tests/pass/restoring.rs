@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use exporter::bucket::MemoryBucket;
 use proto::Kind;
-use store::Clock;
 
 use crate::world::{World, feed, keys_of, snapshot};
 
@@ -17,9 +16,9 @@ pub(crate) fn copy(world: &World, name: &str) {
 
 /// Puts a copy in the place of the database.
 pub(crate) async fn restore(world: &mut World, name: &str) {
-    let url = format!("sqlite:{}", world.directory.path().join(name).display()).parse().expect("a URL");
-    world.store = store::open_key_store(&url, Clock::system()).await.expect("the copy");
-    world.settings.database_url = url;
+    world.url = format!("sqlite:{}", world.directory.path().join(name).display());
+    world.settings.database_url = world.url.parse().expect("a URL");
+    world.store = store::open_key_store(&world.settings.database_url, world.clock.clone()).await.expect("the copy");
 }
 
 /// What waits in the feed of keys, and its number.
