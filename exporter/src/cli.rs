@@ -78,7 +78,7 @@ Credentials never stand in the URL: they come from AWS_ACCESS_KEY_ID, AWS_SECRET
 identity (AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN), or the role of the machine. They need the rights to get, put and delete objects and to
 list the bucket. Whether the store heeds conditions is tried at the start, with an object called .pratique-probe below the prefix.
 
-`once` and `inspect` document their exit codes in their own --help; 64 always means that the command line was not understood: 2, which says so
+Every command documents its exit codes in its own --help; 64 always means that the command line was not understood: 2, which says so
 elsewhere, has a meaning of its own.";
 
 /// Reads the command line and does what it says.

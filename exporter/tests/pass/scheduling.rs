@@ -1,9 +1,12 @@
 //! `exporter run`: one bundle a period however many run, nothing left undone, and a good end.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use proto::Kind;
+use store::Clock;
 
 use crate::postgres;
 use crate::program::{Program, get};
@@ -31,6 +34,16 @@ async fn three_schedules(world: World) {
         assert_eq!(program.end(), Some(0));
     }
 
+    assert_one_a_period(&world).await;
+    // What was accepted last, and what the end has left undone.
+    world.pass(&["main", "other"]).await;
+    for bucket in ["main", "other"] {
+        assert_eq!(world.published(bucket, Kind::Gaen), keys_of(0..accepted));
+    }
+}
+
+/// In no period of two seconds two bundles of keys were sealed.
+async fn assert_one_a_period(world: &World) {
     let mut periods = Vec::new();
     let newest = world.store.standing(&feed(Kind::Gaen)).await.expect("read").next_sequence;
     for sequence in 1..newest {
@@ -40,11 +53,6 @@ async fn three_schedules(world: World) {
     let bundles = periods.len();
     periods.dedup();
     assert_eq!(periods.len(), bundles, "two bundles in one period");
-    // What was accepted last, and what the end has left undone.
-    world.pass(&["main", "other"]).await;
-    for bucket in ["main", "other"] {
-        assert_eq!(world.published(bucket, Kind::Gaen), keys_of(0..accepted));
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,6 +64,41 @@ async fn three_schedules_make_one_bundle_a_period() {
 async fn three_schedules_on_a_server_make_one_bundle_a_period() {
     let (_database, world) = postgres::world().await;
     three_schedules(world).await;
+}
+
+/// Boundaries are those of the database's time, whatever the machines' clocks say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schedules_whose_clocks_differ_mean_the_same_period() {
+    let (_database, mut world) = postgres::world().await;
+    world.settings.sealing.period_gaen = Duration::from_secs(2);
+    let done = Arc::new(AtomicBool::new(false));
+    let mut schedules = Vec::new();
+    for offset in [-300, 0, 300] {
+        let own = Clock::system();
+        own.set_offset(offset);
+        let exporter = world.exporter(&[]).await.with_clock(own);
+        let done = Arc::clone(&done);
+        schedules.push(tokio::spawn(async move {
+            let asked = async {
+                while !done.load(Ordering::SeqCst) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            exporter.run(asked, |outcome| assert_eq!(outcome.as_ref().expect("a pass").exit_code(), 0)).await;
+        }));
+    }
+    let mut accepted = 0;
+    while world.store.standing(&feed(Kind::Gaen)).await.expect("read").next_sequence < 4 {
+        assert!(accepted < 5_000, "nothing is sealed");
+        world.accept_keys(accepted..accepted + 2).await;
+        accepted += 2;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    done.store(true, Ordering::SeqCst);
+    for schedule in schedules {
+        schedule.await.expect("no panic");
+    }
+    assert_one_a_period(&world).await;
 }
 
 #[tokio::test]
