@@ -81,6 +81,8 @@ async fn begin(args: &RunArgs) -> Result<(), ExportError> {
     let asked = signals().map_err(|why| ExportError::GiveUp(format!("cannot catch signals: {why}")))?;
     let clock = Clock::system();
     let exporter = Exporter::open(&args.settings, clock.clone()).await?;
+    // A feed that was mistyped is refused here, and not only in the log of each pass.
+    exporter.feeds().await?;
     let metrics = ExporterMetrics::register();
     if let Some(address) = args.metrics_listen {
         let url = metrics

@@ -142,6 +142,8 @@ async fn once_from_the_command_line_publishes_and_says_so() {
 
     assert_eq!(once("1", &["--feed", "XX/gaen"]).status.code(), Some(2));
     assert_eq!(once("1", &["--policy", "XX/gaen minimum=5"]).status.code(), Some(2));
+    let run = ["run", "--database-url", &url, "--bucket", &bucket, "--signing-key-dir", &keys];
+    assert_eq!(exporter(&[&run[..], &["--policy", "XX/gaen minimum=5"]].concat()).status.code(), Some(2));
     assert_eq!(once("1", &["--policy", "NO/gaen minimum=5; NO/gaen hold=1h"]).status.code(), Some(2));
     assert_eq!(once("1", &["--bucket", "main=file:elsewhere"]).status.code(), Some(2));
 }

@@ -53,14 +53,16 @@ impl Program {
         }
     }
 
-    /// Asks it to end, and waits until it has; its exit code.
-    pub(crate) fn end(mut self) -> Option<i32> {
+    /// Asks it to end, and waits until it has; its exit code, and its whole log.
+    pub(crate) fn end(mut self) -> (Option<i32>, Vec<Value>) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().expect("a child") {
-                return status.code();
+                let lines = self.seen.drain(..).chain(self.lines.iter());
+                let log = lines.map(|line| serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}: {line}")));
+                return (status.code(), log.collect());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
