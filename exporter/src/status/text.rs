@@ -94,7 +94,63 @@ fn ago(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proto::Kind;
+
     use super::*;
+    use crate::error::ExportError;
+    use crate::report::ClocksReport;
+
+    fn bucket(name: &str) -> BucketStatus {
+        let (number, behind, missing, failures) = (Some(7), Some(0), Some(Vec::new()), Vec::new());
+        BucketStatus { bucket: name.to_owned(), number, behind, missing, verified: true, failures }
+    }
+
+    #[test]
+    fn a_status_reads_like_a_page() {
+        let now = 1_790_000_000;
+        let why = ExportError::Retry("it does not answer".into());
+        let slow = BucketStatus { number: Some(5), behind: Some(2), missing: Some(vec![3, 4]), ..bucket("slow") };
+        let (number, behind, missing, failures) = (None, None, None, vec![why.into()]);
+        let down = BucketStatus { number, behind, missing, failures, ..bucket("down") };
+        let feed = FeedStatus {
+            feed: "NO/gaen".into(),
+            kind: Kind::Gaen,
+            number: 7,
+            bundles: 4,
+            waiting: 420,
+            held: true,
+            held_until: Some(now + 3_600),
+            minimum: 1_000,
+            oldest: Some(now - 10_800),
+            revised_waiting: 3,
+            unripe: 56,
+            newest: Some(now - 11_100),
+            age: Some(11_100),
+            next_boundary: now + 6_400,
+            overdue: false,
+            buckets: vec![bucket("main"), slow, down],
+            failures: Vec::new(),
+        };
+        let clocks = ClocksReport { database: 0, buckets: BTreeMap::from([("slow".into(), 12)]) };
+        let status = Status { now, clocks, feeds: vec![feed], failures: Vec::new() };
+        assert_eq!(status.exit_code(), 1);
+        assert_eq!(
+            status.to_string(),
+            "time 2026-09-21T14:13:20Z, by the database; bucket slow is 12 s ahead of this machine\n\
+             NO/gaen: number 7, 4 bundles listed\n  \
+             newest    2026-09-21T11:08:20Z, 3 h 5 min ago\n  \
+             waiting   420 of 1,000: held, with filler from 2026-09-21T15:13:20Z\n  \
+             oldest    could leave since 2026-09-21T11:13:20Z\n  \
+             besides   3 revised, 56 not yet free\n  \
+             next      2026-09-21T16:00:00Z\n  \
+             bucket    main: number 7\n  \
+             bucket    slow: number 5, 2 BEHIND, 2 bundles MISSING\n  \
+             bucket    down: NOT KNOWN\n    \
+             FAILED, run again: it does not answer\n"
+        );
+    }
 
     #[test]
     fn an_age_has_the_unit_that_fits() {
