@@ -28,6 +28,9 @@ use crate::stop::Stop;
 /// Where it stands in a bucket.
 pub const PATH: &str = "ready";
 
+/// How long a bucket is waited for that did well a moment ago.
+const SOON: Duration = Duration::from_secs(30);
+
 /// Takes it away.
 pub(crate) async fn remove((observer, stop): (&Observer, &Stop), named: &NamedBucket) -> Result<(), ExportError> {
     let _running = stop.begin().await;
@@ -39,8 +42,6 @@ pub(crate) struct Around<'a> {
     pub(crate) observer: &'a Observer,
     pub(crate) stop: &'a Stop,
     pub(crate) store: &'a dyn KeyStore,
-    /// How long a bucket is waited for.
-    pub(crate) most: Duration,
 }
 
 /// After a pass over all feeds: says of each bucket that it is ready, if it stands nowhere behind another. The failures, by the bucket's place.
@@ -53,7 +54,7 @@ pub(crate) async fn announce(
     let mut failures = Vec::new();
     for named in buckets {
         let Some(standing) = standing(feeds, &named.name) else { continue };
-        let said = timeout(around.most, write(&around, named, (&standing, now))).await;
+        let said = timeout(SOON, write(&around, named, (&standing, now))).await;
         let slow = || Err(ExportError::Retry(format!("bucket {}: ready was not written in time", named.name)));
         failures.extend(said.unwrap_or_else(|_| slow()).err());
     }

@@ -55,14 +55,16 @@ impl Work<'_> {
     async fn at_once(&self, replicas: &mut [Replica<'_>]) {
         let [looked, filled, warned] = [(); 3].map(|()| Meeting::of(replicas.len()));
         let work = replicas.iter_mut().map(|replica| async {
-            self.fill_or_warn(replica, (&looked, &filled)).await;
+            let was_warned = self.fill_or_warn(replica, (&looked, &filled, &warned)).await;
             let full = replica.is_full(self.supply);
             filled.arrive(full);
             filled.wait(self.pace.grace).await;
-            if !full && filled.anybody_full() {
-                self.not_ready(replica.named).await;
+            if !was_warned {
+                if !full && filled.anybody_full() {
+                    self.not_ready(replica.named).await;
+                }
+                warned.arrive(full);
             }
-            warned.arrive(full);
             warned.wait(self.pace.grace).await;
             self.finish(replica).await;
         });
@@ -98,16 +100,22 @@ impl Work<'_> {
         replica.fill(self.pass, self.supply).await;
     }
 
-    /// Fills a bucket. If others get tired of waiting for it, it is told to be behind before they go on, and filled all the same.
-    async fn fill_or_warn(&self, replica: &mut Replica<'_>, (looked, filled): (&Meeting, &Meeting)) {
+    /// Fills a bucket. If others get tired of waiting for it, it is told to be behind before they go on, and filled all the same. Whether it was told.
+    async fn fill_or_warn(
+        &self,
+        replica: &mut Replica<'_>,
+        (looked, filled, warned): (&Meeting, &Meeting, &Meeting),
+    ) -> bool {
         let named = replica.named;
         let filling = self.look_and_fill(replica, looked);
         tokio::pin!(filling);
         tokio::select! {
-            () = &mut filling => {}
+            () = &mut filling => false,
             () = filled.is_late(self.pace.grace / 2) => {
                 self.not_ready(named).await;
+                warned.arrive(false);
                 filling.await;
+                true
             }
         }
     }

@@ -168,12 +168,7 @@ impl Exporter {
         }
         // Who sees some feeds only does not know who is ready.
         if self.settings.feeds.is_empty() {
-            let around = Around {
-                observer: &self.observer,
-                stop: &self.stop,
-                store: self.store.as_ref(),
-                most: self.pace.grace,
-            };
+            let around = Around { observer: &self.observer, stop: &self.stop, store: self.store.as_ref() };
             let said = ready::announce(around, &self.buckets, &report.feeds, self.clock.now());
             report.failures.extend(said.await.into_iter().map(Into::into));
         }

@@ -92,12 +92,14 @@ impl S3Bucket {
         Ok(bucket)
     }
 
-    /// Writes an object that may be there on the condition that it is not, and then on the condition that it is what it cannot be. Whether the
-    /// store heeds both.
+    /// Whether the store heeds conditions. What seems to show that it does not is tried again: somebody may have deleted the probe in between.
     async fn probe(&self) -> Result<bool, ExportError> {
-        if self.place.unconditional {
-            return Ok(true);
-        }
+        Ok(self.place.unconditional || self.heeds_conditions().await? || self.heeds_conditions().await?)
+    }
+
+    /// Writes an object that may be there on the condition that it is not, and then on the condition that it is what it cannot be. Whether both were
+    /// refused.
+    async fn heeds_conditions(&self) -> Result<bool, ExportError> {
         let put = || self.put(PROBE, PROBE_TEXT);
         self.send(|| put().if_none_match(NOTHING)).await?;
         let again = self.send(|| put().if_none_match(NOTHING)).await?;

@@ -17,8 +17,9 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let said = format!("{what}: {}", told(error));
-    // A connection that is too slow, and credentials that have just run out: another attempt has others.
-    let passing = matches!(error.code(), Some("RequestTimeout" | "ExpiredToken"));
+    // A connection that is too slow, and credentials that have just run out: another attempt has others. An answer without a code was cut short, or
+    // is not the store's.
+    let passing = matches!(error.code(), None | Some("RequestTimeout" | "ExpiredToken"));
     match (status(error), error) {
         (Some(400 | 401 | 403 | 404 | 405), _) if !passing => ExportError::GiveUp(said),
         // A name that cannot be built: no request was made.

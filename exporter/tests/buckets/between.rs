@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::s3;
@@ -37,6 +37,10 @@ pub(crate) struct Between {
 
 struct Fates {
     all: Fate,
+    /// The fate of the request at a place, counted from 0, and whether it is that of all which follow.
+    at: Option<(usize, Fate, bool)>,
+    /// How many requests have come and are neither answered nor given up.
+    open: usize,
     next: VecDeque<(&'static str, Fate)>,
     seen: Vec<String>,
 }
@@ -45,13 +49,15 @@ impl Between {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
-        let fates = Arc::new(Mutex::new(Fates { all: Fate::Pass, next: VecDeque::new(), seen: Vec::new() }));
+        let fates =
+            Arc::new(Mutex::new(Fates { all: Fate::Pass, at: None, open: 0, next: VecDeque::new(), seen: Vec::new() }));
         let between = Self { address, fates };
         let serving = between.clone();
         // The thread ends with the tests.
         std::thread::spawn(move || {
             for caller in listener.incoming().flatten() {
                 let serving = serving.clone();
+                serving.locked().open += 1;
                 std::thread::spawn(move || serving.serve(caller));
             }
         });
@@ -60,30 +66,61 @@ impl Between {
 
     /// What happens to the next requests with a method, one after the other.
     pub(crate) fn set(&self, method: &'static str, fates: &[Fate]) {
-        let mut all = self.fates.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.locked();
         all.next.extend(fates.iter().map(|fate| (method, *fate)));
     }
 
     /// What happens to all others.
     pub(crate) fn set_all(&self, fate: Fate) {
-        self.fates.lock().unwrap_or_else(PoisonError::into_inner).all = fate;
+        self.locked().all = fate;
+    }
+
+    /// What happens to the request at a place, counted from 0; and, if it is for good, to all that follow.
+    pub(crate) fn set_at(&self, at: usize, fate: Fate, for_good: bool) {
+        self.locked().at = Some((at, fate, for_good));
+    }
+
+    /// The methods of all requests that have come, in their order.
+    pub(crate) fn methods(&self) -> Vec<String> {
+        self.locked().seen.clone()
+    }
+
+    /// Waits until nothing is on its way any more.
+    pub(crate) async fn settled(&self) {
+        while self.locked().open > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Fates> {
+        self.fates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many requests with a method have come.
     pub(crate) fn seen(&self, method: &str) -> usize {
-        let fates = self.fates.lock().unwrap_or_else(PoisonError::into_inner);
+        let fates = self.locked();
         fates.seen.iter().filter(|seen| *seen == method).count()
     }
 
     fn fate(&self, method: &str) -> Fate {
-        let mut fates = self.fates.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fates = self.locked();
+        let place = fates.seen.len();
         fates.seen.push(method.to_owned());
+        match fates.at {
+            Some((at, fate, for_good)) if at == place || (for_good && at < place) => return fate,
+            _ => {}
+        }
         let next = fates.next.iter().position(|(of, _)| *of == method);
         next.and_then(|next| fates.next.remove(next)).map_or(fates.all, |(_, fate)| fate)
     }
 
     /// One request a connection: what is wrong with the connection itself is the tests' business no further.
-    fn serve(&self, mut caller: TcpStream) {
+    fn serve(&self, caller: TcpStream) {
+        self.pass_on(caller);
+        self.locked().open -= 1;
+    }
+
+    fn pass_on(&self, mut caller: TcpStream) {
         let _ = caller.set_read_timeout(Some(PATIENCE));
         let Ok(request) = read_request(&mut caller) else { return };
         let method = request.split(|&byte| byte == b' ').next().unwrap_or_default();

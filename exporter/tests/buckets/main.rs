@@ -2,8 +2,16 @@
 //! network that fails.
 
 mod between;
+mod s3;
+mod scene;
+#[path = "../pass/world.rs"]
+#[expect(dead_code, reason = "the other tests need more of a world")]
+mod world;
+
 mod conditions;
+mod crashes;
 mod network;
+mod outages;
 mod program;
 mod promises;
-mod s3;
+mod replicas;

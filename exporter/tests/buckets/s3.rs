@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use exporter::bucket::{Patience, S3Bucket};
 
@@ -76,7 +77,10 @@ pub(crate) async fn bucket() -> S3Bucket {
 
 /// Opens a bucket with credentials that moto takes, as it takes any.
 pub(crate) async fn open(url: &str) -> Result<S3Bucket, exporter::ExportError> {
-    open_with(url, Patience::default()).await
+    // Machines that run tests stand still at times.
+    let patience =
+        Patience { connect: Duration::from_secs(60), attempt: Duration::from_secs(120), ..Patience::default() };
+    open_with(url, patience).await
 }
 
 /// The same with more patience, or less.
