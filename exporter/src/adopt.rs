@@ -187,8 +187,8 @@ impl Adopting<'_> {
         match ahead::find_ahead(pass, answers).await? {
             None => Ok(()),
             Some(what) => Err(ExportError::Corrupt(format!(
-                "{}: {what}, although another bucket is further: phones were shown two truths. Where its own is to go: exporter index rebuild \
-                 --bucket NAME",
+                "{}: {what}, although another bucket is further: phones were shown two truths. Where its own is to go, with that bucket alone: \
+                 exporter index rebuild",
                 pass.feed
             ))),
         }

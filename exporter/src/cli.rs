@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod adopt;
+mod audit;
+mod index;
 mod inspect;
 mod keys;
 mod log;
@@ -44,9 +46,15 @@ enum Command {
     /// Derives bundles once more from their rows alone, and compares with what was published.
     #[command(after_long_help = rederive::HELP)]
     Rederive(rederive::RederiveArgs),
+    /// Compares every live object on every replica with the database.
+    #[command(after_long_help = audit::HELP)]
+    Audit(audit::AuditArgs),
     /// After the database was restored from a copy: takes over what the buckets know, so that sealing goes on.
     #[command(after_long_help = adopt::HELP)]
     Adopt(adopt::AdoptArgs),
+    /// Indexes and manifests.
+    #[command(subcommand)]
+    Index(index::IndexCommand),
     /// Says what is in a bundle, whether phones would take it, and whether it is what this project would publish.
     #[command(after_long_help = inspect::HELP)]
     Inspect(inspect::InspectArgs),
@@ -107,6 +115,8 @@ async fn dispatch(command: Command) -> u8 {
         Command::Once(args) => once::once(&args).await,
         Command::Prune(args) => prune::prune(&args).await,
         Command::Rederive(args) => rederive::compare(&args).await,
+        Command::Audit(args) => audit::audit(&args).await,
+        Command::Index(command) => index::index(&command).await,
         Command::Adopt(args) => adopt::adopt(&args).await,
         Command::Inspect(args) => inspect::look(&args).await,
         Command::Keys(command) => keys::keys(&command),

@@ -27,6 +27,9 @@ pub mod stop;
 
 pub mod adopt;
 mod ahead;
+mod as_listed;
+pub mod audit;
+pub mod rebuild;
 mod stand;
 
 mod derive;

@@ -84,7 +84,7 @@ async fn attempt(
 }
 
 /// The listing with the highest number, not below `there`, of which the bucket holds every bundle; none if there is none.
-async fn highest(pass: &Pass<'_>, there: u64, held: &BTreeSet<u64>) -> Result<Option<Listing>, ExportError> {
+pub(crate) async fn highest(pass: &Pass<'_>, there: u64, held: &BTreeSet<u64>) -> Result<Option<Listing>, ExportError> {
     let mut number = pass.store.number(pass.feed).await?;
     if there > number {
         return Err(ExportError::Corrupt(format!(
@@ -163,7 +163,7 @@ pub(crate) fn manifest_of(listing: &Listing, feed: &Feed) -> Manifest {
 }
 
 /// A bundle's line; none before it is derived.
-fn listed(row: &BundleRow) -> Option<ListedBundle> {
+pub(crate) fn listed(row: &BundleRow) -> Option<ListedBundle> {
     let derived = row.derived.as_ref()?;
     Some(ListedBundle {
         sequence: row.sequence,

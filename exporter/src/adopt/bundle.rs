@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use proto::bundle::{Bundle, BundleKey, Entries, Entry, Limits, TcnClass, TcnEntry};
+use proto::bundle::{Bundle, Entries, Entry, TcnClass, TcnEntry};
 use proto::manifest::{ListedBundle, Manifest};
 use proto::tcn::SignedReport;
 use proto::{ReportType, Role};
 use sha2::{Digest, Sha256};
 use store::{AdoptedBundle, BundleRow, Derived, Member, MemberDigest};
 
+use crate::as_listed::{check, known_keys};
 use crate::derive::derive_with;
 use crate::error::ExportError;
 use crate::pass::{NamedBucket, Pass, object_path};
@@ -35,7 +36,7 @@ impl<'a> Source<'a> {
     /// manifest names, or if they are not what this project publishes.
     pub(super) async fn read(&mut self, listed: &ListedBundle) -> Result<AdoptedBundle, ExportError> {
         let zip = Arc::new(self.fetch(listed).await?);
-        let (bytes, wanted) = (Arc::clone(&zip), (listed.clone(), self.keys()));
+        let (bytes, wanted) = (Arc::clone(&zip), (listed.clone(), known_keys(self.pass, &self.manifest.keys)));
         let checked = tokio::task::spawn_blocking(move || check(&bytes, &wanted.0, &wanted.1)).await;
         let corrupt = |why: String| ExportError::Corrupt(format!("{}: {why}", listed.path));
         let bundle = match checked {
@@ -98,16 +99,6 @@ impl<'a> Source<'a> {
         }))
     }
 
-    /// The public keys that bundles of this feed may be signed with, as far as they are known: those that the manifest announces, and the one at hand.
-    fn keys(&self) -> Vec<(proto::bundle::SigningKeyId, BundleKey)> {
-        let announced = self.manifest.keys.iter();
-        let mut keys: Vec<_> =
-            announced.filter_map(|known| Some((known.key.clone(), BundleKey::from_spki(&known.spki).ok()?))).collect();
-        let signer = &self.pass.keys.signer;
-        keys.push((signer.id().clone(), signer.public_key()));
-        keys
-    }
-
     /// The members in the order in which the database keeps them. A withdrawn report is a digest alone: the report is looked for among those that were
     /// published before.
     async fn members(&mut self, bundle: &Bundle, listed: &ListedBundle) -> Result<Vec<(bool, Member)>, ExportError> {
@@ -149,29 +140,4 @@ impl<'a> Source<'a> {
         entries.sort_by(|a, b| (a.class(), a.order_bytes()).cmp(&(b.class(), b.order_bytes())));
         Ok(entries)
     }
-}
-
-/// Reads a bundle as the strictest phone does, and compares it with its line in the manifest. Its first signature is checked if its key is known: a
-/// key that was rotated away may not be, and then the manifest's own signature vouches for the bytes.
-fn check(
-    zip: &[u8],
-    listed: &ListedBundle,
-    keys: &[(proto::bundle::SigningKeyId, BundleKey)],
-) -> Result<Bundle, String> {
-    let bundle = Bundle::read(zip, &Limits::default()).map_err(|why| format!("a phone would refuse it: {why}"))?;
-    bundle.canonical(zip).map_err(|why| format!("it is not what this project publishes: {why}"))?;
-    let (ordinary, revised, typed) = match &bundle.entries {
-        Entries::Gaen { keys, revised } => {
-            (keys.len(), revised.len(), keys.iter().chain(revised).all(|entry| entry.report_type.is_some()))
-        }
-        Entries::Tcn { reports, withdrawn } => (reports.len(), withdrawn.len(), true),
-    };
-    let said = (bundle.header.start, bundle.header.end, ordinary as u64, revised as u64, bundle.digest.0);
-    if said != (listed.start, listed.end, listed.count, listed.revised, listed.export_sha256) || !typed {
-        return Err("it is not the bundle that the manifest describes".to_owned());
-    }
-    let first = bundle.header.signing.first();
-    let known = keys.iter().find(|(id, _)| Some(id) == first);
-    known.map_or(Ok(()), |(_, key)| bundle.verify(key).map_err(|why| format!("a phone would refuse it: {why}")))?;
-    Ok(bundle)
 }

@@ -27,6 +27,8 @@ fn help_is_what_the_manual_says() {
         (&["status"], include_str!("help/status.txt")),
         (&["once"], include_str!("help/once.txt")),
         (&["prune"], include_str!("help/prune.txt")),
+        (&["audit"], include_str!("help/audit.txt")),
+        (&["index", "rebuild"], include_str!("help/index-rebuild.txt")),
         (&["adopt"], include_str!("help/adopt.txt")),
         (&["rederive"], include_str!("help/rederive.txt")),
         (&["inspect"], include_str!("help/inspect.txt")),

@@ -4,6 +4,7 @@ mod program;
 mod world;
 
 mod adopting;
+mod auditing;
 mod clocks;
 mod commands;
 mod gateways;

@@ -99,6 +99,9 @@ pub trait Adoptions: Send + Sync {
     /// # Errors
     /// [`StoreError::Corrupt`] if the feed would not say what the listing says; then nothing changes.
     async fn adopt(&self, feed: &Feed, adoption: &Adoption, act: &Act) -> Result<(), StoreError>;
+
+    /// Takes the feed's next number although nothing else changes: what is listed at the one before has been said otherwise somewhere. The number.
+    async fn renumber(&self, feed: &Feed) -> Result<u64, StoreError>;
 }
 
 /// What stands for the key that signed a certificate where nobody remembers it.

@@ -50,6 +50,11 @@ impl Adoptions for PostgresKeyStore {
         let given = (feed, adoption, act, &self.clock);
         self.pool.transact("adoption::adopt", Mode::Frozen, &given, |tx, given| Box::pin(adopt(tx, *given))).await
     }
+
+    async fn renumber(&self, feed: &Feed) -> Result<u64, StoreError> {
+        let given = (feed, &self.clock);
+        self.pool.transact("adoption::renumber", Mode::Write, &given, |tx, given| Box::pin(renumber(tx, *given))).await
+    }
 }
 
 async fn standing(tx: &Transaction<'_>, (feed, clock): (&Feed, &Clock)) -> Result<FeedStanding, StoreError> {
@@ -87,6 +92,11 @@ async fn reports(tx: &Transaction<'_>, digests: &[[u8; 32]]) -> Result<Vec<Signe
     let digests: Vec<&[u8]> = digests.iter().map(<[u8; 32]>::as_slice).collect();
     let read = |row: &tokio_postgres::Row| SignedReport::decode(value(row, 0)?).map_err(malformed);
     tx.rows(SQL, &[&digests]).await?.iter().map(|row| read(row).map_err(at("tcn_publication"))).collect()
+}
+
+async fn renumber(tx: &Transaction<'_>, (feed, clock): (&Feed, &Clock)) -> Result<u64, StoreError> {
+    let row = feeds::lock(tx, feed, clock).await?;
+    feeds::take_number(tx, &row, Reason::Adopt).await
 }
 
 async fn adopt(

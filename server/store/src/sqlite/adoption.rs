@@ -49,6 +49,15 @@ impl Adoptions for SqliteKeyStore {
         self.empty_log().await;
         Ok(())
     }
+
+    async fn renumber(&self, feed: &Feed) -> Result<u64, StoreError> {
+        let (feed, clock) = (feed.clone(), self.clock.clone());
+        let renumber = move |tx: &Transaction<'_>| {
+            let row = feeds::find(tx, &feed)?;
+            feeds::take_number(tx, &row, clock.now(), Reason::Adopt)
+        };
+        self.pool.write("adoption::renumber", renumber).await
+    }
 }
 
 fn standing_bundles(tx: &Transaction<'_>, feed: &Feed) -> Result<Vec<StandingBundle>, StoreError> {

@@ -306,3 +306,11 @@ pub(crate) async fn members_that_the_row_does_not_count_are_refused(engine: &imp
         assert_eq!(engine.rows().await, before);
     }
 }
+
+pub(crate) async fn another_number_says_the_same(engine: &impl Engine) {
+    let (store, first) = restored(engine).await;
+    assert_eq!(store.renumber(&gaen()).await.expect("taken"), 2);
+    assert_eq!(store.listing(&gaen(), 2).await.expect("listed").bundles, [first]);
+    assert_eq!(sealed(&*store, &gaen(), &policy()).await, [2]);
+    assert_eq!(store.number(&gaen()).await.expect("read"), 3);
+}

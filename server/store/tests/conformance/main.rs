@@ -80,6 +80,7 @@ macro_rules! every_promise {
                 a_listing_that_the_rows_do_not_give_is_not_taken_over,
                 withdrawn_reports_are_found_by_their_digest,
                 members_that_the_row_does_not_count_are_refused,
+                another_number_says_the_same,
             }
             audit {
                 acts_are_listed_in_their_order_and_the_last_ones_only_if_asked,

@@ -237,7 +237,7 @@ async fn the_exporter_may_adopt_and_write_it_down() {
     let (expired, recalled) = (Vec::new(), Vec::new());
     let adoption = Adoption { listing, next_sequence: 2, last_end: row.end, expired, recalled };
     exporter.adopt(&gaen(), &adoption, &act("exporter adopt")).await.expect("adopted");
-    assert_eq!(exporter.number(&gaen()).await.expect("read"), 7);
+    assert_eq!(exporter.renumber(&gaen()).await.expect("taken"), 8);
     assert_eq!(world.store.acts(10).await.expect("read").len(), 1);
 }
 

@@ -1,0 +1,152 @@
+//! Writing a bucket's index and manifest anew, whatever stands there.
+//!
+//! A pass never replaces a manifest that it cannot read: somebody else's may stand under our name. An operator who knows better has it written anew
+//! with this. It never goes backwards: where a manifest of ours with a higher number stands, the database is the one that lacks something.
+
+use proto::Feed;
+use proto::index::index_path;
+use proto::manifest::{Manifest, manifest_path};
+use serde::Serialize;
+use service::{ActReason, os_user};
+use store::Act;
+
+use crate::bucket::Object;
+use crate::error::ExportError;
+use crate::listing::{Lists, highest, manifest_of};
+use crate::pass::{NamedBucket, Pass, object_path};
+use crate::run::Exporter;
+
+/// What was written, or would be, for one feed in one bucket.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rebuilt {
+    /// The feed's path.
+    pub feed: String,
+    /// The bucket's name.
+    pub bucket: String,
+    /// The number of the manifest that stood there; none if there was none that could be read.
+    pub from: Option<u64>,
+    /// The number of the new one.
+    pub number: u64,
+    /// How many bundles it lists.
+    pub bundles: usize,
+    /// Whether anything had to be written.
+    pub written: bool,
+}
+
+impl Exporter {
+    /// Writes index and manifest of every feed anew in every bucket, or says what it would write. Those that are as they should be stay.
+    ///
+    /// # Errors
+    /// [`ExportError::Corrupt`] where a manifest of ours stands with a higher number than the database's, or where nothing that the bucket holds in full
+    /// can be listed; else what a bucket or the database says.
+    pub async fn rebuild(&self, reason: &ActReason, dry_run: bool) -> Result<Vec<Rebuilt>, ExportError> {
+        let clocks = self.compare_clocks().await?;
+        clocks.ensure_ours()?;
+        let mut rebuilt = Vec::new();
+        for feed in self.feeds().await? {
+            let keys = self.keyring().keys(&feed)?;
+            let pass = self.pass_of(&feed, &keys);
+            for named in self.buckets() {
+                let act = Act {
+                    at: clocks.database,
+                    act: "exporter index rebuild".to_owned(),
+                    subject: serde_json::json!({ "feed": feed.to_string(), "bucket": named.name }).to_string(),
+                    outcome: String::new(),
+                    reason: reason.as_str().to_owned(),
+                    os_user: os_user(),
+                };
+                rebuilt.push(Rebuilding { pass: &pass, named, act, dry_run }.run(&feed).await?);
+            }
+        }
+        Ok(rebuilt)
+    }
+}
+
+/// One feed in one bucket.
+struct Rebuilding<'a> {
+    pass: &'a Pass<'a>,
+    named: &'a NamedBucket,
+    /// What will be written down, but for its outcome.
+    act: Act,
+    dry_run: bool,
+}
+
+impl Rebuilding<'_> {
+    async fn run(&self, feed: &Feed) -> Result<Rebuilt, ExportError> {
+        let (pass, bucket) = (self.pass, &self.named.bucket);
+        let index = bucket.get(&object_path(&index_path(feed))?).await?;
+        let manifest = bucket.get(&object_path(&manifest_path(feed))?).await?;
+        let read = |object: &Object| Manifest::open(&object.bytes, &pass.keys.notes.verifier(), feed).ok();
+        let ours = manifest.as_ref().and_then(read);
+        let renumbered = self.renumbered(ours.as_ref()).await?;
+        let number = pass.store.number(feed).await?;
+        let rows = pass.store.listing(feed, number).await?.bundles;
+        let held = pass.held(self.named, &rows).await?;
+        let from = ours.as_ref().map(|manifest| manifest.number);
+        let below = if renumbered && !self.dry_run { number } else { from.unwrap_or(0) };
+        let Some(listing) = highest(pass, below, &held).await? else { return Err(self.nothing_in_full()) };
+        let lists = Lists::render(pass, &listing)?;
+        let differs =
+            |there: &Option<Object>, bytes: &str| there.as_ref().is_none_or(|object| object.bytes != bytes.as_bytes());
+        let written = differs(&manifest, &lists.manifest) || differs(&index, &lists.index);
+        let told = listing.number + u64::from(renumbered && self.dry_run);
+        let rebuilt = Rebuilt {
+            feed: feed.to_string(),
+            bucket: self.named.name.clone(),
+            from,
+            number: told,
+            bundles: listing.bundles.len(),
+            written,
+        };
+        if written && !self.dry_run {
+            self.write(&lists, &rebuilt, (manifest.as_ref(), index.as_ref())).await?;
+            let noted = pass.store.record_listed(feed, listing.number, &self.named.name);
+            pass.step("feed.record", None, Some(self.named), noted).await?;
+        }
+        Ok(rebuilt)
+    }
+
+    /// Takes the next number, if a manifest of ours says something else at the current one; whether that is so.
+    async fn renumbered(&self, ours: Option<&Manifest>) -> Result<bool, ExportError> {
+        let (pass, name) = (self.pass, &self.named.name);
+        let Some(ours) = ours else { return Ok(false) };
+        let number = pass.store.number(pass.feed).await?;
+        if ours.number > number {
+            return Err(ExportError::Corrupt(format!(
+                "{}: bucket {name} stands at number {}, and the database at {number}: a list never goes backwards. If the database was restored from \
+                 a copy: exporter adopt",
+                pass.feed, ours.number
+            )));
+        }
+        let differs =
+            ours.number == number && manifest_of(&pass.store.listing(pass.feed, number).await?, pass.feed) != *ours;
+        if differs && !self.dry_run {
+            pass.step("feed.renumber", None, None, pass.store.renumber(pass.feed)).await?;
+        }
+        Ok(differs)
+    }
+
+    fn nothing_in_full(&self) -> ExportError {
+        ExportError::Corrupt(format!(
+            "{}: bucket {} lacks bundles of every list that may be written there: put them there with `exporter once`, or leave the bucket out",
+            self.pass.feed, self.named.name
+        ))
+    }
+
+    /// Writes the act down, then the manifest, then the index, each only if what stands there is what was read.
+    async fn write(
+        &self,
+        lists: &Lists,
+        rebuilt: &Rebuilt,
+        (manifest, index): (Option<&Object>, Option<&Object>),
+    ) -> Result<(), ExportError> {
+        let (pass, named) = (self.pass, self.named);
+        let outcome = serde_json::json!({ "from": rebuilt.from, "number": rebuilt.number, "bundles": rebuilt.bundles });
+        let act = Act { outcome: outcome.to_string(), ..self.act.clone() };
+        pass.step("audit.record", None, Some(named), pass.store.record(&act)).await?;
+        if lists.replace_manifest(pass, named, manifest).await? && lists.replace_index(pass, named, index).await? {
+            return Ok(());
+        }
+        Err(ExportError::Retry(format!("{}: somebody else moves bucket {} at this moment", pass.feed, named.name)))
+    }
+}
