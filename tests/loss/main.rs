@@ -19,6 +19,7 @@ mod watcher;
 mod window;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use tests::engine::Engine;
@@ -51,12 +52,14 @@ async fn no_key_is_lost_or_published_twice(engine: Engine) -> anyhow::Result<()>
     let scene = Scene::open(engine, keys).await?;
     let stalls = stalls::install(&scene.databases.keys).await?;
 
+    let begun = Instant::now();
     let watcher = Watcher::start(&scene)?;
     let window = Window::open(&scene.databases.keys).await?;
     let exporters = Exporters::start(&scene.restless);
     let crowd = Arc::new(Crowd::new(keys, stalls, scene.servers().await?));
     let (window, uploaded) = window.look_until(Crowd::upload(Arc::clone(&crowd))).await?;
     let repeats = uploaded?;
+    println!("{engine:?}: uploaded after {:.1?}", begun.elapsed());
     let killed = tokio::task::spawn_blocking(move || exporters.stop()).await??;
 
     crowd.upload_the_last().await?;
@@ -75,7 +78,9 @@ async fn no_key_is_lost_or_published_twice(engine: Engine) -> anyhow::Result<()>
         repeats,
         crowd.stalled(),
     );
+    println!("{engine:?}: checked after {:.1?}", begun.elapsed());
     dump::ensure_same_bytes(&scene).await?;
+    println!("{engine:?}: derived again after {:.1?}", begun.elapsed());
 
     let lost = window.lost(crowd.keys());
     println!("{engine:?}: a window over times of receipt loses {lost} of {} keys", crowd.keys().count());

@@ -44,12 +44,13 @@ impl Uploads for PostgresKeyStore {
     }
 }
 
-/// Counts a person who revised.
+/// Counts a person who revised. Revisions have stripes of their own, above those of uploads: a revision keeps seals waiting until it has ended, and
+/// must not wait itself for an upload that has counted and does not commit.
 pub(super) async fn count_revision(tx: &Transaction<'_>, provenance: &Provenance) -> Result<(), StoreError> {
     const SQL: &str = "-- uploads::count_revision
         INSERT INTO upload_count AS standing
             (authority, day, stripe, key_uploads, keys, revisions, ages, onsets, report_uploads, reports)
-        VALUES ($1, $2, pg_backend_pid() % 16, 0, 0, 1, array_fill(0, ARRAY[16]), array_fill(0, ARRAY[31]), 0, 0)
+        VALUES ($1, $2, 16 + pg_backend_pid() % 16, 0, 0, 1, array_fill(0, ARRAY[16]), array_fill(0, ARRAY[31]), 0, 0)
         ON CONFLICT (authority, day, stripe) DO UPDATE SET revisions = standing.revisions + 1";
     if let Some(day) = counted_on(provenance) {
         tx.execute(SQL, &[&provenance.authority, &day.number()]).await?;

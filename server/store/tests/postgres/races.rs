@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use store::{Authorities, Clock, Keys, PostgresKeyStore, SealOutcome};
+use proto::ReportType;
+use store::{Authorities, Clock, Day, Keys, PostgresKeyStore, RevisedKey, Revisions, SealOutcome, Uploads};
 use tokio_postgres::Client;
 
 use crate::database::{World, gaen, key, parse, policy, provenance};
@@ -56,6 +57,31 @@ async fn what_is_committed_after_a_seal_is_left_for_the_next_one() {
     upload.commit().await.expect("committed");
     assert_eq!(world.seal().await, SealOutcome::Sealed(vec![2]));
     assert_eq!(world.members(2).await, [200, 200]);
+}
+
+/// A revision keeps seals waiting until it has ended: were it to wait for an upload that hangs, nobody could seal.
+#[tokio::test]
+async fn a_revision_waits_for_no_upload_that_has_counted_and_does_not_commit() {
+    // As if uploads had come through connections of every stripe.
+    const COUNTED: &str = "
+        INSERT INTO upload_count (authority, day, stripe, key_uploads, keys, revisions, ages, onsets, report_uploads, reports)
+        SELECT authority, day, n, key_uploads, keys, revisions, ages, onsets, report_uploads, reports
+        FROM (SELECT * FROM upload_count LIMIT 1) AS one, generate_series(0, 15) AS n
+        ON CONFLICT (authority, day, stripe) DO UPDATE SET keys = upload_count.keys + 1";
+    let world = World::new().await;
+    world.accept(1..2).await;
+    let mut late = world.sql().await;
+    let upload = late.transaction().await.expect("begun");
+    upload.batch_execute(COUNTED).await.expect("written");
+    let mut key = key(1);
+    (key.raw.report_type, key.published.report_type) = (ReportType::Likely, Some(ReportType::Likely));
+    let revised = RevisedKey { key, from: ReportType::Confirmed };
+    world.store.revise_keys(&[revised], &[gaen()], &provenance()).await.expect("it does not wait");
+    assert_eq!(world.seal().await, SealOutcome::Sealed(vec![1]), "and neither does a seal");
+    upload.commit().await.expect("committed");
+    let (from, to) = (Day::new(0), Day::new(i32::MAX));
+    let days = world.store.upload_days("fhi", from, to).await.expect("read");
+    assert_eq!(days.iter().map(|day| day.revisions).sum::<u64>(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
