@@ -103,10 +103,10 @@ impl ObjectKind {
         }
     }
 
-    /// A published bundle never changes; it is listed for 14 days after its end. Index and manifest live for five minutes.
+    /// A published bundle never changes: a year is the longest that caches are told. Index and manifest live for five minutes.
     const fn cache_control(self) -> &'static str {
         match self {
-            Self::Bundle => "public, max-age=1209600, immutable",
+            Self::Bundle => "public, max-age=31536000, immutable",
             Self::Index | Self::Manifest => "public, max-age=300",
         }
     }
@@ -201,7 +201,7 @@ mod tests {
     async fn each_kind_of_object_has_its_type_and_its_life() {
         let dir = tree();
         for (path, content_type, cache_control, body) in [
-            (BUNDLE, "application/zip", "public, max-age=1209600, immutable", "a bundle"),
+            (BUNDLE, "application/zip", "public, max-age=31536000, immutable", "a bundle"),
             ("/NO/gaen/index.txt", "text/plain; charset=us-ascii", "public, max-age=300", &BUNDLE[1..]),
             ("/NO/gaen/manifest", "text/plain; charset=utf-8", "public, max-age=300", "pratique/manifest/v1\n"),
         ] {
@@ -223,7 +223,7 @@ mod tests {
             let (status, headers, body) = ask(&dir, request).await;
             assert_eq!((status, body.len()), (304, 0), "{condition}");
             assert_eq!(header(&headers, "etag"), etag);
-            assert_eq!(header(&headers, "cache-control"), "public, max-age=1209600, immutable");
+            assert_eq!(header(&headers, "cache-control"), "public, max-age=31536000, immutable");
         }
         let request = TestRequest::get().uri(BUNDLE).insert_header((IF_NONE_MATCH, "\"other\""));
         assert_eq!(ask(&dir, request).await.0, 200);

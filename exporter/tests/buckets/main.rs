@@ -15,3 +15,4 @@ mod outages;
 mod program;
 mod promises;
 mod replicas;
+mod web_server;

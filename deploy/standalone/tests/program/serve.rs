@@ -218,7 +218,7 @@ async fn the_public_tree_is_served_as_a_cdn_would() {
     let whole = ask(cdn, &[&format!("GET /{path}")], "");
     assert_eq!((whole.status, &whole.body), (200, &file));
     assert_eq!(whole.field("content-type"), "application/zip");
-    assert_eq!(whole.field("cache-control"), "public, max-age=1209600, immutable");
+    assert_eq!(whole.field("cache-control"), "public, max-age=31536000, immutable");
     let head = ask(cdn, &[&format!("HEAD /{path}")], "");
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert_eq!((head.field("content-length"), head.field("etag")), (file.len().to_string(), whole.field("etag")));
