@@ -2,6 +2,7 @@
 //!
 //! A region has three keys: one for GAEN bundles (ECDSA P-256, the only algorithm that phones take), one for TCN bundles and one for manifests
 //! (both Ed25519). Private ones are PKCS #8 PEM, `{region}-{use}.key.pem`, mode 0600; public ones are `{region}-{use}.pem`.
+//! Beside them stands the secret of filler, one for all regions: see [`FILLER_FILE`].
 
 use std::fs;
 use std::io::Write;
@@ -15,6 +16,7 @@ use proto::{Kind, Region};
 use zeroize::Zeroizing;
 
 use crate::error::ExportError;
+use crate::filler::{FILLER_FILE, FillerSecret};
 
 /// What a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,11 @@ pub fn generate(dir: &Path, region: &Region) -> Result<Vec<PathBuf>, ExportError
             write_new(&public, &public_half(purpose, &private)?, 0o644)?;
             written.push(public);
         }
+    }
+    let filler = dir.join(FILLER_FILE);
+    if !filler.exists() {
+        write_new(&filler, &FillerSecret::draw_text(&mut store::chance::source()), 0o600)?;
+        written.push(filler);
     }
     if written.is_empty() {
         let all = private_file(dir, region, KeyPurpose::Manifest);

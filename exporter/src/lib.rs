@@ -33,6 +33,7 @@ pub mod rebuild;
 mod stand;
 
 mod derive;
+pub mod filler;
 mod gateways;
 mod listing;
 mod prune;

@@ -11,6 +11,7 @@ use crate::bucket::Bucket;
 use crate::clocks::Clocks;
 use crate::config::Settings;
 use crate::error::ExportError;
+use crate::filler::{FILLER_FILE, FillerSecret};
 use crate::gateways;
 use crate::occasion::{Occasion, Round, Timing};
 use crate::open::{open_bucket, open_store};
@@ -63,6 +64,14 @@ impl Exporter {
             }
             let bucket = open_bucket(&spec.url).await?;
             exporter = exporter.with_bucket(&spec.name, bucket);
+        }
+        if exporter.filler_secret()?.is_none() {
+            let path = settings.signing_key_dir.join(FILLER_FILE);
+            tracing::warn!(
+                "{} does not exist: feeds with too few entries are held until more come, and few revisions for ever. Make it with: exporter keys \
+                 generate",
+                path.display()
+            );
         }
         Ok(exporter)
     }
@@ -275,7 +284,8 @@ impl Exporter {
 
     async fn seal(&self, pass: &Pass<'_>, occasion: &Occasion<'_>, report: &mut FeedReport) -> Result<(), ExportError> {
         let policy = self.settings.policy(pass.feed);
-        let waiting = match seal(pass, &policy, occasion.due(&policy)).await? {
+        let secret = self.filler_secret()?;
+        let waiting = match seal(pass, &policy, occasion.due(&policy), secret.as_ref()).await? {
             SealOutcome::Sealed(sequences) => {
                 for sequence in sequences {
                     let row = pass.store.bundle(pass.feed, sequence).await?;
@@ -289,5 +299,10 @@ impl Exporter {
         let (held, unripe, minimum) = (waiting.releasable, waiting.unripe, policy.minimum);
         report.waiting = Some(WaitingReport { held, unripe, minimum });
         Ok(())
+    }
+
+    /// The secret of filler, as it is now; without it, small bundles are held.
+    fn filler_secret(&self) -> Result<Option<FillerSecret>, ExportError> {
+        FillerSecret::read(&self.settings.signing_key_dir)
     }
 }

@@ -2,9 +2,12 @@
 
 use proto::Timestamp;
 use proto::manifest::{AnnouncedKey, KeyUse};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use store::{SealOutcome, SealPolicy};
 
 use crate::error::ExportError;
+use crate::filler::{self, FillerSecret};
 use crate::pass::Pass;
 use crate::policy::Policy;
 
@@ -39,8 +42,18 @@ pub(crate) async fn announce(pass: &Pass<'_>) -> Result<(), ExportError> {
 }
 
 /// Seals what may be released, if it is enough; with `due` only unless a bundle has ended since.
-pub(crate) async fn seal(pass: &Pass<'_>, policy: &Policy, due: Option<Timestamp>) -> Result<SealOutcome, ExportError> {
+pub(crate) async fn seal(
+    pass: &Pass<'_>,
+    policy: &Policy,
+    due: Option<Timestamp>,
+    secret: Option<&FillerSecret>,
+) -> Result<SealOutcome, ExportError> {
+    // The source itself belongs to a thread, and the draw may go on in another.
+    let mut rng = StdRng::from_seed(store::chance::bytes());
+    let (filler, filler_mark) = filler::draw(pass, secret, policy, &mut rng).await?;
     let policy = SealPolicy {
+        filler,
+        filler_mark,
         minimum: policy.minimum,
         revised_minimum: policy.revised_minimum,
         max_entries: policy.maximum_entries as usize,

@@ -9,6 +9,7 @@ use proto::manifest::{AnnouncedGateway, AnnouncedKey};
 use proto::{Feed, Timestamp};
 
 use crate::error::StoreError;
+use crate::filler::{DrawnFiller, FillerMark};
 
 /// How a feed is sealed.
 #[derive(Debug, Clone)]
@@ -29,13 +30,18 @@ pub struct SealPolicy {
     /// The feed is left alone unless its last bundle ended before this moment: the beginning of a period, for several programs that would each
     /// seal the feed once in it. None: it is sealed now.
     pub due: Option<Timestamp>,
+    /// What may be added; none, and the few are held.
+    pub filler: Option<DrawnFiller>,
+    /// What the bundles are marked with if nothing was.
+    pub filler_mark: FillerMark,
 }
 
 /// Everything that may be released, in bundles of the current format as large as phones take them, which nobody signs.
 impl Default for SealPolicy {
     fn default() -> Self {
         let (minimum, revised_minimum, max_entries, max_bytes) = (1, 1, MAX_KEYS, 15_000_000);
-        Self { minimum, revised_minimum, max_entries, max_bytes, format: FORMAT, signing: Vec::new(), due: None }
+        let (signing, due, filler, filler_mark) = (Vec::new(), None, None, FillerMark::default());
+        Self { minimum, revised_minimum, max_entries, max_bytes, format: FORMAT, signing, due, filler, filler_mark }
     }
 }
 

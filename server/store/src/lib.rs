@@ -14,6 +14,7 @@ mod authorities;
 mod bundles;
 mod chaff;
 mod database_clock;
+mod filler;
 mod gateways;
 mod key_sets;
 mod keys;
@@ -63,6 +64,10 @@ pub use database_clock::DatabaseClock;
 pub use database_url::{DatabaseUrl, DatabaseUrlParser, PostgresUrl};
 pub use deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 pub use error::StoreError;
+pub use filler::{
+    DrawnFiller, Filler, FillerEntries, FillerMark, FillerPerson, FillerRevision, HoldRules, Holds, Needs, Place, SampleBounds,
+    Sampled, SampledKey,
+};
 pub use gateways::Gateways;
 pub use guesses::{Guess, GuessLimits, GuessOutcome, GuessScope, Guesser, Guesses, STRIPES};
 pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, RegisteredApiKey, RegisteredIssuer};
@@ -97,6 +102,7 @@ pub trait KeyStore:
     + Travellers
     + Bundles
     + DatabaseClock
+    + Filler
     + Gateways
     + Life
     + Adoptions
@@ -117,6 +123,7 @@ impl<
         + Travellers
         + Bundles
         + DatabaseClock
+        + Filler
         + Gateways
         + Life
         + Adoptions

@@ -128,6 +128,16 @@ impl OnsetSource {
             Self::Assumed => 3,
         }
     }
+
+    /// The same, read; none if it is none of these.
+    pub(crate) const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Request),
+            2 => Some(Self::Certificate),
+            3 => Some(Self::Assumed),
+            _ => None,
+        }
+    }
 }
 
 impl RevisionProof {
@@ -143,6 +153,15 @@ impl Origin {
         match self {
             Self::Ours => 1,
             Self::Peer => 2,
+        }
+    }
+
+    /// The same, read; none if it is neither.
+    pub(crate) const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Ours),
+            2 => Some(Self::Peer),
+            _ => None,
         }
     }
 }

@@ -38,6 +38,7 @@ pub(super) const KEYS: Database = Database {
         ("V8__trust", include_str!("../../migrations/postgres/keys/V8__trust.sql")),
         ("V10__gateways", include_str!("../../migrations/postgres/keys/V10__gateways.sql")),
         ("V14__adoption", include_str!("../../migrations/postgres/keys/V14__adoption.sql")),
+        ("V12__filler", include_str!("../../migrations/postgres/keys/V12__filler.sql")),
     ],
 };
 

@@ -45,18 +45,22 @@ async fn revise(
     lock(tx, keys).await?;
     let chosen = may_be_revised(tx, keys).await?;
     let chosen = keys.iter().filter(|(data, _)| chosen.contains(*data)).map(|(_, revised)| &revised.key);
-    // One certificate speaks of all of them; were it otherwise, each would still be told by its own word.
-    let (gone, kept): (Vec<_>, Vec<_>) = chosen.partition(|key| key.raw.report_type == ReportType::Negative);
-    take_back(tx, &gone).await?;
-    change_waiting(tx, &kept).await?;
-    let all: Vec<_> = gone.into_iter().chain(kept).collect();
-    say_anew(tx, &all).await?;
-    if all.is_empty() {
+    let chosen: Vec<_> = chosen.collect();
+    if chosen.is_empty() {
         return Ok(());
     }
-    let policy_version = i32::try_from(provenance.policy_version).unwrap_or(i32::MAX);
-    follow_sealed(tx, &all, policy_version).await?;
+    write(tx, &chosen, provenance.policy_version).await?;
     uploads::count_revision(tx, provenance).await
+}
+
+/// Writes what is said now of keys that may be revised.
+pub(super) async fn write(tx: &Transaction<'_>, keys: &[&AcceptedKey], policy_version: u32) -> Result<(), StoreError> {
+    // One certificate speaks of all of them; were it otherwise, each would still be told by its own word.
+    let (gone, kept): (Vec<_>, Vec<_>) = keys.iter().partition(|key| key.raw.report_type == ReportType::Negative);
+    take_back(tx, &gone).await?;
+    change_waiting(tx, &kept).await?;
+    say_anew(tx, keys).await?;
+    follow_sealed(tx, keys, i32::try_from(policy_version).unwrap_or(i32::MAX)).await
 }
 
 /// Waits until no seal is under way, and none begins before the end of the transaction: what a seal moves can be changed neither where it was nor

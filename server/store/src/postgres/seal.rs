@@ -8,6 +8,7 @@ use proto::Feed;
 use super::bundle_rows;
 use super::column::{at, integer};
 use super::feeds::{self, FeedRow};
+use super::filling;
 use super::kind::tables;
 use super::tables::Tables;
 use super::transaction::Transaction;
@@ -47,6 +48,7 @@ pub(super) async fn seal(tx: &Transaction<'_>, given: &Given<'_>) -> Result<Seal
         return Ok(SealOutcome::NotDue);
     }
     let tables = tables(feed.kind);
+    let filler = filling::add(tx, feed, &row, policy).await?;
     let (revised, portions) = match waiting::count(tx, tables, feed, &row).await?.decide(policy) {
         Decision::Leave(outcome) => return Ok(outcome),
         Decision::Take { revised, portions } => (revised, portions),
@@ -61,6 +63,7 @@ pub(super) async fn seal(tx: &Transaction<'_>, given: &Given<'_>) -> Result<Seal
         bundle_rows::insert(tx, &row, &bundles.next(portion, member_digest), number).await?;
     }
     feeds::advance(tx, row.id, bundles.sequence, bundles.start).await?;
+    filling::finish(tx, (feed.kind, &row), filler.unwrap_or(policy.filler_mark), filler.is_some()).await?;
     Ok(SealOutcome::Sealed((row.next_sequence..bundles.sequence).collect()))
 }
 

@@ -23,6 +23,7 @@ pub(super) const KEYS: &[Embedded] = &[
     ("V7__audit", include_str!("../../migrations/sqlite/keys/V7__audit.sql")),
     ("V8__trust", include_str!("../../migrations/sqlite/keys/V8__trust.sql")),
     ("V10__gateways", include_str!("../../migrations/sqlite/keys/V10__gateways.sql")),
+    ("V12__filler", include_str!("../../migrations/sqlite/keys/V12__filler.sql")),
 ];
 
 /// The migrations of the verification database.

@@ -32,6 +32,8 @@ mod adoption;
 mod adoption_tables;
 mod bundle_rows;
 mod bundles;
+mod filler;
+mod filling;
 mod gateways;
 mod life;
 mod listing;

@@ -41,14 +41,19 @@ fn revise(tx: &Transaction<'_>, revised: &RevisedKey, policy_version: u32) -> Re
     if !may_be_revised(tx, revised)? {
         return Ok(false);
     }
-    say_anew(tx, &revised.key)?;
-    if revised.key.raw.report_type == ReportType::Negative {
-        take_back(tx, &revised.key)?;
-    } else {
-        change_waiting(tx, &revised.key)?;
-    }
-    follow_sealed(tx, &revised.key, policy_version)?;
+    write(tx, &revised.key, policy_version)?;
     Ok(true)
+}
+
+/// Writes what is said now of a key that may be revised.
+pub(super) fn write(tx: &Transaction<'_>, key: &AcceptedKey, policy_version: u32) -> Result<(), StoreError> {
+    say_anew(tx, key)?;
+    if key.raw.report_type == ReportType::Negative {
+        take_back(tx, key)?;
+    } else {
+        change_waiting(tx, key)?;
+    }
+    follow_sealed(tx, key, policy_version)
 }
 
 /// Whether the key is the one that was uploaded, as it was uploaded, by whoever revises it now: either something of it waits and nothing is sealed, or

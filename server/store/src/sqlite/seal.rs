@@ -7,6 +7,7 @@ use rusqlite::{Row, Statement, Transaction};
 use super::bundle_rows;
 use super::column::{at, integer};
 use super::feeds::{self, FeedRow};
+use super::filling;
 use super::kind::tables;
 use super::tables::Tables;
 use super::waiting::{self, Claim};
@@ -32,6 +33,7 @@ pub(super) fn seal(
     // Read after the lock: whatever committed before it has a `release_at` that this time is compared with, and nothing commits later.
     let now = clock.now();
     let tables = tables(feed.kind);
+    let filler = filling::add(tx, (feed, row.id), policy, now)?;
     let (revised, portions) = match waiting::count(tx, tables, (feed, row.id), now)?.decide(policy) {
         Decision::Leave(outcome) => return Ok(outcome),
         Decision::Take { revised, portions } => (revised, portions),
@@ -47,6 +49,7 @@ pub(super) fn seal(
         bundle_rows::insert(tx, row.id, &bundles.next(portion, member_digest), number, now)?;
     }
     feeds::advance(tx, row.id, bundles.sequence, bundles.start)?;
+    filling::mark(tx, &row, filler.unwrap_or(policy.filler_mark))?;
     Ok(SealOutcome::Sealed((row.next_sequence..bundles.sequence).collect()))
 }
 

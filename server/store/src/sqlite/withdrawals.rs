@@ -56,7 +56,7 @@ impl Withdrawals for SqliteKeyStore {
 }
 
 /// Identities as statements take them.
-fn json(identities: &[Identity]) -> String {
+pub(super) fn json(identities: &[Identity]) -> String {
     let mut json = String::with_capacity(identities.len() * 70 + 2);
     json.push('[');
     for (place, identity) in identities.iter().enumerate() {

@@ -1,0 +1,86 @@
+//! Guessing who is filler, from rows.
+
+use std::collections::HashMap;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+
+/// How often people are dealt out at random, to learn what chance gives.
+const DEALS: usize = 100;
+/// How many times as far as the farthest deal something must be to tell.
+const TELLING: f64 = 3.0;
+/// Chance strays farther than this, in standard deviations, once in five hundred million times.
+const CHANCE: f64 = 6.0;
+
+/// Rows of a table in the order in which they stand.
+pub(crate) struct Table {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// A row about a key, and whose that is: a number among all people, and whether they are filler.
+pub(crate) struct Row {
+    pub(crate) values: Vec<String>,
+    pub(crate) person: usize,
+    pub(crate) filler: bool,
+}
+
+impl Table {
+    /// The columns that tell filler from people, by what they hold or by where rows stand.
+    pub(crate) fn telling(&self) -> Vec<String> {
+        let by_value = (0..self.columns.len()).filter(|column| self.tells(*column));
+        let mut telling: Vec<_> = by_value.map(|column| format!("{}.{}", self.name, self.columns[column])).collect();
+        if self.neighbours_tell() {
+            telling.push(format!("places of {}", self.name));
+        }
+        telling
+    }
+
+    /// Whether the values of people and of filler are farther apart than chance has it. People are dealt, not rows: what one person's rows have in
+    /// common is chance as well.
+    fn tells(&self, column: usize) -> bool {
+        let mut classes = HashMap::new();
+        let mut rows = Vec::new();
+        for row in &self.rows {
+            let next = classes.len();
+            rows.push((*classes.entry(&row.values[column]).or_insert(next), row.person));
+        }
+        let mut filler: Vec<bool> = Vec::new();
+        for row in &self.rows {
+            filler.resize(filler.len().max(row.person + 1), false);
+            filler[row.person] = row.filler;
+        }
+        let distance = |filler: &[bool]| {
+            let mut counts = vec![[0.0_f64; 2]; classes.len()];
+            rows.iter().for_each(|(class, person)| counts[*class][usize::from(filler[*person])] += 1.0);
+            let [people, others] = [0, 1].map(|side| counts.iter().map(|count| count[side]).sum::<f64>().max(1.0));
+            counts.iter().map(|[a, b]| (a / people - b / others).powi(2) / (a + b)).sum::<f64>()
+        };
+        let found = distance(&filler);
+        let mut people: Vec<usize> = self.rows.iter().map(|row| row.person).collect();
+        people.sort_unstable();
+        people.dedup();
+        let mut rng = StdRng::seed_from_u64(31);
+        let mut farthest = 0.0_f64;
+        for _ in 0..DEALS {
+            let mut dealt: Vec<bool> = people.iter().map(|person| filler[*person]).collect();
+            dealt.shuffle(&mut rng);
+            let mut as_dealt = filler.clone();
+            people.iter().zip(dealt).for_each(|(person, filler)| as_dealt[*person] = filler);
+            farthest = farthest.max(distance(&as_dealt));
+        }
+        found > TELLING * farthest
+    }
+
+    /// Whether rows stand beside their like more often, or less, than chance has it.
+    fn neighbours_tell(&self) -> bool {
+        let labels: Vec<bool> = self.rows.iter().map(|row| row.filler).collect();
+        let share = labels.iter().filter(|label| **label).count() as f64 / labels.len() as f64;
+        let alike = share * share + (1.0 - share) * (1.0 - share);
+        let pairs = labels.len().saturating_sub(1) as f64;
+        let found = labels.windows(2).filter(|pair| pair[0] == pair[1]).count() as f64;
+        (found - pairs * alike).abs() > CHANCE * (pairs * alike * (1.0 - alike)).sqrt().max(1.0)
+    }
+}
