@@ -121,7 +121,8 @@ impl WithdrawalTally {
     }
 }
 
-/// Withdraws what was accepted. Commands of operators do, with the rights of the database's owner; the services' own roles may not.
+/// Withdraws what was accepted. Commands of operators do, with the rights of the database's owner; the server's own role may not, and the
+/// exporter's withdraws filler alone, in its seals.
 ///
 /// A withdrawal picks once and then goes through what it picked in steps, each a transaction. It may end at any of them: who picks and goes through
 /// all of it again finds done what was done.
