@@ -11,7 +11,8 @@ use crate::keys;
 /// What can be typed after `keys`.
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
-    /// Makes the three keys of a region: for GAEN bundles (ECDSA P-256), TCN bundles and manifests (Ed25519). Never overwrites a file.
+    /// Makes the three keys of a region: for GAEN bundles (ECDSA P-256), TCN bundles and manifests (Ed25519); and, unless
+    /// the directory has it, the secret of filler (`filler.key`), one for all regions. Never overwrites a file.
     Generate(GenerateArgs),
 }
 

@@ -14,9 +14,13 @@ mod shapes;
 mod person;
 mod reports;
 
+mod crowd;
 mod history;
+mod people;
 mod revisions;
+mod source;
 mod target;
+mod task;
 
 mod draw;
 

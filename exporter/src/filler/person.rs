@@ -89,8 +89,7 @@ impl Person {
     }
 
     fn accept(&self, key: &FillerKey, data: [u8; 16], rng: &mut impl CryptoRng) -> Result<AcceptedKey, Malformed> {
-        let tek =
-            TemporaryExposureKey::new(&data, key.rolling_start.number().into(), i64::from(key.rolling_period))?;
+        let tek = TemporaryExposureKey::new(&data, key.rolling_start.number().into(), i64::from(key.rolling_period))?;
         // As good as that of any phone: nobody can tell it from one, and nobody has what it would follow from.
         let mut proof = RevisionProof::default();
         rng.fill_bytes(&mut proof.0);
@@ -101,7 +100,11 @@ impl Person {
             onset_source: self.onset_source,
             proof,
         };
-        Ok(AcceptedKey { raw, published: publish(tek, &raw), release_at: release_at(tek.validity_end(), self.received) })
+        Ok(AcceptedKey {
+            raw,
+            published: publish(tek, &raw),
+            release_at: release_at(tek.validity_end(), self.received),
+        })
     }
 }
 

@@ -48,11 +48,7 @@ impl<'a> ReportShapes<'a> {
 ///
 /// # Errors
 /// None that what was seen leaves room for.
-pub fn draw_report(
-    shapes: &ReportShapes<'_>,
-    seed: [u8; 32],
-    rng: &mut impl CryptoRng,
-) -> Result<TcnEntry, Malformed> {
+pub fn draw_report(shapes: &ReportShapes<'_>, seed: [u8; 32], rng: &mut impl CryptoRng) -> Result<TcnEntry, Malformed> {
     let model = shapes.any(rng);
     let report_type = shapes.report_type(model, rng);
     let memo = shapes.memo(model.report.memo_type(), model.report.memo_data().len(), rng)?;
@@ -90,7 +86,8 @@ mod tests {
 
     #[test]
     fn reports_verify_and_have_traits_that_were_seen_and_bytes_that_were_not() {
-        let all = [seen(1, (1, 24), b"a"), seen(2, (400, 500), b""), seen(3, (65_535, 65_535), b"b"), seen(4, (1, 24), b"c")];
+        let all =
+            [seen(1, (1, 24), b"a"), seen(2, (400, 500), b""), seen(3, (65_535, 65_535), b"b"), seen(4, (1, 24), b"c")];
         let seen: Vec<_> = all.iter().collect();
         let (shapes, mut rng) = (ReportShapes::learn(&seen).expect("seen"), StdRng::seed_from_u64(1));
         let mut traits = HashSet::new();
@@ -101,9 +98,8 @@ mod tests {
             assert_eq!(drawn.report.verify(), Ok(()));
             assert_eq!(SignedReport::decode(drawn.report.as_bytes()).expect("strictly read"), drawn.report);
             assert!(all.iter().all(|known| known.report.verification_key() != drawn.report.verification_key()));
-            let like = |known: &TcnEntry| {
-                (known.report.span(), known.report.memo_data().len(), known.report.first() == 1)
-            };
+            let like =
+                |known: &TcnEntry| (known.report.span(), known.report.memo_data().len(), known.report.first() == 1);
             assert!(all.iter().any(|known| like(known) == like(&drawn)), "{:?}", like(&drawn));
             traits.insert((like(&drawn), drawn.report.memo_data().to_vec(), drawn.report_type.export_value()));
         }

@@ -8,8 +8,8 @@ use store::{AcceptedKey, FillerRevision, Identity, OnsetSource, Place, RawKey, S
 
 use super::history::Who;
 use super::person::publish;
-use super::draw::received_before;
 use super::shapes::ASSUMED_DAYS;
+use super::source::received_before;
 
 /// What somebody says anew, as far as others could say it too.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +67,8 @@ impl<'a> Candidates<'a> {
         while there < wanted && !self.changes.is_empty() {
             let at = rng.random_range(0..self.changes.len());
             let change = self.changes[at];
-            let mut fitting: Vec<_> = (0..self.people.len()).filter(|i| self.people[*i].report_type == change.from).collect();
+            let mut fitting: Vec<_> =
+                (0..self.people.len()).filter(|i| self.people[*i].report_type == change.from).collect();
             let nearest = fitting.iter().map(|i| self.people[*i].sequence.abs_diff(change.sequence)).min();
             fitting.retain(|i| Some(self.people[*i].sequence.abs_diff(change.sequence)) == nearest);
             if fitting.is_empty() {
@@ -111,8 +112,7 @@ fn say(known: &SampledKey, report_type: ReportType, received: Timestamp) -> Opti
 fn changes(sampled: &[Sampled<SampledKey>], known: &HashMap<[u8; 16], Who>) -> Vec<Change> {
     let firsts = firsts(sampled);
     let revising = sampled.iter().filter(|one| matches!(one.place, Place::Revising { .. }));
-    let (filler, real): (Vec<_>, Vec<_>) =
-        revising.partition(|one| known.contains_key(one.published.entry.key.data()));
+    let (filler, real): (Vec<_>, Vec<_>) = revising.partition(|one| known.contains_key(one.published.entry.key.data()));
     let counted = if real.is_empty() { filler } else { real };
     let change = |one: &Sampled<SampledKey>| {
         let Place::Revising { release_at } = one.place else { return None };

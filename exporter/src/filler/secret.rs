@@ -63,7 +63,7 @@ impl FillerSecret {
     pub(crate) fn draw_text(rng: &mut impl CryptoRng) -> Zeroizing<String> {
         let mut bytes = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *bytes);
-        Zeroizing::new(format!("{}\n", *Zeroizing::new(hex::encode(&*bytes))))
+        Zeroizing::new(format!("{}\n", *Zeroizing::new(hex::encode(bytes.as_slice()))))
     }
 
     /// Reads the secret of a directory; none if it has none.

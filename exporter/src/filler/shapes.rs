@@ -200,7 +200,8 @@ fn sorts(past: &[Observed], runs: &[f64; MAX_AGE as usize]) -> Vec<(Sort, f64)> 
     for key in past {
         let source = key.key.raw.onset_source;
         let onset_age = if source == OnsetSource::Assumed { ASSUMED_DAYS } else { key.onset_age() };
-        let sort = Sort { report_type: key.key.raw.report_type.export_value(), source: source_number(source), onset_age };
+        let sort =
+            Sort { report_type: key.key.raw.report_type.export_value(), source: source_number(source), onset_age };
         let each = keys_each(onset_age, runs);
         if each > 0.0 {
             *people.entry(sort).or_default() += 1.0 / each;

@@ -34,7 +34,9 @@ mod tests {
         let mut drawn = |minimum, jitter| target(minimum, jitter, MOST_KEYS, &mut rng);
         let targets: Vec<_> = (0..2_000).map(|_| drawn(1_000, 10)).collect();
         assert!(targets.iter().all(|target| (1_000..=1_085).contains(&target.target) && target.most == 1_100));
-        assert!(targets.iter().any(|target| target.target < 1_010) && targets.iter().any(|target| target.target > 1_075));
+        assert!(
+            targets.iter().any(|target| target.target < 1_010) && targets.iter().any(|target| target.target > 1_075)
+        );
         assert_eq!(drawn(50, 10), Target { target: 50, most: 55 });
         assert_eq!(drawn(1, 10), Target { target: 1, most: 1 });
         assert_eq!(drawn(1_000, 0), Target { target: 1_000, most: 1_000 });

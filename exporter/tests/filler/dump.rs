@@ -123,8 +123,10 @@ async fn tables(world: &World, owners: &Owners) -> Vec<Table> {
     }
     let mut keys: Vec<_> = everywhere.into_iter().collect();
     keys.sort();
-    let rows = keys.into_iter().map(|(_, (person, filler, stands))| {
-        Row { values: vec![stands.into_iter().collect::<Vec<_>>().join(", ")], person, filler }
+    let rows = keys.into_iter().map(|(_, (person, filler, stands))| Row {
+        values: vec![stands.into_iter().collect::<Vec<_>>().join(", ")],
+        person,
+        filler,
     });
     tables.push(Table { name: "all".to_owned(), columns: vec!["tables and feeds".to_owned()], rows: rows.collect() });
     tables

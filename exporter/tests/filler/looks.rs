@@ -107,8 +107,7 @@ fn compare(one: &[Looks], other: &[Looks], view: &[usize], rng: &mut StdRng) -> 
         let next = classes.len();
         *classes.entry(view.iter().map(|field| look[*field]).collect::<Vec<_>>()).or_insert(next)
     };
-    let all: Vec<Vec<usize>> =
-        one.iter().chain(other).map(|keys| keys.iter().map(&mut class).collect()).collect();
+    let all: Vec<Vec<usize>> = one.iter().chain(other).map(|keys| keys.iter().map(&mut class).collect()).collect();
     let mut dealt: Vec<usize> = (0..all.len()).collect();
     let found = distance(&all, &dealt, classes.len());
     let mut farther = 0;

@@ -66,7 +66,7 @@ pub(crate) async fn a_crash_between_draw_and_seal_publishes_no_filler_and_loses_
     let before = world.store.waiting(&norway()).await.expect("counted");
     for when in [When::Before, When::After] {
         let dying = Arc::new(move |step: &Step<'_>| {
-            assert!(!(step.name == "feed.seal" && step.when == when && step.feed == &norway()), "killed");
+            assert!(!(step.name == "feed.seal" && step.when == when && step.feed == Some(&norway())), "killed");
         });
         let exporter = world.exporter().await.with_steps(dying);
         assert!(tokio::spawn(async move { exporter.once().await }).await.is_err(), "killed");

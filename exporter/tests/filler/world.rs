@@ -75,7 +75,12 @@ impl World {
         Self::of(tempfile::tempdir().expect("a directory"), owner, exporter, Some(database)).await
     }
 
-    async fn of(directory: tempfile::TempDir, url: DatabaseUrl, of_exporter: DatabaseUrl, database: Option<Database>) -> Self {
+    async fn of(
+        directory: tempfile::TempDir,
+        url: DatabaseUrl,
+        of_exporter: DatabaseUrl,
+        database: Option<Database>,
+    ) -> Self {
         let clock = Clock::system();
         let now = clock.now();
         clock.set_offset(now.floor(DAY).plus(DAY + 12 * HOUR).unix() - now.unix());

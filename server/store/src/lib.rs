@@ -65,8 +65,8 @@ pub use database_url::{DatabaseUrl, DatabaseUrlParser, PostgresUrl};
 pub use deliveries::{CountOutcome, Deliveries, MessageState, Tally};
 pub use error::StoreError;
 pub use filler::{
-    DrawnFiller, Filler, FillerEntries, FillerMark, FillerPerson, FillerRevision, HoldRules, Holds, Needs, Place, SampleBounds,
-    Sampled, SampledKey,
+    DrawnFiller, Filler, FillerEntries, FillerMark, FillerPerson, FillerRevision, HoldRules, Holds, Needs, Place,
+    SampleBounds, Sampled, SampledKey,
 };
 pub use gateways::Gateways;
 pub use guesses::{Guess, GuessLimits, GuessOutcome, GuessScope, Guesser, Guesses, STRIPES};

@@ -197,7 +197,8 @@ fn sealed<T>(row: &Row, sampling: &Sampling<T>) -> Result<Sampled<T>, StoreError
 }
 
 fn provenance(row: &Row, rest: usize, received: Timestamp) -> Result<Provenance, StoreError> {
-    let origin = Origin::from_number(number(row, rest + 2)?).ok_or_else(|| corrupt(row, rest + 2, "is out of range"))?;
+    let origin =
+        Origin::from_number(number(row, rest + 2)?).ok_or_else(|| corrupt(row, rest + 2, "is out of range"))?;
     let (authority, kid, policy_version) = (value(row, rest)?, value(row, rest + 1)?, number(row, rest + 3)?);
     Ok(Provenance { authority, kid, origin, received, policy_version })
 }

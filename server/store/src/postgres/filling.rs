@@ -259,7 +259,8 @@ async fn write_reports(tx: &Transaction<'_>, reports: &[(&AcceptedReport, &Fille
     let types: Vec<_> = reports.iter().map(|(report, _)| said(report)).collect();
     tx.execute(FRESH, &[&rvks, &signed, &types, authority, kid, origin, received_hour]).await?;
 
-    let rows = || reports.iter().flat_map(|(report, person)| person.feeds.iter().map(move |feed| (*report, *person, feed)));
+    let rows =
+        || reports.iter().flat_map(|(report, person)| person.feeds.iter().map(move |feed| (*report, *person, feed)));
     let paths: Vec<_> = rows().map(|(.., feed)| feed.to_string()).collect();
     let rvks: Vec<_> = rows().map(|(report, ..)| rvk(report)).collect();
     let classes: Vec<_> = rows().map(|(report, ..)| report.published.class()).collect();
