@@ -13,7 +13,7 @@ use proto::gaen::TemporaryExposureKey;
 use proto::manifest::Manifest;
 use proto::note::NoteVerifier;
 use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
-use proto::{Feed, Interval, Kind, Region, ReportType, Timestamp};
+use proto::{Feed, Interval, Kind, Region, ReportType};
 use store::{
     AcceptedKey, AcceptedReport, Authority, AuthorityKey, Clock, DEFAULT_MEMO_BYTES, DatabaseUrl, KeyStore,
     OnsetSource, Origin, Provenance, RawKey, RevisionProof, SelfReporting,
@@ -136,8 +136,15 @@ impl World {
 
     /// Accepts one report for each of `numbers`.
     pub(crate) async fn accept_reports(&self, numbers: std::ops::Range<u16>) {
-        let reports: Vec<AcceptedReport> = numbers.map(accepted_report).collect();
+        let reports: Vec<AcceptedReport> = numbers.map(|n| self.accepted_report(n)).collect();
         self.store.accept_reports(&reports, &[feed(Kind::Tcn)], &self.provenance()).await.expect("accepted");
+    }
+
+    fn accepted_report(&self, n: u16) -> AcceptedReport {
+        let published =
+            TcnEntry { report: signed_report(n), report_type: ReportType::Confirmed, class: TcnClass::Verified };
+        // It came a quarter of an hour ago, too.
+        AcceptedReport { published, release_at: store::report_release_at(self.clock.now().plus(-store::RELEASE_GRAIN)) }
     }
 
     /// A public key of the region.
@@ -212,12 +219,6 @@ fn signed_report(n: u16) -> SignedReport {
     seed[..2].copy_from_slice(&n.to_be_bytes());
     let memo = Memo::new(MemoType::CovidWatchV1, b"").expect("a memo");
     SignedReport::create(&ReportAuthorizationKey::from_seed(seed), &memo, 1, 24).expect("a report")
-}
-
-fn accepted_report(n: u16) -> AcceptedReport {
-    let published =
-        TcnEntry { report: signed_report(n), report_type: ReportType::Confirmed, class: TcnClass::Verified };
-    AcceptedReport { published, release_at: Timestamp::from_unix(0) }
 }
 
 /// Every file below `root` that has a public name, with its bytes; but not `ready`, which is of the moment.
