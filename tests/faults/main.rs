@@ -2,5 +2,6 @@
 
 mod scene;
 
+mod adoption;
 mod crash;
 mod killed_service;

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use client::Trust;
 use exporter::bucket::DirectoryBucket;
+use exporter::keys::KeyPurpose;
 use exporter::{Exporter, keys};
-use proto::bundle::SigningKeyId;
+use proto::bundle::{BundleKey, Limits, SigningKeyId};
+use proto::note::NoteVerifier;
 use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use store::{
     AcceptedKey, AcceptedReport, Authorities, Authority, AuthorityKey, Bundles, Clock, DEFAULT_MEMO_BYTES, Keys,
@@ -73,6 +76,37 @@ impl Scene {
         SteppingProgram::start(exporter)
     }
 
+    /// Starts an exporter that takes over what the buckets know.
+    pub(crate) fn start_adopting(&self) -> anyhow::Result<SteppingProgram> {
+        let mut exporter = self.exporter();
+        exporter.env(stepping::ADOPT, "1");
+        SteppingProgram::start(exporter)
+    }
+
+    /// Puts a copy of another scene's database in the place of this one's.
+    pub(crate) fn put_back(&self, backup: &Scene) -> anyhow::Result<()> {
+        for lost in ["keys.db", "keys.db-wal", "keys.db-shm"] {
+            match fs::remove_file(self.root.join(lost)) {
+                Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(why.into()),
+                _ => {}
+            }
+        }
+        let backup = rusqlite::Connection::open(backup.database())?;
+        backup.execute("VACUUM INTO ?1", [self.database().to_string_lossy()])?;
+        Ok(())
+    }
+
+    /// What a phone pins of a feed.
+    pub(crate) fn trust(&self, feed: &Feed) -> anyhow::Result<Trust> {
+        let pem = |purpose| fs::read_to_string(keys::public_file(&self.keys(), &feed.region, purpose));
+        let name = proto::manifest::note_name(&feed.region);
+        Ok(Trust {
+            keys: vec![BundleKey::from_pem(&pem(KeyPurpose::Bundle(feed.kind))?)?],
+            manifest: Some(NoteVerifier::from_pem(&name, &pem(KeyPurpose::Manifest)?)?),
+            limits: Limits::default(),
+        })
+    }
+
     fn exporter(&self) -> Command {
         stepping::exporter(PROGRAM, &self.database(), &self.keys(), &self.buckets())
     }
@@ -130,7 +164,7 @@ impl Scene {
         for bucket in self.buckets().iter().filter(|bucket| bucket.exists()) {
             for (path, bytes) in files(bucket) {
                 if path.extension().is_some_and(|end| end == "zip") {
-                    let whole = proto::bundle::Bundle::read(&bytes, &proto::bundle::Limits::default())?;
+                    let whole = proto::bundle::Bundle::read(&bytes, &Limits::default())?;
                     whole.canonical(&bytes)?;
                 } else if path.ends_with("index.txt") {
                     for line in proto::index::parse(&bytes)? {

@@ -14,6 +14,9 @@ use store::DatabaseUrl;
 /// bundles follow from that end alone and not from when the test runs.
 pub const CLOCK_OFFSET: i64 = -7_200;
 
+/// The variable in its environment that lets a stepping exporter take over what the buckets know, after a restore, in place of a pass.
+pub const ADOPT: &str = "STEPPING_ADOPT";
+
 /// Settings that cut what waits into several bundles.
 ///
 /// # Errors
