@@ -15,7 +15,7 @@ use crate::report::{FeedReport, Report};
 use crate::run::Exporter;
 
 /// How long the step that runs when the end is asked for may take. What is then cut off is what a crash would cut off.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// The waits after failures: the first, and the longest that doubling leads to. What a setting or somebody has to mend is asked for less often.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -35,6 +35,8 @@ impl Exporter {
                 () = &mut asked => {
                     self.stop().ask();
                     return tokio::select! {
+                        // A machine that stood still finds the wait over and the step done: then it is done.
+                        biased;
                         _ = &mut round => {}
                         () = self.stop().still() => {}
                         () = sleep(PATIENCE) => tracing::warn!("a step took too long to wait for; the next start repeats it"),

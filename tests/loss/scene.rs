@@ -19,7 +19,7 @@ const REGIONS: [&str; 2] = ["XA", "XB"];
 const BUCKETS: [&str; 2] = ["near", "far"];
 /// Into how many bundles all keys go, at most: more would be more work for whoever reads the lists, and no other work.
 const BUNDLES: u64 = 200;
-/// How long an uploader waits for a connection of its server, which has as many as servers have unless told otherwise.
+/// How long uploaders and exporters wait for a connection; there are as many as programs have unless told otherwise.
 const PATIENCE: &str = "connect_timeout=120";
 /// How often the last exporter runs until nothing waits any more.
 const LAST_PASSES: usize = 3;
@@ -49,7 +49,7 @@ impl Scene {
         };
         server::admin::register_authority(&state, authority).await?;
         let restless = Restless {
-            database: databases.keys.text_of_role("pratique_exporter"),
+            database: url_of(&databases.keys, "pratique_exporter"),
             keys: directory.path().join("keys"),
             feeds: feeds(),
             minimum: u32::try_from(keys / BUNDLES)?.max(1),
@@ -66,11 +66,7 @@ impl Scene {
 
     /// What servers write to, each with a clock of its own; and the clocks.
     pub(crate) async fn servers(&self) -> anyhow::Result<Vec<(Arc<dyn KeyStore>, Clock)>> {
-        let role = self.databases.keys.text_of_role("pratique_server");
-        let url = match &self.databases.keys {
-            Place::File(_) => role,
-            Place::Server(_) => format!("{role}&{PATIENCE}"),
-        };
+        let url = url_of(&self.databases.keys, "pratique_server");
         let mut servers = Vec::new();
         for offset in CLOCKS {
             let clock = Clock::system();
@@ -111,6 +107,15 @@ impl Scene {
     /// A path in the scene's directory that nothing has yet.
     pub(crate) fn new_path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+}
+
+/// The URL under which a role connects, patiently.
+fn url_of(place: &Place, role: &str) -> String {
+    let url = place.text_of_role(role);
+    match place {
+        Place::File(_) => url,
+        Place::Server(_) => format!("{url}&{PATIENCE}"),
     }
 }
 

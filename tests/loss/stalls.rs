@@ -13,6 +13,8 @@ use tests::engine::Place;
 pub(crate) const MARK: [u8; 2] = [0xff, 0xff];
 /// Numbers that SQLite counts to find out how fast it counts.
 const SAMPLE: u64 = 100_000;
+/// How often it counts them.
+const SAMPLES: usize = 5;
 
 /// Which uploads stall.
 #[derive(Debug, Clone, Copy)]
@@ -78,11 +80,15 @@ pub(crate) async fn install(place: &Place) -> anyhow::Result<Stalls> {
     }
 }
 
-/// How far SQLite counts in a second.
+/// How far SQLite counts in a second, if nothing holds it up: the best of a few.
 fn numbers_a_second(database: &Connection) -> rusqlite::Result<u64> {
-    let begun = Instant::now();
-    database.query_row(&count_to(SAMPLE), [], |row| row.get::<_, i64>(0))?;
-    Ok((SAMPLE as f64 / begun.elapsed().as_secs_f64().max(1e-3)) as u64)
+    let mut best = 0;
+    for _ in 0..SAMPLES {
+        let begun = Instant::now();
+        database.query_row(&count_to(SAMPLE), [], |row| row.get::<_, i64>(0))?;
+        best = best.max((SAMPLE as f64 / begun.elapsed().as_secs_f64().max(1e-3)) as u64);
+    }
+    Ok(best)
 }
 
 fn count_to(number: u64) -> String {

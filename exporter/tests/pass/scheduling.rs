@@ -18,8 +18,12 @@ const EVERY_OTHER_SECOND: [&str; 6] =
 /// Three programs seal every other second while keys come in, until there are four bundles and more.
 async fn three_schedules(world: World) {
     world.accept_reports(0..7).await;
-    let programs: Vec<Program> =
-        (0..3).map(|_| Program::run(&world, &["main", "other"], &EVERY_OTHER_SECOND)).collect();
+    let flags = [&EVERY_OTHER_SECOND[..], &["--metrics-listen", "127.0.0.1:0"]].concat();
+    let mut programs: Vec<Program> = (0..3).map(|_| Program::run(&world, &["main", "other"], &flags)).collect();
+    // Whoever serves metrics has begun, and ends well when it is asked to.
+    for program in &mut programs {
+        program.wait_for(|line| line["metrics.url"].is_string());
+    }
     let mut accepted = 0;
     while world.store.standing(&feed(Kind::Gaen)).await.expect("read").next_sequence < 5 {
         assert!(accepted < 5_000, "nothing is sealed");

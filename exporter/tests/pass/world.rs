@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use exporter::bucket::DirectoryBucket;
-use exporter::{Exporter, Report, Settings, keys};
+use exporter::{Exporter, Pace, Report, Settings, keys};
 use proto::bundle::{Bundle, BundleKey, Entries, GaenEntry, Limits, TcnClass, TcnEntry};
 use proto::certificate::CertificateSigner;
 use proto::gaen::TemporaryExposureKey;
@@ -18,6 +19,9 @@ use store::{
     AcceptedKey, AcceptedReport, Authority, AuthorityKey, Clock, DEFAULT_MEMO_BYTES, DatabaseUrl, KeyStore,
     OnsetSource, Origin, Provenance, RawKey, RevisionProof, SelfReporting,
 };
+
+/// Machines that run tests stand still at times: nobody is given up who answers in the end.
+const PATIENT: Pace = Pace { at_once: true, grace: Duration::from_secs(120), overtime: Duration::from_secs(120) };
 
 /// A world of its own for each test.
 pub(crate) struct World {
@@ -71,7 +75,7 @@ impl World {
 
     /// An exporter with a handle of its own, and these directories as buckets.
     pub(crate) async fn exporter(&self, buckets: &[&str]) -> Exporter {
-        let opened = Exporter::open(&self.settings, self.clock.clone()).await.expect("an exporter");
+        let opened = Exporter::open(&self.settings, self.clock.clone()).await.expect("an exporter").with_pace(PATIENT);
         buckets.iter().fold(opened, |exporter, name| {
             let bucket = DirectoryBucket::open(&self.tree(name)).expect("a bucket");
             exporter.with_bucket(name, Arc::new(bucket))

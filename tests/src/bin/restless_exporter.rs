@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use exporter::ExportError;
 use exporter::steps::Step;
 use tests::restless::Restless;
 
@@ -21,8 +22,12 @@ async fn main() -> anyhow::Result<()> {
     let exporter = restless.open(offset).await?.with_steps(Arc::new(|step: &Step<'_>| say(step)));
     loop {
         // What fails while others are at work is done by the next pass; what does not get better by itself ends this program and its test.
-        let report = exporter.once().await?;
-        anyhow::ensure!(report.exit_code() <= RETRY, "{report}");
+        match exporter.once().await {
+            Ok(report) => anyhow::ensure!(report.exit_code() <= RETRY, "{report}"),
+            // A database that is too busy to answer is asked again.
+            Err(ExportError::Retry(_)) => {}
+            Err(why) => return Err(why.into()),
+        }
         tokio::time::sleep(REST).await;
     }
 }
