@@ -15,6 +15,8 @@ async fn filler(world: &World) -> BTreeSet<[u8; 16]> {
 }
 
 pub(crate) async fn filler_reaches_the_second_region_and_travellers_at_their_share(mut world: World) {
+    // Among so many synthetic people, chance cannot make the share another one.
+    world.settings.minimum_keys = 1_500;
     world.register("health", &["NO", "SE"]).await;
     world.register("others", &["DK"]).await;
     let [sweden, denmark] = ["SE", "DK"].map(|name| Feed { region: region(name), ..norway() });
@@ -38,13 +40,17 @@ pub(crate) async fn filler_reaches_the_second_region_and_travellers_at_their_sha
     world.pass().await;
     let first = world.published(&norway());
     let found = bytes(&first[0].keys);
-    assert!((300..=330).contains(&found.len()));
+    assert!((1_500..=1_650).contains(&found.len()));
 
     // What is sealed in one region waits in the other, whoever it is, and the share of those who travelled is the same.
     let there = world.store.waiting(&sweden).await.expect("counted");
     assert_eq!(there.releasable, found.len() as u64);
     let travelled = world.store.waiting(&denmark).await.expect("counted").releasable;
-    assert!((found.len() as u64 / 6..found.len() as u64 / 2).contains(&travelled), "{travelled} of {}", found.len());
+    assert!(
+        (found.len() as u64 / 8..found.len() as u64 * 3 / 5).contains(&travelled),
+        "{travelled} of {}",
+        found.len()
+    );
     world.settings.feeds = vec![sweden.clone()];
     world.pass().await;
     assert_eq!(bytes(&world.published(&sweden)[0].keys), found, "the same keys, and no others");
@@ -52,7 +58,7 @@ pub(crate) async fn filler_reaches_the_second_region_and_travellers_at_their_sha
     world.settings.feeds = vec![denmark.clone()];
     world.pass().await;
     let abroad = bytes(&world.published(&denmark)[0].keys);
-    assert!((300..=330).contains(&abroad.len()));
+    assert!((1_500..=1_650).contains(&abroad.len()));
     let more = world.store.waiting(&norway()).await.expect("counted").releasable;
     assert_eq!(more, abroad.len() as u64 - travelled);
     let filler = filler(&world).await;

@@ -26,7 +26,8 @@ pub(crate) async fn a_held_feed_is_sealed_once_its_oldest_has_waited_and_never_b
     // What is unripe of real people and of filler waits until the small hours.
     let waiting = world.store.waiting(&norway()).await.expect("counted");
     assert_eq!(waiting.releasable, 0);
-    assert!(waiting.unripe > 10, "filler has keys of the day, too: {waiting:?}");
+    // Of two people there are two at most.
+    assert!(waiting.unripe > 4, "filler has keys of the day, too: {waiting:?}");
 
     // Once there are enough, nobody is added.
     world.wait(DAY);
