@@ -18,6 +18,15 @@ earlier pass left undone is done now, so it may be run at any time, killed at an
 from every bucket, its rows are removed, and the keys that no other bundle needs. What waits is kept, however old. Name every bucket in every pass:
 one that is not named is not waited for, and what it holds stays there.
 
+Buckets are worked on side by side. One that fails, stalls or is being filled costs the others half a minute at most, and is left to the next pass a minute
+after another one was done. What a bucket lacks is copied from another one that has it, and derived from the rows only if none has.
+
+Each bucket has an object called ready while it stands, in every feed, where the foremost bucket stands; it is taken away before others go ahead.
+So a CDN or load balancer that probes it (200: send phones here, 404: do not) sends no phone from a newer index back to an older one. It says
+pratique/ready/v1, time UTC-SECONDS, and feed PATH NUMBER for each feed, a line each, and is written anew by each pass. A bucket that cannot be
+reached keeps its last one: whoever can compare takes out a bucket whose time is more than two periods older than another bucket's. The time alone
+is no reason: when the exporter stands still, all buckets grow old together. A pass with --feed writes none.
+
 Exit codes:
   0   all is done; a feed that is held because too little waits counts as done
   1   something failed that is worth another try: a database, bucket or disk that did not answer. Run it again.
