@@ -12,6 +12,7 @@ use crate::bucket::S3Place;
 use crate::error::ExportError;
 pub use crate::gateway_spec::{GatewayKeys, GatewaySpec};
 use crate::policy::{Policy, PolicyFlags, minimum};
+use crate::read_replica::ReplicaFlags;
 
 /// Fewer keys than this are held: a small bundle tells who is in it.
 const MINIMUM_KEYS: u32 = 1_000;
@@ -76,6 +77,10 @@ pub struct Settings {
     /// What else is said of sealing.
     #[command(flatten)]
     pub sealing: PolicyFlags,
+
+    /// What is said of a read replica.
+    #[command(flatten)]
+    pub replica: ReplicaFlags,
 }
 
 impl Settings {
@@ -94,6 +99,7 @@ impl Settings {
             maximum_keys: MAX_KEYS as u32,
             maximum_reports: MAX_REPORTS as u32,
             sealing: PolicyFlags::DEFAULT,
+            replica: ReplicaFlags::DEFAULT,
         }
     }
 
@@ -109,8 +115,9 @@ impl Settings {
     /// Whether the settings make sense together.
     ///
     /// # Errors
-    /// [`ExportError::GiveUp`] if two policies are set for one feed.
+    /// [`ExportError::GiveUp`] if two policies are set for one feed, or a read replica for a database that can have none.
     pub(crate) fn ensure_sound(&self) -> Result<(), ExportError> {
+        self.replica.ensure_sound(&self.database_url)?;
         match self.sealing.twice() {
             Some(feed) => Err(ExportError::GiveUp(format!("policy: {feed} has two; say everything of a feed in one"))),
             None => Ok(()),

@@ -3,20 +3,15 @@
 //! The bytes are a pure function of members, row and format version, plus the signatures, which are stored before anybody sees them. So a bundle
 //! can be derived again at any time, by anybody, with the same result.
 
-use std::io::{Cursor, ErrorKind};
+use std::io::Cursor;
 
-use proto::bundle::{Entry, ExportDigest, FORMAT, GaenEntry, Header, Signature, TcnEntry, Unsigned, Writer};
+use proto::bundle::{BundleKey, ExportDigest, FORMAT, GaenEntry, Limits, Signature, Skimmed, TcnEntry, Unsigned};
 use sha2::{Digest, Sha256};
-use store::{BundleRow, Derived, KeyStore, Member, MemberCursor, MemberDigest};
+use store::{BundleRow, Derived, KeyStore};
 
 use crate::error::ExportError;
+use crate::export::{self, corrupt, refused};
 use crate::pass::Pass;
-
-/// How many members are read at a time.
-const PAGE: usize = 10_000;
-/// The store never seals such a bundle; were its row changed since, the digest would show it. This is the last look before a signature.
-const REPLAYABLE: &str = "carries a key whose validity ended less than 2 h before the bundle's end; it was not signed. Somebody changed \
-    what was sealed: look for rows of gaen_publication whose (rolling_start + rolling_period) * 600 + 7200 is later than end_at";
 
 /// A bundle's bytes. They fit into memory: a bundle is cut at 15 MB.
 pub(crate) struct DerivedBundle {
@@ -37,6 +32,7 @@ pub(crate) async fn derive(pass: &Pass<'_>, mut row: BundleRow) -> Result<Derive
     let unsigned = write(pass.store, &row).await?;
     let signatures = sign(pass, &row, &unsigned.digest()).await?;
     let (zip, ours) = finish(unsigned, &row, signatures)?;
+    let zip = check(pass, &row, (zip, &ours)).await?;
     let recorded = pass.store.record_derived(pass.feed, row.sequence, &ours);
     let stored = pass.step("bundle.derive", Some(row.sequence), None, recorded).await?;
     if stored == ours {
@@ -52,7 +48,31 @@ async fn derive_again(pass: &Pass<'_>, row: BundleRow, stored: Derived) -> Resul
     if again != stored {
         return Err(corrupt(&row, "is not what was recorded when it was first derived; nothing was published"));
     }
+    let zip = check(pass, &row, (zip, &stored)).await?;
     Ok(DerivedBundle { row, derived: stored, zip })
+}
+
+/// Whether bytes are such that the strictest phone accepts them: before anything is recorded or put anywhere. The bytes come back.
+async fn check(pass: &Pass<'_>, row: &BundleRow, (zip, derived): (Vec<u8>, &Derived)) -> Result<Vec<u8>, ExportError> {
+    // A bundle that was signed before a rotation is known by its digest alone: its key is no longer at hand.
+    let signer = &pass.keys.signer;
+    let key = (row.signing.first() == Some(signer.id())).then(|| signer.public_key());
+    let export_sha256 = derived.export_sha256;
+    let checked =
+        tokio::task::spawn_blocking(move || as_a_phone(&zip, key.as_ref(), &export_sha256).map(|()| zip)).await;
+    match checked {
+        Ok(checked) => checked.map_err(|why| corrupt(row, &why)),
+        Err(_) => Err(ExportError::Retry("the check of a bundle was interrupted".to_owned())),
+    }
+}
+
+fn as_a_phone(zip: &[u8], key: Option<&BundleKey>, export_sha256: &[u8; 32]) -> Result<(), String> {
+    let refused = |why: &dyn std::fmt::Display| format!("would be refused by a phone: {why}; nothing was published");
+    let read = Skimmed::read(zip, &Limits::default()).map_err(|why| refused(&why))?;
+    if read.digest.0 != *export_sha256 {
+        return Err("has another export.bin than the one that was signed; nothing was published".to_owned());
+    }
+    key.map_or(Ok(()), |key| read.verify(key).map_err(|why| refused(&why)))
 }
 
 /// The bytes that members, row and these signatures give, and what they are known by. It needs no private key, and records nothing.
@@ -76,50 +96,9 @@ async fn write(store: &dyn KeyStore, row: &BundleRow) -> Result<Unsigned<Cursor<
         )));
     }
     match row.feed.kind {
-        proto::Kind::Gaen => write_entries::<GaenEntry>(store, row).await,
-        proto::Kind::Tcn => write_entries::<TcnEntry>(store, row).await,
+        proto::Kind::Gaen => export::write::<GaenEntry>(store, row).await,
+        proto::Kind::Tcn => export::write::<TcnEntry>(store, row).await,
     }
-}
-
-async fn write_entries<E: FromMember>(
-    store: &dyn KeyStore,
-    row: &BundleRow,
-) -> Result<Unsigned<Cursor<Vec<u8>>>, ExportError> {
-    let header =
-        Header { region: row.feed.region.clone(), start: row.start, end: row.end, signing: row.signing.clone() };
-    let refused = |why: std::io::Error| refused(row, &why);
-    let mut writer = Writer::<E, _>::new(Cursor::new(Vec::new()), &header).map_err(refused)?;
-    let mut digest = MemberDigest::new();
-    let (mut ordinary, mut revised) = (0, 0);
-    let mut from: Option<MemberCursor> = None;
-    loop {
-        let page = store.members(&row.feed, row.sequence, from.as_ref(), PAGE).await?;
-        for (is_revised, member) in &page.members {
-            digest.push(*is_revised, member);
-            if member.is_replayable(row.end) {
-                return Err(corrupt(row, REPLAYABLE));
-            }
-            let entry = E::from_member(member).ok_or_else(|| corrupt(row, "has a member of another kind"))?;
-            if *is_revised {
-                revised += 1;
-                writer.push_revised(entry).map_err(refused)?;
-            } else {
-                ordinary += 1;
-                writer.push(entry).map_err(refused)?;
-            }
-        }
-        match page.next {
-            Some(next) => from = Some(next),
-            None => break,
-        }
-    }
-    if (ordinary, revised, digest.finish()) != (row.count, row.revised, row.member_digest) {
-        return Err(ExportError::Retry(format!(
-            "{}: the members read for bundle {} do not give its frozen counts and digest; it was not signed",
-            row.feed, row.sequence
-        )));
-    }
-    writer.end().map_err(refused)
 }
 
 /// Signs with the keys that the row names.
@@ -157,39 +136,4 @@ fn finish(
     let zip = out.into_inner();
     let zip_sha256 = Sha256::digest(&zip).into();
     Ok((zip, Derived { export_sha256, zip_sha256, zip_bytes: summary.zip_bytes, signatures }))
-}
-
-/// The writer refuses entries out of order or given twice, which no row that was sealed can be; memory itself does not fail.
-fn refused(row: &BundleRow, why: &std::io::Error) -> ExportError {
-    match why.kind() {
-        ErrorKind::InvalidInput => corrupt(row, &format!("cannot be written: {why}")),
-        _ => ExportError::Retry(format!("{}: bundle {} cannot be written: {why}", row.feed, row.sequence)),
-    }
-}
-
-fn corrupt(row: &BundleRow, what: &str) -> ExportError {
-    ExportError::Corrupt(format!("{}: bundle {} {what}", row.feed, row.sequence))
-}
-
-/// The kind of entry that a member is.
-trait FromMember: Entry {
-    fn from_member(member: &Member) -> Option<&Self>;
-}
-
-impl FromMember for GaenEntry {
-    fn from_member(member: &Member) -> Option<&Self> {
-        match member {
-            Member::Gaen(entry) => Some(entry),
-            Member::Tcn(_) => None,
-        }
-    }
-}
-
-impl FromMember for TcnEntry {
-    fn from_member(member: &Member) -> Option<&Self> {
-        match member {
-            Member::Tcn(entry) => Some(entry),
-            Member::Gaen(_) => None,
-        }
-    }
 }

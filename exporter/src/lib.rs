@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 mod gateway_spec;
 pub mod policy;
+pub mod read_replica;
 pub mod steps;
 mod units;
 
@@ -34,6 +35,7 @@ mod stand;
 
 mod derive;
 pub mod filler;
+mod export;
 mod gateways;
 mod listing;
 mod prune;

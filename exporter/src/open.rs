@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{Clock, DatabaseUrl, KeyStore};
+use store::{Clock, DatabaseUrl, KeyStore, ReadReplica};
 
 use crate::bucket::{Bucket, DirectoryBucket};
 #[cfg(feature = "s3")]
@@ -24,12 +24,16 @@ pub(crate) async fn open_bucket(url: &BucketUrl) -> Result<Arc<dyn Bucket>, Expo
 }
 
 /// The database is the server's to make: a new one at a path that was mistyped would be sealed for ever without a key in it.
-pub(crate) async fn open_store(url: &DatabaseUrl, clock: Clock) -> Result<Arc<dyn KeyStore>, ExportError> {
+pub(crate) async fn open_store(
+    url: &DatabaseUrl,
+    replica: Option<ReadReplica<'_>>,
+    clock: Clock,
+) -> Result<Arc<dyn KeyStore>, ExportError> {
     match url {
         DatabaseUrl::Sqlite(path) if !path.exists() => Err(ExportError::GiveUp(format!(
             "database-url: {} does not exist; the server makes it when it starts",
             path.display()
         ))),
-        _ => Ok(store::open_key_store(url, clock).await?),
+        _ => Ok(store::open_key_store_with(url, replica, clock).await?),
     }
 }

@@ -47,7 +47,7 @@ impl Exporter {
     /// database.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, ExportError> {
         settings.ensure_sound()?;
-        let store = open_store(&settings.database_url, clock.clone()).await?;
+        let store = open_store(&settings.database_url, settings.replica.of_store(), clock.clone()).await?;
         let mut exporter = Self {
             settings: settings.clone(),
             store,

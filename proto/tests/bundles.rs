@@ -198,6 +198,29 @@ fn unzip(zip: &[u8], name: &str) -> Vec<u8> {
 }
 
 #[test]
+fn a_bundle_is_skimmed_as_it_is_read() {
+    // So many that entries lie across the pieces in which they are inflated.
+    let keys = sorted_keys(12_000);
+    let large = write(&header(), &keys[..10_000], &keys[10_000..]);
+    for zip in [large, small_gaen(), small_tcn()] {
+        let (bundle, skimmed) = (read(&zip), Skimmed::read(&zip, &Limits::default()).expect("a phone would read it"));
+        let counts = match &bundle.entries {
+            Entries::Gaen { keys, revised } => (keys.len() as u64, revised.len() as u64),
+            Entries::Tcn { reports, withdrawn } => (reports.len() as u64, withdrawn.len() as u64),
+        };
+        assert_eq!((skimmed.count, skimmed.revised), counts);
+        assert_eq!((&skimmed.header, &skimmed.signatures), (&bundle.header, &bundle.signatures));
+        assert_eq!((skimmed.digest, skimmed.export_bytes), (bundle.digest, bundle.export_bytes));
+        for kind in Kind::ALL {
+            let key = signer(kind).public_key();
+            assert_eq!(skimmed.verify(&key).is_ok(), bundle.verify(&key).is_ok(), "{kind}");
+        }
+        let tight = Limits { entries: (counts.0 + counts.1) as usize - 1, ..Limits::default() };
+        assert!(Skimmed::read(&zip, &tight).is_err(), "entries are counted");
+    }
+}
+
+#[test]
 fn any_change_of_a_byte_loses_the_canonical_verdict() {
     for zip in [small_gaen(), small_tcn()] {
         assert_eq!(verdict(&zip), Ok(()));

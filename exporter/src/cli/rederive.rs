@@ -66,7 +66,7 @@ pub(super) async fn compare(args: &RederiveArgs) -> u8 {
 }
 
 async fn verdicts(args: &RederiveArgs) -> Result<Vec<Rederived>, ExportError> {
-    let store = open_store(&args.database_url, Clock::system()).await?;
+    let store = open_store(&args.database_url, None, Clock::system()).await?;
     let which = args.bundle.map_or(Which::Listed, Which::One);
     let mut done = 0;
     // For people each verdict is a line as it is reached: an hour's work shows where it is.

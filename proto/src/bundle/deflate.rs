@@ -76,9 +76,23 @@ impl Deflater {
 /// Inflates `packed`, which must hold exactly `plain_bytes` bytes with this checksum. Memory grows with what really comes out, never with
 /// what is claimed, and the first byte too many ends it.
 pub(super) fn inflate(packed: &[u8], plain_bytes: u64, checksum: u32) -> Result<Vec<u8>, Malformed> {
+    let mut plain = Vec::new();
+    inflate_to(packed, (plain_bytes, checksum), &mut |piece| {
+        plain.extend_from_slice(piece);
+        Ok(())
+    })?;
+    Ok(plain)
+}
+
+/// The same, piece by piece: nothing is kept. What was handed over counts only once all of it was good.
+pub(super) fn inflate_to(
+    packed: &[u8],
+    (plain_bytes, checksum): (u64, u32),
+    take: &mut dyn FnMut(&[u8]) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     let malformed = |reason| Malformed::new("zip", reason);
     let mut state = Inflate::new(false, WINDOW_BITS);
-    let (mut plain, mut chunk) = (Vec::new(), vec![0; CHUNK]);
+    let (mut chunk, mut found) = (vec![0; CHUNK], 0);
     loop {
         let (taken, made) = (state.total_in() as usize, state.total_out());
         let status = state
@@ -87,7 +101,9 @@ pub(super) fn inflate(packed: &[u8], plain_bytes: u64, checksum: u32) -> Result<
         if state.total_out() > plain_bytes {
             return Err(malformed("must not inflate to more than it says"));
         }
-        plain.extend_from_slice(&chunk[..(state.total_out() - made) as usize]);
+        let piece = &chunk[..(state.total_out() - made) as usize];
+        found = crc32(found, piece);
+        take(piece)?;
         if status == Status::StreamEnd {
             break;
         }
@@ -98,17 +114,16 @@ pub(super) fn inflate(packed: &[u8], plain_bytes: u64, checksum: u32) -> Result<
     if state.total_in() != packed.len() as u64 || state.total_out() != plain_bytes {
         return Err(malformed("must inflate to what it says, and from nothing more"));
     }
-    check(&plain, checksum)?;
-    Ok(plain)
+    same_checksum(found, checksum)
 }
 
 /// Checks a file against its CRC-32.
 pub(super) fn check(plain: &[u8], checksum: u32) -> Result<(), Malformed> {
-    if crc32(0, plain) == checksum {
-        Ok(())
-    } else {
-        Err(Malformed::new("zip", "must have the checksums that it says"))
-    }
+    same_checksum(crc32(0, plain), checksum)
+}
+
+fn same_checksum(found: u32, said: u32) -> Result<(), Malformed> {
+    if found == said { Ok(()) } else { Err(Malformed::new("zip", "must have the checksums that it says")) }
 }
 
 #[cfg(test)]

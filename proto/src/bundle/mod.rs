@@ -13,6 +13,7 @@ mod signature;
 mod tcn;
 
 mod reader;
+mod skim;
 mod writer;
 
 mod deflate;
@@ -26,6 +27,7 @@ pub use gaen::GaenEntry;
 pub use header::{Header, ReadHeader};
 pub use reader::{Bundle, Entries, Limits};
 pub use signature::{BundleKey, BundleSigner, ExportDigest, NotSigned, Signature, SigningKeyId};
+pub use skim::Skimmed;
 pub use tcn::{TcnClass, TcnEntry};
 pub use writer::{Summary, Unsigned, Writer};
 

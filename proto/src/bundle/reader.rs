@@ -168,7 +168,7 @@ impl Entries {
 }
 
 fn read_gaen(message: &[u8], limits: &Limits) -> Result<(ReadHeader, Entries), Malformed> {
-    let (mut header, mut budget) = (HeaderFields::default(), Budget(limits.entries));
+    let (mut header, mut budget) = (HeaderFields::default(), Budget::of(limits));
     let (mut keys, mut revised) = (Vec::new(), Vec::new());
     for field in wire::fields(message) {
         let field = field?;
@@ -182,7 +182,7 @@ fn read_gaen(message: &[u8], limits: &Limits) -> Result<(ReadHeader, Entries), M
 }
 
 fn read_tcn(message: &[u8], limits: &Limits) -> Result<(ReadHeader, Entries), Malformed> {
-    let (mut header, mut budget) = (HeaderFields::default(), Budget(limits.entries));
+    let (mut header, mut budget) = (HeaderFields::default(), Budget::of(limits));
     let (mut reports, mut withdrawn, mut schema) = (Vec::new(), Vec::new(), 0);
     for field in wire::fields(message) {
         let field = field?;
@@ -199,15 +199,19 @@ fn read_tcn(message: &[u8], limits: &Limits) -> Result<(ReadHeader, Entries), Ma
     Ok((header.finish(Kind::Tcn)?, Entries::Tcn { reports, withdrawn }))
 }
 
-fn read_digest(bytes: &[u8]) -> Result<[u8; 32], Malformed> {
+pub(super) fn read_digest(bytes: &[u8]) -> Result<[u8; 32], Malformed> {
     bytes.try_into().map_err(|_| Malformed::new("withdrawn", "must be 32 bytes each"))
 }
 
 /// How many more entries are read. Counted before an entry is looked at, so that none is kept that should not be.
-struct Budget(usize);
+pub(super) struct Budget(usize);
 
 impl Budget {
-    fn spend<'a>(&mut self, entry: &'a [u8]) -> Result<&'a [u8], Malformed> {
+    pub(super) const fn of(limits: &Limits) -> Self {
+        Self(limits.entries)
+    }
+
+    pub(super) fn spend<'a>(&mut self, entry: &'a [u8]) -> Result<&'a [u8], Malformed> {
         self.0 = self
             .0
             .checked_sub(1)

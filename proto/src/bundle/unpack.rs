@@ -4,7 +4,7 @@
 //! streams and one that looks things up in the directory then see the same, and there is no room for anything else.
 
 use crate::bundle::Limits;
-use crate::bundle::deflate::{check, inflate};
+use crate::bundle::deflate::{check, inflate, inflate_to};
 use crate::bundle::pack::{CENTRAL_FILE, DEFLATED, END, LOCAL_FILE};
 use crate::error::Malformed;
 
@@ -29,6 +29,23 @@ pub(super) struct Unpacked {
 
 /// Unpacks both files. No more comes out than the limits allow, and what comes out is what the zip says it is.
 pub(super) fn unpack(zip: &[u8], limits: &Limits) -> Result<Unpacked, Malformed> {
+    let [export, signatures] = locate(zip, limits)?;
+    Ok(Unpacked { export: export.unpack(limits.export_bytes)?, signatures: signatures.unpack(MAX_SIGNATURE_FILE)? })
+}
+
+/// The same, with `export.bin` handed over piece by piece instead of kept; `export.sig`.
+pub(super) fn unpack_to(
+    zip: &[u8],
+    limits: &Limits,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), Malformed>,
+) -> Result<Vec<u8>, Malformed> {
+    let [export, signatures] = locate(zip, limits)?;
+    export.unpack_to(limits.export_bytes, take)?;
+    signatures.unpack(MAX_SIGNATURE_FILE)
+}
+
+/// Finds both files.
+fn locate<'a>(zip: &'a [u8], limits: &Limits) -> Result<[Located<'a>; 2], Malformed> {
     if zip.len() as u64 > limits.zip_bytes {
         return Err(malformed("must not be larger than the limit"));
     }
@@ -43,10 +60,14 @@ pub(super) fn unpack(zip: &[u8], limits: &Limits) -> Result<Unpacked, Malformed>
     if export.plain_bytes > (packed_export.len() as u64).saturating_mul(limits.expansion) {
         return Err(malformed("must not expand beyond the limit"));
     }
-    Ok(Unpacked {
-        export: unpack_file(packed_export, export, limits.export_bytes)?,
-        signatures: unpack_file(packed_signatures, signatures, MAX_SIGNATURE_FILE)?,
-    })
+    let [export, signatures] = files;
+    Ok([Located { packed: packed_export, file: export }, Located { packed: packed_signatures, file: signatures }])
+}
+
+/// A file and its packed bytes.
+struct Located<'a> {
+    packed: &'a [u8],
+    file: Listed,
 }
 
 /// A file as the directory describes it.
@@ -186,19 +207,38 @@ fn check_descriptor(bytes: &mut Bytes<'_>, sizes: &Sizes) -> Option<()> {
     (read_sizes(bytes)? == *sizes).then_some(())
 }
 
-fn unpack_file(packed: &[u8], file: &Listed, limit: u64) -> Result<Vec<u8>, Malformed> {
-    if file.plain_bytes > limit {
-        return Err(malformed("must not inflate beyond the limit"));
+impl Located<'_> {
+    fn unpack(&self, limit: u64) -> Result<Vec<u8>, Malformed> {
+        if !self.is_deflated(limit)? {
+            return Ok(self.packed.to_vec());
+        }
+        let sizes = &self.file.about.sizes;
+        inflate(self.packed, sizes.plain.into(), sizes.checksum)
     }
-    let sizes = &file.about.sizes;
-    if file.about.method == DEFLATED {
-        return inflate(packed, sizes.plain.into(), sizes.checksum);
+
+    fn unpack_to(&self, limit: u64, take: &mut dyn FnMut(&[u8]) -> Result<(), Malformed>) -> Result<(), Malformed> {
+        if !self.is_deflated(limit)? {
+            return take(self.packed);
+        }
+        let sizes = &self.file.about.sizes;
+        inflate_to(self.packed, (sizes.plain.into(), sizes.checksum), take)
     }
-    if sizes.plain != sizes.packed {
-        return Err(malformed("must say the same of a stored file twice"));
+
+    /// Whether it must be inflated; if not, it is what it says it is.
+    fn is_deflated(&self, limit: u64) -> Result<bool, Malformed> {
+        if self.file.plain_bytes > limit {
+            return Err(malformed("must not inflate beyond the limit"));
+        }
+        let sizes = &self.file.about.sizes;
+        if self.file.about.method == DEFLATED {
+            return Ok(true);
+        }
+        if sizes.plain != sizes.packed {
+            return Err(malformed("must say the same of a stored file twice"));
+        }
+        check(self.packed, sizes.checksum)?;
+        Ok(false)
     }
-    check(packed, sizes.checksum)?;
-    Ok(packed.to_vec())
 }
 
 fn malformed(reason: &'static str) -> Malformed {

@@ -96,7 +96,8 @@ pub(super) fn fields<'a>(message: &'a [u8]) -> impl Iterator<Item = Result<Field
     })
 }
 
-fn next_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
+/// The next field; none if what is left is malformed, or cut short. Then `rest` is anywhere.
+pub(super) fn next_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
     let whole = *rest;
     let key = u32::try_from(take_varint(rest)?).ok()?;
     let number = key >> 3;

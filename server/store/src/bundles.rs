@@ -10,6 +10,7 @@ use proto::{Feed, Timestamp};
 
 use crate::error::StoreError;
 use crate::filler::{DrawnFiller, FillerMark};
+use crate::member_sink::MemberSink;
 
 /// How a feed is sealed.
 #[derive(Debug, Clone)]
@@ -169,7 +170,8 @@ pub trait Bundles: Send + Sync {
     /// One bundle's row.
     async fn bundle(&self, feed: &Feed, sequence: u64) -> Result<Option<BundleRow>, StoreError>;
 
-    /// A page of at most `limit` members, from the beginning or from `from` on. [`StoreError::NotFound`] for an unknown bundle.
+    /// A page of at most `limit` members, from the beginning or from `from` on. [`StoreError::NotFound`] for an unknown bundle. A read replica may
+    /// answer.
     async fn members(
         &self,
         feed: &Feed,
@@ -177,6 +179,10 @@ pub trait Bundles: Send + Sync {
         from: Option<&MemberCursor>,
         limit: usize,
     ) -> Result<Members, StoreError>;
+
+    /// Hands all members to `sink`, in bundle order and as of one moment, in memory that does not grow with their number. It succeeds if the sink had
+    /// enough, too. [`StoreError::NotFound`] for an unknown bundle. A read replica may answer.
+    async fn read_members(&self, feed: &Feed, sequence: u64, sink: &mut dyn MemberSink) -> Result<(), StoreError>;
 
     /// Stores what was derived, unless somebody did before: answers with what is stored, so that the first writer wins.
     async fn record_derived(&self, feed: &Feed, sequence: u64, derived: &Derived) -> Result<Derived, StoreError>;

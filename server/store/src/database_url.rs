@@ -213,11 +213,16 @@ impl TypedValueParser for DatabaseUrlParser {
     fn parse_ref(
         &self,
         command: &clap::Command,
-        _: Option<&clap::Arg>,
+        arg: Option<&clap::Arg>,
         value: &OsStr,
     ) -> Result<DatabaseUrl, clap::Error> {
-        let parsed = value.to_str().ok_or_else(malformed).and_then(str::parse);
-        parsed.map_err(|why| clap::Error::raw(ErrorKind::ValueValidation, format!("--{why}\n")).with_cmd(command))
+        let parsed: Result<DatabaseUrl, Malformed> = value.to_str().ok_or_else(malformed).and_then(str::parse);
+        parsed.map_err(|why| {
+            // A program may take a URL under another name, of a replica for instance.
+            let name = arg.and_then(clap::Arg::get_long).unwrap_or(why.field);
+            let said = format!("--{name}: {}\n", why.reason);
+            clap::Error::raw(ErrorKind::ValueValidation, said).with_cmd(command)
+        })
     }
 }
 

@@ -20,6 +20,7 @@ mod key_sets;
 mod keys;
 mod life;
 mod member_digest;
+mod member_sink;
 mod release;
 mod revisions;
 mod travellers;
@@ -77,7 +78,10 @@ pub use key_sets::{
 pub use keys::{Accepted, AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RawKey, RevisionProof};
 pub use life::{KEPT_FOR, LISTED_FOR, Life, Purged};
 pub use member_digest::MemberDigest;
-pub use open::{migrate_code_store, migrate_key_store, open_code_store, open_key_store};
+pub use member_sink::MemberSink;
+pub use open::{
+    ReadReplica, migrate_code_store, migrate_key_store, open_code_store, open_key_store, open_key_store_with,
+};
 pub use postgres::{PostgresCodeStore, PostgresKeyStore};
 pub use release::{RELEASE_GRAIN, REPLAY_GUARD, is_replayable, release_at, report_release_at};
 pub use revisions::{RevisedKey, Revisions};

@@ -15,6 +15,15 @@ pub fn of_process(id: u32) -> Option<Duration> {
     Stat::read(id).map(|stat| stat.spent())
 }
 
+/// What all children of this process have spent that have ended and been waited for, and their children.
+///
+/// # Panics
+/// If this machine is no Linux.
+pub fn of_ended_children() -> Duration {
+    let children = Stat::fields(std::process::id()).and_then(|fields| Stat::sum(&fields, 13..15));
+    TICK * children.expect("Linux has /proc")
+}
+
 impl Cluster {
     /// What all processes of the server have spent since it started, those that have ended included.
     ///
@@ -45,11 +54,20 @@ struct Stat {
 impl Stat {
     /// None if there is no such process any more.
     fn read(id: u32) -> Option<Self> {
+        let fields = Self::fields(id)?;
+        Some(Self { id, parent: fields.get(1)?.parse().ok()?, ticks: Self::sum(&fields, 11..15)? })
+    }
+
+    /// The third field and all further ones.
+    fn fields(id: u32) -> Option<Vec<String>> {
         let text = std::fs::read_to_string(PathBuf::from("/proc").join(id.to_string()).join("stat")).ok()?;
-        // The name, in parentheses, may hold anything; after it come the third field and all further ones.
-        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-        let ticks = fields.get(11..15)?.iter().map(|field| field.parse::<u32>());
-        Some(Self { id, parent: fields.get(1)?.parse().ok()?, ticks: ticks.sum::<Result<_, _>>().ok()? })
+        // The name, in parentheses, may hold anything.
+        Some(text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
+    }
+
+    fn sum(fields: &[String], which: std::ops::Range<usize>) -> Option<u32> {
+        let ticks = fields.get(which)?.iter().map(|field| field.parse::<u32>());
+        ticks.sum::<Result<_, _>>().ok()
     }
 
     fn spent(&self) -> Duration {

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write as _};
 
 use proto::Kind;
-use proto::bundle::{Bundle, Entries, Entry, GaenEntry, Limits, TcnEntry};
+use proto::bundle::{Bundle, Entries, Entry, GaenEntry, Limits, Skimmed, TcnEntry};
 use zip::write::SimpleFileOptions;
 
 use super::reports::assert_plain;
@@ -13,13 +13,21 @@ use crate::fixtures;
 /// Small limits: a fuzzer that waits for a million entries finds nothing.
 const LIMITS: Limits = Limits { zip_bytes: 1 << 20, export_bytes: 4 << 20, entries: 20_000, expansion: 50 };
 
-/// A bundle: what reads is within the limits, and what calls itself canonical is what the writer makes of it.
+/// A bundle: what reads is within the limits, skimming finds the same, and what calls itself canonical is what the writer makes of it.
 pub fn bundle(data: &[u8]) {
+    let skimmed = Skimmed::read(data, &LIMITS);
     let bundle = match Bundle::read(data, &LIMITS) {
         Ok(bundle) => bundle,
-        Err(refusal) => return assert_plain(&refusal),
+        Err(refusal) => {
+            assert!(skimmed.is_err(), "skimming takes what reading refuses");
+            return assert_plain(&refusal);
+        }
     };
     assert!(entries(&bundle.entries) <= LIMITS.entries);
+    let skimmed = skimmed.expect("skimming takes what reading does");
+    assert_eq!(skimmed.count + skimmed.revised, entries(&bundle.entries) as u64);
+    let of_skimmed = (skimmed.kind, &skimmed.header, &skimmed.signatures, skimmed.digest, skimmed.export_bytes);
+    assert_eq!(of_skimmed, (bundle.kind(), &bundle.header, &bundle.signatures, bundle.digest, bundle.export_bytes));
     for kind in Kind::ALL {
         let good = bundle.verify(&fixtures::bundle_signer(kind).public_key()).is_ok();
         assert!(!good || kind == bundle.kind(), "a key of one kind signed a bundle of the other");

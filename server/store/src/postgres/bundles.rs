@@ -1,5 +1,7 @@
 //! `Bundles` on PostgreSQL: each method one transaction.
 
+use std::sync::Mutex;
+
 use async_trait::async_trait;
 use proto::Feed;
 use proto::manifest::AnnouncedKey;
@@ -11,6 +13,7 @@ use super::{bundle_rows, feeds, listing, members, progress, seal, waiting};
 use crate::bundles::{BundleRow, Bundles, Derived, Listing, MemberCursor, Members, SealOutcome, SealPolicy, Waiting};
 use crate::clock::Clock;
 use crate::error::StoreError;
+use crate::member_sink::MemberSink;
 
 #[async_trait]
 impl Bundles for PostgresKeyStore {
@@ -37,10 +40,20 @@ impl Bundles for PostgresKeyStore {
         limit: usize,
     ) -> Result<Members, StoreError> {
         let given = members::Given { feed, sequence, from, limit, clock: &self.clock };
-        let page = self
-            .pool
-            .transact("bundles::members", Mode::Read, &given, |tx, given| Box::pin(members::members(tx, given)));
+        let page =
+            self.read_heavily("bundles::members", &given, |tx, given| Box::pin(members::members(tx, given)), |_| true);
         page.await
+    }
+
+    async fn read_members(&self, feed: &Feed, sequence: u64, sink: &mut dyn MemberSink) -> Result<(), StoreError> {
+        let given = members::Whole { feed, sequence, sink: Mutex::new(sink), clock: &self.clock };
+        let read = self.read_heavily(
+            "bundles::read_members",
+            &given,
+            |tx, given| Box::pin(members::read(tx, given)),
+            |whole| *whole,
+        );
+        read.await.map(drop)
     }
 
     async fn record_derived(&self, feed: &Feed, sequence: u64, derived: &Derived) -> Result<Derived, StoreError> {

@@ -25,13 +25,20 @@ pub(super) const TABLES: Tables = Tables {
     publish: "-- gaen_publication::publish
         INSERT INTO gaen_publication (feed, sequence, revised, class, key,
             rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version)
-        SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, revised, class, key,
+        SELECT $1, $4::bigint, $3, class, key,
+            rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version
+        FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision > 0) = $3
+        ORDER BY class, key",
+    publish_cut: "-- gaen_publication::publish_cut
+        INSERT INTO gaen_publication (feed, sequence, revised, class, key,
+            rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version)
+        SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, $3, class, key,
             rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version
         FROM (
-            SELECT row_number() OVER (ORDER BY revision > 0, class, key) AS place, revision > 0 AS revised, *
-            FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)
+            SELECT row_number() OVER (ORDER BY class, key) AS place, *
+            FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision > 0) = $3
         ) AS claimed
-        ORDER BY revised, class, key",
+        ORDER BY class, key",
     release: "-- gaen_waiting::release
         DELETE FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)",
     settle: "-- gaen_key::settle
@@ -44,6 +51,8 @@ pub(super) const TABLES: Tables = Tables {
         SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
                onset, onset_source, authority, kid, origin, proof
         FROM settled ORDER BY key",
+    others: "-- gaen_waiting::others
+        SELECT FROM gaen_waiting WHERE feed <> $1 OR revision > 0 LIMIT 1",
     shuffle: "-- gaen_waiting::shuffle
         WITH moved AS (
             DELETE FROM gaen_waiting USING gaen_publication AS sealed

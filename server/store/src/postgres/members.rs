@@ -1,5 +1,9 @@
-//! Reading a bundle's members, page by page.
+//! Reading a bundle's members, page by page or all at once.
 
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::TryStreamExt;
 use proto::Feed;
 
 use super::column::{at, integer};
@@ -9,6 +13,7 @@ use super::{bundle_rows, feeds};
 use crate::bundles::{MemberCursor, Members};
 use crate::clock::Clock;
 use crate::error::StoreError;
+use crate::member_sink::MemberSink;
 use crate::stored::Stored;
 
 /// Which page.
@@ -48,4 +53,37 @@ pub(super) async fn members(tx: &Transaction<'_>, given: &Given<'_>) -> Result<M
     let stored = rows.iter().map(|row| (tables.read)(row).map_err(place())).collect::<Result<Vec<_>, _>>()?;
     let next = if more { stored.last().map(Stored::cursor) } else { None };
     Ok(Members { members: stored.into_iter().map(|stored| (stored.revised, stored.member)).collect(), next })
+}
+
+/// Which bundle, and where its members go.
+pub(super) struct Whole<'a> {
+    /// Whose bundle.
+    pub(super) feed: &'a Feed,
+    /// Which bundle.
+    pub(super) sequence: u64,
+    /// Where they go. The lock is there because a transaction that is tried again shares what it was given; nobody ever waits for it.
+    pub(super) sink: Mutex<&'a mut dyn MemberSink>,
+    /// Of no matter here.
+    pub(super) clock: &'a Clock,
+}
+
+/// Hands over all members, as they arrive: the connection reads no further than they are taken. Whether they are all that were sealed.
+pub(super) async fn read(tx: &Transaction<'_>, whole: &Whole<'_>) -> Result<bool, StoreError> {
+    let Whole { feed, sequence, .. } = *whole;
+    let id = feeds::find(tx, feed, whole.clock).await?.id;
+    if !bundle_rows::exists(tx, id, sequence).await? {
+        return Err(StoreError::NotFound("bundle"));
+    }
+    let tables = tables(feed.kind);
+    let mut rows = pin!(tx.stream(tables.bundle, &[&id, &integer(sequence)]).await?);
+    let sink = || whole.sink.lock().unwrap_or_else(PoisonError::into_inner);
+    sink().begin();
+    while let Some(row) = rows.try_next().await.map_err(|error| tx.failed(error))? {
+        let place = || at(format!("{} of bundle {sequence} of {feed}", tables.publication_name));
+        let stored = (tables.read)(&row).map_err(|error| place()(error))?;
+        if sink().take(stored.revised, &stored.member).is_break() {
+            break;
+        }
+    }
+    Ok(sink().is_whole())
 }

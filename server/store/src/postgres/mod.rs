@@ -6,6 +6,7 @@ mod tls;
 
 mod migrations;
 mod pool;
+mod replica;
 mod transaction;
 
 mod key_store;

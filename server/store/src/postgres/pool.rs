@@ -36,7 +36,7 @@ impl Pool {
     /// [`StoreError::Unavailable`] if the server does not answer for half a minute; [`StoreError::NotReady`] at once if there is no such
     /// database or user.
     pub(super) async fn open(url: &PostgresUrl) -> Result<Self, StoreError> {
-        let pool = Self::new(url)?;
+        let pool = Self::lazy(url)?;
         let mut wait = FIRST_WAIT;
         for _ in 1..FIRST_ATTEMPTS {
             match pool.client().await {
@@ -50,7 +50,11 @@ impl Pool {
         pool.client().await.map(|_| pool)
     }
 
-    fn new(url: &PostgresUrl) -> Result<Self, StoreError> {
+    /// Prepares connections and makes none yet.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReady`] if the files that the URL names cannot be read.
+    pub(super) fn lazy(url: &PostgresUrl) -> Result<Self, StoreError> {
         let mut config = url.config.clone();
         // What the URL says comes last and so prevails.
         let said = config.get_options().unwrap_or_default();

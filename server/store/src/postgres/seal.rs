@@ -76,17 +76,46 @@ async fn publish(
     revised: bool,
     portions: &[Portion],
 ) -> Result<(), StoreError> {
-    let (mut firsts, mut next) = (Vec::with_capacity(portions.len()), 1);
-    for portion in portions {
-        firsts.push(integer(next));
-        next += portion.ordinary + portion.revised;
+    copy(tx, tables, feed, (false, portions)).await?;
+    if revised {
+        copy(tx, tables, feed, (true, portions)).await?;
     }
     let sequence = integer(feed.next_sequence);
-    tx.execute(tables.publish, &[&feed.id, &feed.now.unix(), &revised, &sequence, &firsts]).await?;
     tx.execute(tables.release, &[&feed.id, &feed.now.unix(), &revised]).await?;
     tx.execute(tables.settle, &[&feed.id, &sequence]).await?;
-    tx.execute(tables.shuffle, &[&feed.id, &sequence]).await?;
+    if others_wait(tx, tables, feed).await? {
+        tx.execute(tables.shuffle, &[&feed.id, &sequence]).await?;
+    }
     Ok(())
+}
+
+/// Copies the ordinary or the revised ones of what is claimed into the bundles that get some.
+async fn copy(
+    tx: &Transaction<'_>,
+    tables: &Tables,
+    feed: &FeedRow,
+    (revised, portions): (bool, &[Portion]),
+) -> Result<(), StoreError> {
+    let many = |portion: &Portion| if revised { portion.revised } else { portion.ordinary };
+    let skipped = portions.iter().take_while(|portion| many(portion) == 0).count();
+    let (mut firsts, mut next) = (Vec::new(), 1);
+    for portion in portions[skipped..].iter().take_while(|portion| many(portion) > 0) {
+        firsts.push(integer(next));
+        next += many(portion);
+    }
+    let sequence = integer(feed.next_sequence + skipped as u64);
+    let now = feed.now.unix();
+    match firsts.len() {
+        0 => {}
+        1 => _ = tx.execute(tables.publish, &[&feed.id, &now, &revised, &sequence]).await?,
+        _ => _ = tx.execute(tables.publish_cut, &[&feed.id, &now, &revised, &sequence, &firsts]).await?,
+    }
+    Ok(())
+}
+
+/// Whether anything is left that may wait for another publication of a key just sealed: in another feed, or a revision in this one.
+async fn others_wait(tx: &Transaction<'_>, tables: &Tables, feed: &FeedRow) -> Result<bool, StoreError> {
+    Ok(tx.maybe_row(tables.others, &[&feed.id]).await?.is_some())
 }
 
 /// Reads a new bundle as everybody will from now on: its digest, if it holds what it should and nothing that it should not.

@@ -25,13 +25,20 @@ pub(super) const TABLES: Tables = Tables {
     publish: "-- tcn_publication::publish
         INSERT INTO tcn_publication (feed, sequence, revised, class, rvk,
             signed_report, report_type, report_class, revision, policy_version)
-        SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, revised, class, rvk,
+        SELECT $1, $4::bigint, $3, class, rvk,
+            signed_report, report_type, report_class, revision, policy_version
+        FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision > 0) = $3
+        ORDER BY class, rvk",
+    publish_cut: "-- tcn_publication::publish_cut
+        INSERT INTO tcn_publication (feed, sequence, revised, class, rvk,
+            signed_report, report_type, report_class, revision, policy_version)
+        SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, $3, class, rvk,
             signed_report, report_type, report_class, revision, policy_version
         FROM (
-            SELECT row_number() OVER (ORDER BY revision > 0, class, rvk) AS place, revision > 0 AS revised, *
-            FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)
+            SELECT row_number() OVER (ORDER BY class, rvk) AS place, *
+            FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision > 0) = $3
         ) AS claimed
-        ORDER BY revised, class, rvk",
+        ORDER BY class, rvk",
     release: "-- tcn_waiting::release
         DELETE FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)",
     settle: "-- tcn_report::settle
@@ -41,6 +48,8 @@ pub(super) const TABLES: Tables = Tables {
         )
         INSERT INTO tcn_report (rvk, signed_report, raw_report_type, authority, kid, origin)
         SELECT rvk, signed_report, raw_report_type, authority, kid, origin FROM settled ORDER BY rvk",
+    others: "-- tcn_waiting::others
+        SELECT FROM tcn_waiting WHERE feed <> $1 OR revision > 0 LIMIT 1",
     shuffle: "-- tcn_waiting::shuffle
         WITH moved AS (
             DELETE FROM tcn_waiting USING tcn_publication AS sealed

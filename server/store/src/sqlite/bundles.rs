@@ -9,6 +9,10 @@ use super::kind::tables;
 use super::{bundle_rows, feeds, listing, members, progress, seal, waiting};
 use crate::bundles::{BundleRow, Bundles, Derived, Listing, MemberCursor, Members, SealOutcome, SealPolicy, Waiting};
 use crate::error::StoreError;
+use crate::member_sink::MemberSink;
+
+/// How many members are read at a time where all are wanted.
+const PAGE: usize = 2_000;
 
 #[async_trait]
 impl Bundles for SqliteKeyStore {
@@ -48,6 +52,22 @@ impl Bundles for SqliteKeyStore {
         let (feed, from) = (feed.clone(), from.cloned());
         let page = move |tx: &rusqlite::Transaction<'_>| members::members(tx, &feed, sequence, from.as_ref(), limit);
         self.pool.read("bundles::members", page).await
+    }
+
+    async fn read_members(&self, feed: &Feed, sequence: u64, sink: &mut dyn MemberSink) -> Result<(), StoreError> {
+        // Sealed members do not change, so that pages show what one read would; and a long read would keep the log from being emptied.
+        let mut from = None;
+        sink.begin();
+        loop {
+            let page = self.members(feed, sequence, from.as_ref(), PAGE).await?;
+            if page.members.iter().any(|(revised, member)| sink.take(*revised, member).is_break()) {
+                return Ok(());
+            }
+            match page.next {
+                Some(next) => from = Some(next),
+                None => return Ok(()),
+            }
+        }
     }
 
     async fn record_derived(&self, feed: &Feed, sequence: u64, derived: &Derived) -> Result<Derived, StoreError> {

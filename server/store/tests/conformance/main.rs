@@ -143,6 +143,8 @@ macro_rules! every_promise {
             members {
                 members_stand_by_class_and_then_by_bytes,
                 pages_of_any_size_hold_the_same_members,
+                members_read_at_once_are_those_of_the_pages,
+                a_read_ends_when_its_sink_has_enough,
                 the_digest_of_a_bundle_is_that_of_its_members,
                 an_unknown_bundle_has_no_members,
             }

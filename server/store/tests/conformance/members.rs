@@ -1,8 +1,10 @@
 //! Reading a bundle.
 
+use std::ops::ControlFlow;
+
 use proto::Kind;
 use proto::bundle::Entry;
-use store::{Member, MemberDigest, StoreError};
+use store::{Member, MemberDigest, MemberSink, StoreError};
 
 use crate::engine::Engine;
 use crate::samples::{feed, gaen, keys, members, opened, policy, provenance, report, sealed};
@@ -65,4 +67,55 @@ pub(crate) async fn an_unknown_bundle_has_no_members(engine: &impl Engine) {
     let store = opened(engine).await;
     let unknown = store.members(&gaen(), 1, None, 10).await;
     assert!(matches!(unknown, Err(StoreError::NotFound("bundle"))));
+}
+
+pub(crate) async fn members_read_at_once_are_those_of_the_pages(engine: &impl Engine) {
+    let store = opened(engine).await;
+    let now = engine.clock().now();
+    store.accept_keys(&keys(0..20, now), &[gaen()], &provenance(now)).await.expect("accepted");
+    let tcn = feed(Kind::Tcn);
+    store.accept_reports(&[report(1, 9, now)], std::slice::from_ref(&tcn), &provenance(now)).await.expect("accepted");
+    for feed in [gaen(), tcn] {
+        sealed(&*store, &feed, &policy()).await;
+        let mut kept = Kept { enough: usize::MAX, ..Kept::default() };
+        store.read_members(&feed, 1, &mut kept).await.expect("read");
+        assert_eq!((kept.begun, kept.members), (1, members(&*store, &feed, 1, 7).await), "{feed}");
+    }
+    let unknown = store.read_members(&gaen(), 2, &mut Kept::default()).await;
+    assert!(matches!(unknown, Err(StoreError::NotFound("bundle"))));
+}
+
+pub(crate) async fn a_read_ends_when_its_sink_has_enough(engine: &impl Engine) {
+    let store = opened(engine).await;
+    let now = engine.clock().now();
+    store.accept_keys(&keys(0..20, now), &[gaen()], &provenance(now)).await.expect("accepted");
+    sealed(&*store, &gaen(), &policy()).await;
+    let mut kept = Kept { enough: 3, ..Kept::default() };
+    store.read_members(&gaen(), 1, &mut kept).await.expect("read");
+    assert_eq!(kept.members, members(&*store, &gaen(), 1, 1_000).await[..3]);
+    assert_eq!(members(&*store, &gaen(), 1, 1_000).await.len(), 20, "and the connection is as good as new");
+}
+
+/// Keeps what it is given.
+#[derive(Default)]
+struct Kept {
+    begun: usize,
+    members: Vec<(bool, Member)>,
+    enough: usize,
+}
+
+impl MemberSink for Kept {
+    fn begin(&mut self) {
+        self.begun += 1;
+        self.members.clear();
+    }
+
+    fn take(&mut self, revised: bool, member: &Member) -> ControlFlow<()> {
+        self.members.push((revised, member.clone()));
+        if self.members.len() < self.enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
