@@ -115,9 +115,8 @@ impl Settings {
     /// Whether the settings make sense together.
     ///
     /// # Errors
-    /// [`ExportError::GiveUp`] if two policies are set for one feed, or a read replica for a database that can have none.
+    /// [`ExportError::GiveUp`] if two policies are set for one feed.
     pub(crate) fn ensure_sound(&self) -> Result<(), ExportError> {
-        self.replica.ensure_sound(&self.database_url)?;
         match self.sealing.twice() {
             Some(feed) => Err(ExportError::GiveUp(format!("policy: {feed} has two; say everything of a feed in one"))),
             None => Ok(()),

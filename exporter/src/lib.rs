@@ -34,8 +34,8 @@ pub mod rebuild;
 mod stand;
 
 mod derive;
-pub mod filler;
 mod export;
+pub mod filler;
 mod gateways;
 mod listing;
 mod prune;

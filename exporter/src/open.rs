@@ -9,6 +9,7 @@ use crate::bucket::{Bucket, DirectoryBucket};
 use crate::bucket::{S3Bucket, S3Place};
 use crate::config::BucketUrl;
 use crate::error::ExportError;
+use crate::read_replica;
 
 /// Opens a bucket.
 pub(crate) async fn open_bucket(url: &BucketUrl) -> Result<Arc<dyn Bucket>, ExportError> {
@@ -29,11 +30,12 @@ pub(crate) async fn open_store(
     replica: Option<ReadReplica<'_>>,
     clock: Clock,
 ) -> Result<Arc<dyn KeyStore>, ExportError> {
-    match url {
-        DatabaseUrl::Sqlite(path) if !path.exists() => Err(ExportError::GiveUp(format!(
-            "database-url: {} does not exist; the server makes it when it starts",
-            path.display()
-        ))),
-        _ => Ok(store::open_key_store_with(url, replica, clock).await?),
+    if let DatabaseUrl::Sqlite(path) = url
+        && !path.exists()
+    {
+        let what = format!("database-url: {} does not exist; the server makes it when it starts", path.display());
+        return Err(ExportError::GiveUp(what));
     }
+    read_replica::ensure_sound(url, replica)?;
+    Ok(store::open_key_store_with(url, replica, clock).await?)
 }

@@ -32,22 +32,18 @@ impl ReplicaFlags {
     pub(crate) fn of_store(&self) -> Option<ReadReplica<'_>> {
         self.read_database_url.as_ref().map(|url| ReadReplica { url, patience: self.read_wait })
     }
+}
 
-    /// Whether the database can have such a replica.
-    ///
-    /// # Errors
-    /// [`ExportError::GiveUp`] unless both are on PostgreSQL.
-    pub(crate) fn ensure_sound(&self, database: &DatabaseUrl) -> Result<(), ExportError> {
-        match (database, &self.read_database_url) {
-            (_, None) | (DatabaseUrl::Postgres(_), Some(DatabaseUrl::Postgres(_))) => Ok(()),
-            (DatabaseUrl::Sqlite(_), Some(_)) => {
-                Err(ExportError::GiveUp("read-database-url: a database in a SQLite file has no replica".to_owned()))
-            }
-            (_, Some(_)) => {
-                let what = "read-database-url: must be postgres://USER:PASSWORD@HOST/DATABASE, as the database is";
-                Err(ExportError::GiveUp(what.to_owned()))
-            }
-        }
+/// Whether a database can have such a replica.
+///
+/// # Errors
+/// [`ExportError::GiveUp`] unless both are on PostgreSQL.
+pub(crate) fn ensure_sound(database: &DatabaseUrl, replica: Option<ReadReplica<'_>>) -> Result<(), ExportError> {
+    let refused = |what: &str| Err(ExportError::GiveUp(format!("read-database-url: {what}")));
+    match (database, replica.map(|replica| replica.url)) {
+        (_, None) | (DatabaseUrl::Postgres(_), Some(DatabaseUrl::Postgres(_))) => Ok(()),
+        (DatabaseUrl::Sqlite(_), Some(_)) => refused("a database in a SQLite file has no replica"),
+        (_, Some(_)) => refused("must be postgres://USER:PASSWORD@HOST/DATABASE, as the database is"),
     }
 }
 
@@ -66,9 +62,10 @@ mod tests {
         let flags =
             |url: &str| ReplicaFlags { read_database_url: Some(url.parse().expect("a URL")), ..ReplicaFlags::DEFAULT };
         let (sqlite, postgres) = ("sqlite:k.db", "postgres://u:hunter2@db/k");
-        let sound = |database: &str, replica| flags(replica).ensure_sound(&database.parse().expect("a URL"));
+        let sound =
+            |database: &str, replica| ensure_sound(&database.parse().expect("a URL"), flags(replica).of_store());
         assert!(sound(postgres, postgres).is_ok());
-        assert!(ReplicaFlags::DEFAULT.ensure_sound(&sqlite.parse().expect("a URL")).is_ok());
+        assert!(ensure_sound(&sqlite.parse().expect("a URL"), ReplicaFlags::DEFAULT.of_store()).is_ok());
         for (database, replica) in [(sqlite, postgres), (postgres, sqlite), (sqlite, sqlite)] {
             let why = sound(database, replica).expect_err("refused").to_string();
             assert!(why.starts_with("read-database-url: ") && !why.contains("hunter2"), "{why}");

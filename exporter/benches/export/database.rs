@@ -66,11 +66,14 @@ impl<'a> Filled<'a> {
     pub(crate) async fn seal(&self) -> Duration {
         let spent = || processor_time::of_process(self.sealing).expect("the connection is kept");
         let before = spent();
-        let signing = vec![SigningKeyId::new("NO", "v1").expect("an id")];
-        let policy = SealPolicy { max_entries: self.maximum, signing, ..SealPolicy::default() };
-        let outcome = self.sealer.seal(&feed(), &policy).await.expect("sealed");
+        let outcome = self.sealer.seal(&feed(), &policy(self.maximum)).await.expect("sealed");
         assert!(matches!(outcome, SealOutcome::Sealed(bundles) if bundles.len() == 1), "one bundle");
         spent() - before
+    }
+
+    /// Seals what was accepted, each key into a bundle of its own.
+    pub(crate) async fn seal_each_alone(&self) {
+        self.store.seal(&feed(), &policy(1)).await.expect("sealed");
     }
 
     /// Forgets the bundles of before, so that the next one is the first.
@@ -82,6 +85,11 @@ impl<'a> Filled<'a> {
             admin.batch_execute(statement).await.expect("forgotten");
         }
     }
+}
+
+fn policy(max_entries: usize) -> SealPolicy {
+    let signing = vec![SigningKeyId::new("NO", "v1").expect("an id")];
+    SealPolicy { max_entries, signing, ..SealPolicy::default() }
 }
 
 fn accepted(published: GaenEntry) -> AcceptedKey {

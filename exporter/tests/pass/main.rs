@@ -13,6 +13,7 @@ mod keys;
 mod life;
 mod postgres;
 mod publishing;
+mod read_replica;
 mod readiness;
 mod rederiving;
 mod replicas;

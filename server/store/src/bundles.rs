@@ -3,6 +3,8 @@
 //! A bundle's life: **sealed** (membership claimed, row frozen), **derived** (hashes and `export.sig` stored, first writer wins), **put** (in a
 //! bucket), **listed** (in a bucket's index and manifest). Each step may be repeated. How it ends is told in [`Life`](crate::Life).
 
+use std::ops::ControlFlow;
+
 use async_trait::async_trait;
 use proto::bundle::{FORMAT, GaenEntry, MAX_KEYS, SigningKeyId, TcnEntry};
 use proto::manifest::{AnnouncedGateway, AnnouncedKey};
@@ -10,7 +12,6 @@ use proto::{Feed, Timestamp};
 
 use crate::error::StoreError;
 use crate::filler::{DrawnFiller, FillerMark};
-use crate::member_sink::MemberSink;
 
 /// How a feed is sealed.
 #[derive(Debug, Clone)]
@@ -139,6 +140,20 @@ pub struct MemberCursor {
     pub class: i64,
     /// and these bytes (the member's identity).
     pub identity: Vec<u8>,
+}
+
+/// Takes the members of a bundle, one after the other, as they are read.
+pub trait MemberSink: Send {
+    /// The first member comes next. It is called again if the read begins anew, because others were in its way: then nothing counts of what came
+    /// before.
+    fn begin(&mut self);
+
+    /// The next member in bundle order, and whether it is a revised one. A break ends the read, for good.
+    fn take(&mut self, revised: bool, member: &Member) -> ControlFlow<()>;
+
+    /// Whether what came since the beginning is all of the bundle, by its frozen counts and digest. If it came from a replica and is not, it is read
+    /// again from the database itself; what comes from there is all that there is, whatever this says.
+    fn is_whole(&self) -> bool;
 }
 
 /// What a manifest and index say at one number: a pure function of (number, rows).

@@ -20,7 +20,6 @@ mod key_sets;
 mod keys;
 mod life;
 mod member_digest;
-mod member_sink;
 mod release;
 mod revisions;
 mod travellers;
@@ -51,7 +50,7 @@ pub use adoption::{AdoptedBundle, Adoption, Adoptions, FeedStanding, StandingBun
 pub use audit::{Act, Audit, RecordedAct};
 pub use authorities::{Authorities, Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
 pub use bundles::{
-    BundleRow, Bundles, Derived, Listing, Member, MemberCursor, Members, SealOutcome, SealPolicy, Waiting,
+    BundleRow, Bundles, Derived, Listing, Member, MemberCursor, MemberSink, Members, SealOutcome, SealPolicy, Waiting,
 };
 pub use chaff::{CHAFF_BLOCK_ROWS, CHAFF_BLOCKS, CHAFF_ROW, Chaff, Scratch};
 pub use clock::Clock;
@@ -78,7 +77,6 @@ pub use key_sets::{
 pub use keys::{Accepted, AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RawKey, RevisionProof};
 pub use life::{KEPT_FOR, LISTED_FOR, Life, Purged};
 pub use member_digest::MemberDigest;
-pub use member_sink::MemberSink;
 pub use open::{
     ReadReplica, migrate_code_store, migrate_key_store, open_code_store, open_key_store, open_key_store_with,
 };

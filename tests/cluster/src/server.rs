@@ -32,6 +32,8 @@ pub struct Options {
 pub struct Cluster {
     /// How to reach a database of the server: what stands before and after its name.
     url: (String, String),
+    /// The number in the name of a private cluster's socket.
+    port: u16,
     private: Option<Private>,
 }
 
@@ -67,7 +69,7 @@ impl Cluster {
         let authority = address.find("://").map_or(0, |scheme| scheme + 3);
         let server = address[authority..].find('/').map_or(address, |path| &address[..authority + path]);
         let query = if query.is_empty() { String::new() } else { format!("?{query}") };
-        Self { url: (format!("{server}/"), query), private: None }
+        Self { url: (format!("{server}/"), query), port: 0, private: None }
     }
 
     /// Makes a private cluster and waits until it answers: about a second.
@@ -75,8 +77,24 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError::Missing`] if PostgreSQL is not installed, [`ClusterError::Start`] with what it said if it does not start.
     pub fn start(options: &Options) -> Result<Self, ClusterError> {
+        Self::supervise(options, None)
+    }
+
+    /// Makes a hot standby of this private cluster, which follows it until it is promoted or either of them ends. What is set for this one is set
+    /// for it, too, unless `options` say otherwise.
+    ///
+    /// # Errors
+    /// [`ClusterError::Start`] with what PostgreSQL said if it does not start, or if this cluster is not private.
+    pub fn standby(&self, options: &Options) -> Result<Self, ClusterError> {
+        let shared = || ClusterError::Start("it belongs to somebody else".to_owned());
+        let directory = self.private.as_ref().map(|private| private.directory.display()).ok_or_else(shared)?;
+        let port = self.port;
+        Self::supervise(options, Some(format!("host={directory} port={port} user=postgres")))
+    }
+
+    fn supervise(options: &Options, primary: Option<String>) -> Result<Self, ClusterError> {
         let mut command = Command::new("sh");
-        command.args(["-c", SUPERVISE, "supervise"]).arg(binaries::directory()?).arg(options.settings());
+        command.args(["-c", SUPERVISE, "supervise"]).arg(binaries::directory()?).arg(options.settings()).args(primary);
         // In a process group of its own, a signal to the test's group passes it by; `/` is a directory that every user may read.
         command.process_group(0).current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -86,7 +104,7 @@ impl Cluster {
         // The socket's directory stands in the query, where a path needs no escapes.
         let port = options.port.unwrap_or(5432);
         let url = ("postgres:///".to_owned(), format!("?host={directory}&port={port}&user=postgres"));
-        Ok(Self { url, private: Some(Private { supervisor, directory: directory.into() }) })
+        Ok(Self { url, port, private: Some(Private { supervisor, directory: directory.into() }) })
     }
 
     /// Whether it ends with this process.

@@ -64,6 +64,23 @@ async fn what_a_durable_cluster_acknowledged_survives_its_crash() {
     assert_eq!(client.query("SELECT name FROM ship", &[]).await.expect("read").len(), 1);
 }
 
+#[tokio::test]
+async fn a_standby_follows_its_cluster_until_it_is_promoted() {
+    let cluster = Cluster::start(&Options::default()).expect("started");
+    let client = cluster.connect("postgres").await.expect("connected");
+    client.batch_execute("CREATE TABLE ship (name text)").await.expect("written");
+    let standby = cluster.standby(&Options::default()).expect("started");
+    let follower = standby.connect("postgres").await.expect("connected");
+    client.batch_execute("INSERT INTO ship VALUES ('Dutton')").await.expect("written");
+    while follower.query("SELECT name FROM ship", &[]).await.expect("read").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(follower.batch_execute("DELETE FROM ship").await.is_err(), "nothing is written there");
+    follower.batch_execute("SELECT pg_promote()").await.expect("promoted");
+    follower.batch_execute("DELETE FROM ship").await.expect("it goes its own way");
+    assert_eq!(client.query("SELECT name FROM ship", &[]).await.expect("read").len(), 1);
+}
+
 #[test]
 fn what_keeps_a_cluster_from_starting_is_told() {
     let nonsense = Options { settings: vec![("no_such_setting".to_owned(), "1".to_owned())], ..Options::default() };

@@ -10,10 +10,11 @@ use super::key_store::PostgresKeyStore;
 use super::kind::tables;
 use super::transaction::{Mode, Transaction};
 use super::{bundle_rows, feeds, listing, members, progress, seal, waiting};
-use crate::bundles::{BundleRow, Bundles, Derived, Listing, MemberCursor, Members, SealOutcome, SealPolicy, Waiting};
+use crate::bundles::{
+    BundleRow, Bundles, Derived, Listing, MemberCursor, MemberSink, Members, SealOutcome, SealPolicy, Waiting,
+};
 use crate::clock::Clock;
 use crate::error::StoreError;
-use crate::member_sink::MemberSink;
 
 #[async_trait]
 impl Bundles for PostgresKeyStore {

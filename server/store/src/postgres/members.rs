@@ -10,10 +10,9 @@ use super::column::{at, integer};
 use super::kind::tables;
 use super::transaction::Transaction;
 use super::{bundle_rows, feeds};
-use crate::bundles::{MemberCursor, Members};
+use crate::bundles::{MemberCursor, MemberSink, Members};
 use crate::clock::Clock;
 use crate::error::StoreError;
-use crate::member_sink::MemberSink;
 use crate::stored::Stored;
 
 /// Which page.

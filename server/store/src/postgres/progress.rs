@@ -103,16 +103,22 @@ pub(super) async fn puts(tx: &Transaction<'_>, given: &Given<'_>) -> Result<Vec<
 
 /// Notes that a bucket lists what is listed at a number, and no longer what was listed before.
 pub(super) async fn record_listed(tx: &Transaction<'_>, given: &Given<'_>) -> Result<(), StoreError> {
+    // What is noted already is left out and not only left as it is: a conflict locks its row, which is a write, and every pass would write as many
+    // as there are bundles.
     const LISTED: &str = "-- bundle_bucket::record_listed
         INSERT INTO bundle_bucket (feed, sequence, bucket, put_at, listed_at)
         SELECT feed, sequence, $3, $4, $4 FROM bundle
-        WHERE feed = $1 AND listed_number <= $2 AND (delisted_number IS NULL OR delisted_number > $2)
+        LEFT JOIN (SELECT sequence, listed_at FROM bundle_bucket WHERE feed = $1 AND bucket = $3) AS known USING (sequence)
+        WHERE feed = $1 AND listed_number <= $2 AND (delisted_number IS NULL OR delisted_number > $2) AND known.listed_at IS NULL
         ORDER BY sequence
         ON CONFLICT (feed, sequence, bucket) DO UPDATE SET listed_at = excluded.listed_at
         WHERE bundle_bucket.listed_at IS NULL";
     const DELISTED: &str = "-- bundle_bucket::record_listed (no more)
         INSERT INTO bundle_bucket (feed, sequence, bucket, put_at, delisted_at)
-        SELECT feed, sequence, $3, $4, $4 FROM bundle WHERE feed = $1 AND delisted_number <= $2 ORDER BY sequence
+        SELECT feed, sequence, $3, $4, $4 FROM bundle
+        LEFT JOIN (SELECT sequence, delisted_at FROM bundle_bucket WHERE feed = $1 AND bucket = $3) AS known USING (sequence)
+        WHERE feed = $1 AND delisted_number <= $2 AND known.delisted_at IS NULL
+        ORDER BY sequence
         ON CONFLICT (feed, sequence, bucket) DO UPDATE SET delisted_at = excluded.delisted_at
         WHERE bundle_bucket.delisted_at IS NULL";
     const PUBLISHED: &str = "-- bundle::record_listed

@@ -7,9 +7,10 @@ use proto::manifest::AnnouncedKey;
 use super::key_store::SqliteKeyStore;
 use super::kind::tables;
 use super::{bundle_rows, feeds, listing, members, progress, seal, waiting};
-use crate::bundles::{BundleRow, Bundles, Derived, Listing, MemberCursor, Members, SealOutcome, SealPolicy, Waiting};
+use crate::bundles::{
+    BundleRow, Bundles, Derived, Listing, MemberCursor, MemberSink, Members, SealOutcome, SealPolicy, Waiting,
+};
 use crate::error::StoreError;
-use crate::member_sink::MemberSink;
 
 /// How many members are read at a time where all are wanted.
 const PAGE: usize = 2_000;

@@ -11,6 +11,20 @@ use store::{
 };
 use tokio_postgres::Client;
 
+/// An authority in Norway and Svalbard.
+pub(crate) fn authority() -> Authority {
+    Authority {
+        id: "fhi".into(),
+        issuer: "fhi".into(),
+        audience: "pratique".into(),
+        regions: vec![gaen().region, svalbard().region],
+        self_reports: SelfReporting::Off,
+        memo_bytes: DEFAULT_MEMO_BYTES,
+        policy_version: 1,
+        keys: Vec::new(),
+    }
+}
+
 /// A migrated key database with one authority in Norway and Svalbard.
 pub(crate) struct World {
     pub(crate) database: Database,
@@ -23,17 +37,7 @@ impl World {
         let migrate = async |url: &str| PostgresKeyStore::migrate(&parse(url)).await.expect("the migrations run");
         let database = Database::from_template("keys", migrate).await.expect("a database");
         let store = PostgresKeyStore::open(&parse(&database.url()), Clock::system()).await.expect("opened");
-        let authority = Authority {
-            id: "fhi".into(),
-            issuer: "fhi".into(),
-            audience: "pratique".into(),
-            regions: vec![gaen().region, svalbard().region],
-            self_reports: SelfReporting::Off,
-            memo_bytes: DEFAULT_MEMO_BYTES,
-            policy_version: 1,
-            keys: Vec::new(),
-        };
-        store.register(&authority, now()).await.expect("registered");
+        store.register(&authority(), now()).await.expect("registered");
         Self { database, store }
     }
 

@@ -5,6 +5,7 @@ mod database;
 
 mod migrations;
 mod races;
+mod replica;
 mod roles;
 mod rows;
 mod tls;
