@@ -15,7 +15,7 @@ async fn what_is_signed_is_read_from_the_replica_if_there_is_one() {
     let cluster = Cluster::start(&Options::default()).expect("a cluster");
     let owner = cluster.url("postgres");
     store::migrate_key_store(&owner.parse().expect("a URL")).await.expect("migrated");
-    let mut world = World::of(tempfile::tempdir().expect("a directory"), owner.parse().expect("a URL")).await;
+    let mut world = World::of(tempfile::tempdir().expect("a directory"), &owner).await;
     let standby = cluster.standby(&Options::default()).expect("a standby");
     world.settings.feeds = vec![feed(Kind::Gaen)];
     world.accept_keys(0..10).await;
