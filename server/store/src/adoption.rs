@@ -4,12 +4,15 @@
 //! manifest with the highest number, and the bundles that it lists. Taken over from there are those bundles with their members, and then, in one
 //! last transaction, number, sequence, end and announced keys, so that the database says at that number what the manifest says, byte for byte.
 //!
-//! **What a bundle does not tell.** A key that the copy does not know gets a row that says what was published of it. Nobody certified it as far
-//! as the database remembers: its authority is empty, which selects nothing when an authority's keys are withdrawn, and its kid is `adopted`, or empty
-//! for a report that came without a certificate. It has no proof, so nobody revises it: whoever holds it today may have found it in a bundle. Its
-//! onset is the one that its days since onset give, or else its own day. The policy version is 0.
+//! **What a bundle does not tell.** A key of a bundle that is taken over gets a row that says what was published of it, and nothing else. Its authority is
+//! empty, which selects nothing when an authority's keys are withdrawn, and its kid is `adopted`, or empty for a report that came without a certificate.
+//! It has no proof, so nobody revises it: whoever holds it today may have found it in a bundle. Its onset is the one that its days since onset give,
+//! or else its own day. The policy version is 0.
 //!
-//! **What waits in the copy and is a member** is claimed by its bundle, with all that the copy knows of it, and never published twice.
+//! **What waits in the copy and is a member** is claimed by its bundle and never published twice. What the copy knew of it is forgotten: filler was drawn
+//! after the copy was made, and if people kept their authorities, whoever has a dump would know the filler by not having any. What was sealed in another
+//! feed before the copy keeps its row.
+//!
 //! **What the copy has sealed and no bucket lists** waits again, but for what has grown too old to be listed.
 
 use async_trait::async_trait;

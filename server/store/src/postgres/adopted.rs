@@ -36,7 +36,7 @@ pub(super) async fn write(
     let columns = Columns::of(&bundle.members)?;
     let (id, sequence, given) = (row.id, integer(sequence), columns.params());
     tx.execute(tables.publish, &with(&[&id, &sequence], &given)).await?;
-    tx.execute(tables.settle, &[columns.identities()]).await?;
+    tx.execute(tables.unfresh, &[columns.identities()]).await?;
     tx.execute(tables.learn, &given).await?;
     tx.execute(tables.claim, &[&id, columns.identities(), columns.revised()]).await?;
     tx.execute(tables.shuffle, &[columns.identities()]).await?;

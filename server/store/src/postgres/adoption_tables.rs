@@ -17,8 +17,8 @@ pub(super) struct AdoptionTables {
     pub(super) unpublish: &'static str,
     /// Inserts publications: feed, sequence, then [`Columns::params`].
     pub(super) publish: &'static str,
-    /// Moves the fresh rows of some identities to where sealed ones stand.
-    pub(super) settle: &'static str,
+    /// Deletes the fresh rows of some identities.
+    pub(super) unfresh: &'static str,
     /// Inserts what is not known of what is given: [`Columns::params`]. The key that signed the certificate is `adopted`, see
     /// [`crate::adoption::ADOPTED`].
     pub(super) learn: &'static str,
@@ -55,22 +55,12 @@ const KEYS: AdoptionTables = AdoptionTables {
         SELECT $1, $2, revised, class, key, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset,
             CASE WHEN revised
                 THEN 1 + coalesce((SELECT max(revision) FROM gaen_publication AS sealed WHERE sealed.feed = $1 AND sealed.key = given.key), 0)
-                ELSE 0 END,
-            coalesce((SELECT max(policy_version) FROM gaen_waiting AS waiting
-                      WHERE waiting.feed = $1 AND waiting.key = given.key AND (waiting.revision > 0) = given.revised), 0)
+                ELSE 0 END, 0
         FROM unnest($3::boolean[], $4::bigint[], $5::bytea[], $6::bigint[], $7::smallint[], $8::smallint[], $9::smallint[], $10::smallint[])
             AS given (revised, class, key, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset)
         ORDER BY revised, class, key",
-    settle: "-- gaen_key::adopt (settle)
-        WITH settled AS (
-            DELETE FROM gaen_fresh USING unnest($1::bytea[]) AS given (key)
-            WHERE gaen_fresh.key = given.key RETURNING gaen_fresh.*
-        )
-        INSERT INTO gaen_key (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-            onset, onset_source, authority, kid, origin, proof)
-        SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-            onset, onset_source, authority, kid, origin, proof
-        FROM settled ORDER BY key ON CONFLICT DO NOTHING",
+    unfresh: "-- gaen_fresh::adopt
+        DELETE FROM gaen_fresh USING unnest($1::bytea[]) AS given (key) WHERE gaen_fresh.key = given.key",
     learn: "-- gaen_key::adopt
         INSERT INTO gaen_key (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
             onset, onset_source, authority, kid, origin, proof)
@@ -112,19 +102,12 @@ const REPORTS: AdoptionTables = AdoptionTables {
         SELECT $1, $2, revised, class, rvk, signed_report, report_type, report_class,
             CASE WHEN revised
                 THEN 1 + coalesce((SELECT max(revision) FROM tcn_publication AS sealed WHERE sealed.feed = $1 AND sealed.rvk = given.rvk), 0)
-                ELSE 0 END,
-            coalesce((SELECT max(policy_version) FROM tcn_waiting AS waiting
-                      WHERE waiting.feed = $1 AND waiting.rvk = given.rvk AND (waiting.revision > 0) = given.revised), 0)
+                ELSE 0 END, 0
         FROM unnest($3::boolean[], $4::bigint[], $5::bytea[], $6::bytea[], $7::smallint[], $8::smallint[])
             AS given (revised, class, rvk, signed_report, report_type, report_class)
         ORDER BY revised, class, rvk",
-    settle: "-- tcn_report::adopt (settle)
-        WITH settled AS (
-            DELETE FROM tcn_fresh USING unnest($1::bytea[]) AS given (rvk)
-            WHERE tcn_fresh.rvk = given.rvk RETURNING tcn_fresh.*
-        )
-        INSERT INTO tcn_report (rvk, signed_report, raw_report_type, authority, kid, origin)
-        SELECT rvk, signed_report, raw_report_type, authority, kid, origin FROM settled ORDER BY rvk ON CONFLICT DO NOTHING",
+    unfresh: "-- tcn_fresh::adopt
+        DELETE FROM tcn_fresh USING unnest($1::bytea[]) AS given (rvk) WHERE tcn_fresh.rvk = given.rvk",
     learn: "-- tcn_report::adopt
         INSERT INTO tcn_report (rvk, signed_report, raw_report_type, authority, kid, origin)
         SELECT DISTINCT ON (rvk) rvk, signed_report, report_type, '', CASE report_class WHEN 2 THEN '' ELSE 'adopted' END, 1

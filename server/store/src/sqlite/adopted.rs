@@ -96,7 +96,7 @@ fn unpublish(
     Ok(())
 }
 
-/// Takes members out of what waits; what was said of them moves from fresh to sealed, or is learnt from the bundle.
+/// Takes members out of what waits and what is fresh, and learns from the bundle what it tells of them.
 fn claim(
     tx: &Transaction<'_>,
     tables: &AdoptionTables,
@@ -108,7 +108,6 @@ fn claim(
     // Sealed rows are written in the order of their bytes. Of one that is ordinary and revised, the ordinary values come first and count.
     members.sort_unstable_by_key(|(revised, _, identity)| (*identity, *revised));
     for (revised, member, identity) in members {
-        tx.prepare_cached(tables.settle)?.execute([identity])?;
         tx.prepare_cached(tables.unfresh)?.execute([identity])?;
         (tables.learn)(tx, member)?;
         tx.prepare_cached(tables.claim)?.execute(params![feed, identity, revised])?;

@@ -18,9 +18,7 @@ pub(super) struct AdoptionTables {
     pub(super) wait_again: &'static str,
     /// Deletes its publications.
     pub(super) unpublish: &'static str,
-    /// Copies what was said of a fresh key or report to where sealed ones stand.
-    pub(super) settle: &'static str,
-    /// Deletes it from the fresh ones.
+    /// Deletes a key or report from the fresh ones.
     pub(super) unfresh: &'static str,
     /// Deletes what waits in a feed of an identity, revised or not (third parameter).
     pub(super) claim: &'static str,
@@ -51,12 +49,6 @@ const KEYS: AdoptionTables = AdoptionTables {
         ORDER BY key, revision ON CONFLICT DO NOTHING",
     unpublish: "-- gaen_publication::give_way
         DELETE FROM gaen_publication WHERE feed = ?1 AND sequence = ?2",
-    settle: "-- gaen_key::adopt (settle)
-        INSERT INTO gaen_key (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-            onset, onset_source, authority, kid, origin, proof)
-        SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-            onset, onset_source, authority, kid, origin, proof
-        FROM gaen_fresh WHERE key = ?1 ON CONFLICT DO NOTHING",
     unfresh: "-- gaen_fresh::adopt
         DELETE FROM gaen_fresh WHERE key = ?1",
     claim: "-- gaen_waiting::adopt
@@ -66,8 +58,7 @@ const KEYS: AdoptionTables = AdoptionTables {
             INSERT INTO gaen_publication (feed, sequence, revised, class, key,
                 rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
-                CASE WHEN ?3 THEN 1 + coalesce((SELECT max(revision) FROM gaen_publication WHERE feed = ?1 AND key = ?5), 0) ELSE 0 END,
-                coalesce((SELECT max(policy_version) FROM gaen_waiting WHERE feed = ?1 AND key = ?5 AND (revision > 0) = ?3), 0))";
+                CASE WHEN ?3 THEN 1 + coalesce((SELECT max(revision) FROM gaen_publication WHERE feed = ?1 AND key = ?5), 0) ELSE 0 END, 0)";
         let Member::Gaen(entry) = member else { return Err(other_kind()) };
         let report_type = entry.report_type.ok_or_else(|| StoreError::Corrupt("report_type: is missing".into()))?;
         tx.prepare_cached(SQL)?.execute(params![
@@ -118,9 +109,6 @@ const REPORTS: AdoptionTables = AdoptionTables {
         ORDER BY rvk, revision ON CONFLICT DO NOTHING",
     unpublish: "-- tcn_publication::give_way
         DELETE FROM tcn_publication WHERE feed = ?1 AND sequence = ?2",
-    settle: "-- tcn_report::adopt (settle)
-        INSERT INTO tcn_report (rvk, signed_report, raw_report_type, authority, kid, origin)
-        SELECT rvk, signed_report, raw_report_type, authority, kid, origin FROM tcn_fresh WHERE rvk = ?1 ON CONFLICT DO NOTHING",
     unfresh: "-- tcn_fresh::adopt
         DELETE FROM tcn_fresh WHERE rvk = ?1",
     claim: "-- tcn_waiting::adopt
@@ -130,8 +118,7 @@ const REPORTS: AdoptionTables = AdoptionTables {
             INSERT INTO tcn_publication (feed, sequence, revised, class, rvk,
                 signed_report, report_type, report_class, revision, policy_version)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
-                CASE WHEN ?3 THEN 1 + coalesce((SELECT max(revision) FROM tcn_publication WHERE feed = ?1 AND rvk = ?5), 0) ELSE 0 END,
-                coalesce((SELECT max(policy_version) FROM tcn_waiting WHERE feed = ?1 AND rvk = ?5 AND (revision > 0) = ?3), 0))";
+                CASE WHEN ?3 THEN 1 + coalesce((SELECT max(revision) FROM tcn_publication WHERE feed = ?1 AND rvk = ?5), 0) ELSE 0 END, 0)";
         let Member::Tcn(entry) = member else { return Err(other_kind()) };
         tx.prepare_cached(SQL)?.execute(params![
             feed,
