@@ -164,7 +164,8 @@ async fn write(tx: &Transaction<'_>, people: &[&FillerPerson]) -> Result<(), Sto
         }
     }
     if !keys.is_empty() {
-        write_keys(tx, &keys).await?;
+        write_fresh_keys(tx, &keys).await?;
+        write_waiting_keys(tx, &keys).await?;
     }
     if !reports.is_empty() {
         write_reports(tx, &reports).await?;
@@ -172,23 +173,13 @@ async fn write(tx: &Transaction<'_>, people: &[&FillerPerson]) -> Result<(), Sto
     Ok(())
 }
 
-async fn write_keys(tx: &Transaction<'_>, keys: &[(&AcceptedKey, &FillerPerson)]) -> Result<(), StoreError> {
+async fn write_fresh_keys(tx: &Transaction<'_>, keys: &[(&AcceptedKey, &FillerPerson)]) -> Result<(), StoreError> {
     const FRESH: &str = "-- filler::write_fresh_keys
         INSERT INTO gaen_fresh (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type, onset, onset_source,
             proof, authority, kid, origin, received_hour)
         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::smallint[], $4::smallint[], $5::smallint[], $6::bigint[], $7::smallint[],
                              $8::bigint[], $9::text[], $10::text[], $11::smallint[], $12::bigint[]) AS given (key)
         ORDER BY key";
-    const WAITING: &str = "-- filler::write_waiting_keys
-        INSERT INTO gaen_waiting (feed, key, revision, class, rolling_start, rolling_period, transmission_risk, report_type,
-            days_since_onset, policy_version, release_at)
-        SELECT feed.id, key, 0, class, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, policy_version,
-            release_at
-        FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::smallint[], $6::smallint[], $7::smallint[], $8::smallint[],
-                    $9::integer[], $10::bigint[])
-            AS given (path, key, class, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, policy_version,
-                      release_at)
-        JOIN feed USING (path) ORDER BY feed.id, key";
     let (mut columns, mut sources) = (KeyColumns::default(), Sources::default());
     for (key, person) in keys {
         columns.push(key)?;
@@ -211,8 +202,20 @@ async fn write_keys(tx: &Transaction<'_>, keys: &[(&AcceptedKey, &FillerPerson)]
         origin,
         received_hour,
     ];
-    tx.execute(FRESH, fresh).await?;
+    tx.execute(FRESH, fresh).await.map(drop)
+}
 
+async fn write_waiting_keys(tx: &Transaction<'_>, keys: &[(&AcceptedKey, &FillerPerson)]) -> Result<(), StoreError> {
+    const WAITING: &str = "-- filler::write_waiting_keys
+        INSERT INTO gaen_waiting (feed, key, revision, class, rolling_start, rolling_period, transmission_risk, report_type,
+            days_since_onset, policy_version, release_at)
+        SELECT feed.id, key, 0, class, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, policy_version,
+            release_at
+        FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::smallint[], $6::smallint[], $7::smallint[], $8::smallint[],
+                    $9::integer[], $10::bigint[])
+            AS given (path, key, class, rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, policy_version,
+                      release_at)
+        JOIN feed USING (path) ORDER BY feed.id, key";
     let (mut columns, mut paths, mut policy_versions) = (KeyColumns::default(), Vec::new(), Vec::new());
     for (key, person) in keys {
         for feed in &person.feeds {
