@@ -39,11 +39,21 @@ pub(crate) async fn list(
     held: &BTreeSet<u64>,
     mut stand: Stand,
 ) -> Result<Standing, ExportError> {
+    let mut moved = false;
     for _ in 0..ATTEMPTS {
-        if let Some(standing) = attempt(pass, bucket, held, &stand).await? {
-            return Ok(standing);
+        let attempted = attempt(pass, bucket, held, &stand).await?;
+        if let Some(standing) = attempted.filter(|standing| !standing.moved) {
+            return Ok(Standing { moved, ..standing });
         }
+        // Whoever overtook us while we stood still may have had an index that says what it said before we came, and nothing to replace: ours went
+        // over it, and names what is listed no more. The number tells.
         stand = Stand::read(pass, bucket).await?;
+        if let Some(standing) = attempted {
+            moved = true;
+            if stand.number() == standing.number {
+                return Ok(standing);
+            }
+        }
     }
     Err(ExportError::Retry(format!("{}: other exporters keep moving bucket {}", pass.feed, bucket.name)))
 }

@@ -1,12 +1,13 @@
 //! Several buckets, and several exporters.
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use exporter::bucket::MemoryBucket;
+use exporter::steps::{Step, When};
 use proto::Kind;
 
-use crate::world::{World, keys_of, reports_of, snapshot};
+use crate::world::{World, feed, keys_of, reports_of, snapshot};
 
 #[tokio::test]
 async fn a_bucket_added_later_is_filled() {
@@ -119,4 +120,27 @@ async fn a_bundle_that_vanished_is_put_again() {
     }
     world.pass(&["main", "other"]).await;
     assert_eq!((relative(&world, "main"), relative(&world, "other")), (whole.clone(), whole));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exporter_that_stood_still_leaves_no_index_that_names_what_is_listed_no_more() {
+    let mut world = World::new().await;
+    world.settings.feeds = vec![feed(Kind::Gaen)];
+    world.pass(&["main"]).await;
+    world.accept_keys(0..10).await;
+    let (others, clock, once) = (world.exporter(&["main"]).await, world.clock.clone(), Once::new());
+    let handle = tokio::runtime::Handle::current();
+    let observer = move |step: &Step<'_>| {
+        if (step.name, step.when) == ("index.replace", When::Before) {
+            once.call_once(|| {
+                // The bundle grows too old meanwhile, so that the index is to say what it still says.
+                clock.set_offset(14 * 86_400 + 60);
+                let report = tokio::task::block_in_place(|| handle.block_on(others.once())).expect("a pass");
+                assert!(report.exit_code() == 0 && report.feeds[0].delisted == [1], "{report}");
+            });
+        }
+    };
+    let report = world.exporter(&["main"]).await.with_steps(Arc::new(observer)).once().await.expect("a pass");
+    assert!(report.exit_code() == 0 && report.feeds[0].sealed.len() == 1, "{report}");
+    assert!(world.published("main", Kind::Gaen).is_empty(), "index and manifest say the same");
 }
