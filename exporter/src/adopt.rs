@@ -37,7 +37,7 @@ impl Exporter {
         let mut report = AdoptReport { dry_run, feeds: Vec::new() };
         for feed in self.feeds().await? {
             let mut of_feed = FeedAdoption::new(&feed);
-            let done = match self.keyring().keys(&feed) {
+            let done = match self.keys(&feed).await {
                 Ok(keys) => {
                     let pass = self.pass_of(&feed, &keys);
                     let act = Act {
@@ -177,10 +177,12 @@ impl Adopting<'_> {
     /// Whether the database now says what the bucket says, byte for byte, and nothing that another one denies.
     async fn ensure_told(&self, bucket: &NamedBucket, answers: &[(&NamedBucket, &Stand)]) -> Result<(), ExportError> {
         let (pass, name) = (self.pass, &bucket.name);
-        let told = Lists::render(pass, &pass.store.listing(pass.feed, pass.store.number(pass.feed).await?).await?)?;
         let there =
             answers.iter().find(|(named, _)| named.name == *name).and_then(|(_, stand)| stand.manifest.as_ref());
-        if there.is_none_or(|(object, _)| object.bytes != told.manifest.as_bytes()) {
+        let object = there.map(|(object, _)| object);
+        let listing = pass.store.listing(pass.feed, pass.store.number(pass.feed).await?).await?;
+        let (told, verifier) = (Lists::render(pass, &listing, object).await?, pass.keys.verifier(pass.feed)?);
+        if object.is_none_or(|object| verifier.open(&object.bytes) != verifier.open(told.manifest.as_bytes())) {
             let what = "was taken over, and the database would write other bytes at the same number";
             return Err(ExportError::Corrupt(format!("{}: the manifest of bucket {name} {what}", pass.feed)));
         }

@@ -8,13 +8,12 @@ use crate::pass::Pass;
 /// Public keys by what bundles call them.
 pub(crate) type KnownKeys = Vec<(SigningKeyId, BundleKey)>;
 
-/// The public keys that bundles of a feed may be signed with, as far as they are known: those that its manifest announces, and the one at hand.
+/// The public keys that bundles of a feed may be signed with, as far as they are known: those that its manifest announces, and those at hand.
 pub(crate) fn known_keys(pass: &Pass<'_>, announced: &[AnnouncedKey]) -> KnownKeys {
     let announced = announced.iter();
     let mut keys: KnownKeys =
         announced.filter_map(|known| Some((known.key.clone(), BundleKey::from_spki(&known.spki).ok()?))).collect();
-    let signer = &pass.keys.signer;
-    keys.push((signer.id().clone(), signer.public_key()));
+    keys.extend(pass.keys.signers.iter().map(|signer| (signer.id().clone(), signer.public_key())));
     keys
 }
 

@@ -23,7 +23,7 @@ impl Exporter {
     pub async fn audit(&self, progress: &mut (dyn FnMut(&str) + Send)) -> Result<AuditReport, ExportError> {
         let mut report = AuditReport::default();
         for feed in self.feeds().await? {
-            let keys = self.keyring().keys(&feed)?;
+            let keys = self.keys(&feed).await?;
             let pass = self.pass_of(&feed, &keys);
             for named in self.buckets() {
                 let mut auditing = Auditing { pass: &pass, named, report: &mut report, progress };

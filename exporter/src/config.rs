@@ -9,8 +9,10 @@ use proto::{Feed, Kind, Malformed, Region};
 use store::DatabaseUrl;
 
 use crate::bucket::S3Place;
+use crate::coepi::feed_of_reports;
 use crate::error::ExportError;
 pub use crate::gateway_spec::{GatewayKeys, GatewaySpec};
+pub use crate::key_names::{CoSigner, RegionKeyId, key_id};
 use crate::policy::{Policy, PolicyFlags, minimum};
 use crate::read_replica::ReplicaFlags;
 
@@ -42,12 +44,24 @@ pub struct Settings {
     #[arg(long = "key-id", env = "EXPORTER_KEY_IDS", value_name = "REGION=ID[:VERSION]", value_delimiter = ',')]
     pub key_ids: Vec<RegionKeyId>,
 
+    /// Sign the bundles of a region, or of its GAEN or TCN feeds alone, with this version of its keys too, after the key whose turn it is: for
+    /// instance `NO=v1` or `NO-gaen=v1`. Off unless set, and meant to be: phones with microG refuse a bundle with a signature that they do not
+    /// know, and iOS reads only the first one. Repeat it for several, or separate them with commas.
+    #[arg(long = "co-sign", env = "EXPORTER_CO_SIGN", value_name = "REGION[-USE]=VERSION", value_delimiter = ',')]
+    pub co_sign: Vec<CoSigner>,
+
     /// The keys of Oblivious HTTP gateways that manifests announce, as SERVICE=KEYS; SERVICE is server or verification. Phones that compare seal
     /// to no other key. KEYS is a file that `ohttp-key export` of the service wrote, which is read in each pass; the SHA-256 of a key that its
     /// `ohttp-key list` shows; or none, to withdraw all. Repeat it for several, or separate them with commas. Without it for a service, what was
     /// announced of it stays.
     #[arg(long = "gateway", env = "EXPORTER_GATEWAYS", value_name = "SERVICE=KEYS", value_delimiter = ',')]
     pub gateways: Vec<GatewaySpec>,
+
+    /// Render this TCN feed for apps made from CoEpi's too, which ask by intervals of six hours: what was sealed in interval N - 1 is
+    /// `FEED/coepi/21600/N.json`, a JSON array of base64, there before N begins. The feed is not sealed in the last quarter of an hour of an
+    /// interval; say it to every exporter of the feed, and let one pass in each such quarter. Repeat it for several, or separate them with commas.
+    #[arg(long = "coepi", env = "EXPORTER_COEPI", value_name = "FEED", value_delimiter = ',', value_parser = feed_of_reports)]
+    pub coepi: Vec<Feed>,
 
     /// Only these feeds, for instance `NO/gaen`. Default: every feed of the database.
     #[arg(long = "feed", value_name = "FEED")]
@@ -91,7 +105,9 @@ impl Settings {
             buckets: Vec::new(),
             signing_key_dir,
             key_ids: Vec::new(),
+            co_sign: Vec::new(),
             gateways: Vec::new(),
+            coepi: Vec::new(),
             feeds: Vec::new(),
             minimum_keys: MINIMUM_KEYS,
             minimum_reports: MINIMUM_REPORTS,
@@ -128,11 +144,17 @@ impl Settings {
     /// # Errors
     /// [`ExportError::GiveUp`] if the region makes no valid id; give it one with `--key-id`.
     pub fn key_id(&self, region: &Region) -> Result<SigningKeyId, ExportError> {
-        if let Some(set) = self.key_ids.iter().find(|set| set.region == *region) {
-            return Ok(set.key.clone());
-        }
-        SigningKeyId::new(region.as_str(), "v1")
-            .map_err(|why| ExportError::GiveUp(format!("{region} needs --key-id {region}=ID: {why}")))
+        key_id(&self.key_ids, region)
+    }
+
+    /// The keys that sign a feed's bundles besides the one whose turn it is.
+    ///
+    /// # Errors
+    /// As [`key_id`](Self::key_id).
+    pub(crate) fn co_signers(&self, feed: &Feed) -> Result<Vec<SigningKeyId>, ExportError> {
+        let first = self.key_id(&feed.region)?;
+        let of_feed = self.co_sign.iter().filter(|besides| besides.is_for(feed));
+        Ok(of_feed.map(|besides| SigningKeyId { id: first.id.clone(), version: besides.version.clone() }).collect())
     }
 }
 
@@ -174,26 +196,6 @@ impl FromStr for BucketSpec {
             }
             _ => Err(Malformed::new("bucket", "the URL must be file:PATH or s3://BUCKET/PREFIX")),
         }
-    }
-}
-
-/// The key id of one region.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegionKeyId {
-    /// Whose keys.
-    pub region: Region,
-    /// What phones know them by.
-    pub key: SigningKeyId,
-}
-
-impl FromStr for RegionKeyId {
-    type Err = Malformed;
-
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let (region, key) =
-            text.split_once('=').ok_or_else(|| Malformed::new("key-id", "must be REGION=ID[:VERSION]"))?;
-        let (id, version) = key.split_once(':').unwrap_or((key, "v1"));
-        Ok(Self { region: region.parse()?, key: SigningKeyId::new(id, version)? })
     }
 }
 

@@ -54,9 +54,8 @@ async fn derive_again(pass: &Pass<'_>, row: BundleRow, stored: Derived) -> Resul
 
 /// Whether bytes are such that the strictest phone accepts them: before anything is recorded or put anywhere. The bytes come back.
 async fn check(pass: &Pass<'_>, row: &BundleRow, (zip, derived): (Vec<u8>, &Derived)) -> Result<Vec<u8>, ExportError> {
-    // A bundle that was signed before a rotation is known by its digest alone: its key is no longer at hand.
-    let signer = &pass.keys.signer;
-    let key = (row.signing.first() == Some(signer.id())).then(|| signer.public_key());
+    // A bundle whose key is no longer at hand is known by its digest alone.
+    let key = row.signing.first().and_then(|id| pass.keys.signer(id)).map(|signer| signer.public_key());
     let export_sha256 = derived.export_sha256;
     let checked =
         tokio::task::spawn_blocking(move || as_a_phone(&zip, key.as_ref(), &export_sha256).map(|()| zip)).await;
@@ -101,23 +100,21 @@ async fn write(store: &dyn KeyStore, row: &BundleRow) -> Result<Unsigned<Cursor<
     }
 }
 
-/// Signs with the keys that the row names.
+/// Has the keys sign that the row names, whoever's turn it is now. What a signer answers is checked before it is kept: a device that was set up
+/// with another key would otherwise spoil the bundle for good.
 async fn sign(pass: &Pass<'_>, row: &BundleRow, digest: &ExportDigest) -> Result<Vec<Vec<u8>>, ExportError> {
     let mut signatures = Vec::with_capacity(row.signing.len());
     for wanted in &row.signing {
-        let signer = &pass.keys.signer;
-        if signer.id() != wanted {
-            return Err(ExportError::GiveUp(format!(
-                "{}: bundle {} was sealed for the key {}-{}, and the key at hand is {}-{}",
-                row.feed,
-                row.sequence,
-                wanted.id,
-                wanted.version,
-                signer.id().id,
-                signer.id().version
-            )));
-        }
-        signatures.push(signer.sign(digest).await?);
+        let give_up = |what: &str| {
+            let (feed, sequence) = (&row.feed, row.sequence);
+            ExportError::GiveUp(format!("{feed}: bundle {sequence} was sealed for the key {wanted}, and {what}"))
+        };
+        let signer = pass.keys.signer(wanted);
+        let signer = signer.ok_or_else(|| give_up(&format!("the keys at hand are {}", pass.keys.names())))?;
+        let signature = signer.sign(digest).await?;
+        let good = signer.public_key().verify(digest, &signature);
+        good.map_err(|_| give_up("what its signer answered does not verify; nothing was kept of it"))?;
+        signatures.push(signature);
     }
     Ok(signatures)
 }

@@ -7,13 +7,16 @@
 pub mod config;
 pub mod error;
 mod gateway_spec;
+mod key_names;
 pub mod policy;
 pub mod read_replica;
 pub mod steps;
 mod units;
 
 pub mod keys;
+mod pem_keyring;
 pub mod signer;
+pub mod turns;
 
 pub mod bucket;
 
@@ -33,6 +36,8 @@ pub mod audit;
 pub mod rebuild;
 mod stand;
 
+mod announcement;
+mod coepi;
 mod derive;
 mod export;
 pub mod filler;
@@ -60,6 +65,7 @@ pub mod cli;
 pub use config::Settings;
 pub use error::ExportError;
 pub use pace::Pace;
+pub use pem_keyring::PemKeyring;
 pub use policy::Policy;
 pub use report::Report;
 pub use run::Exporter;

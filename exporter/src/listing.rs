@@ -71,16 +71,19 @@ async fn attempt(
         return Ok(Some(behind));
     };
     let mut standing = Standing { number: listing.number, bundles: listing.bundles.len(), moved: false };
-    let lists = Lists::render(pass, &listing)?;
     let manifest_there = stand.manifest.as_ref().map(|(object, _)| object);
-    if there != listing.number {
+    let same_number = manifest_there.filter(|_| there == listing.number);
+    let lists = Lists::render(pass, &listing, same_number).await?;
+    let verifier = pass.keys.verifier(pass.feed)?;
+    if same_number.is_some_and(|object| verifier.open(&object.bytes) != verifier.open(lists.manifest.as_bytes())) {
+        let (path, what) = (manifest_path(pass.feed), "says something else than the database at the same number");
+        return Err(ExportError::Corrupt(format!("{path} in bucket {} {what}; it was left as it is", bucket.name)));
+    }
+    if same_number.is_none_or(|object| object.bytes != lists.manifest.as_bytes()) {
         if !lists.replace_manifest(pass, bucket, manifest_there).await? {
             return Ok(None);
         }
         standing.moved = true;
-    } else if manifest_there.is_some_and(|object| object.bytes != lists.manifest.as_bytes()) {
-        let (path, what) = (manifest_path(pass.feed), "says something else than the database at the same number");
-        return Err(ExportError::Corrupt(format!("{path} in bucket {} {what}; it was left as it is", bucket.name)));
     }
     if stand.index.as_ref().is_none_or(|object| object.bytes != lists.index.as_bytes()) {
         if !lists.replace_index(pass, bucket, stand.index.as_ref()).await? {
@@ -125,18 +128,28 @@ pub(crate) struct Lists {
 }
 
 impl Lists {
-    /// What both say at a number. Readers take it, or there is an error.
-    pub(crate) fn render(pass: &Pass<'_>, listing: &Listing) -> Result<Self, ExportError> {
+    /// What both say at a number. Readers take it, or there is an error. If `there` says the same and every manifest key has signed it, it is the
+    /// manifest and nobody is asked to sign: at the same number signatures differ only while a manifest key is being replaced.
+    pub(crate) async fn render(
+        pass: &Pass<'_>,
+        listing: &Listing,
+        there: Option<&Object>,
+    ) -> Result<Self, ExportError> {
         if let Some(row) = listing.bundles.iter().find(|row| row.derived.is_none()) {
             return Err(ExportError::Corrupt(format!("{}: bundle {} was never derived", row.feed, row.sequence)));
         }
         let manifest = manifest_of(listing, pass.feed);
         let paths: Vec<String> = manifest.bundles.iter().map(|bundle| bundle.path.clone()).collect();
-        let signed = pass.keys.notes.sign(&manifest.render());
-        let signed = signed
-            .map_err(|why| ExportError::Corrupt(format!("{}: the manifest cannot be signed: {why}", pass.feed)))?;
-        let lists = Self { manifest: signed, index: index::render(&paths) };
-        check(pass.feed, &pass.keys.notes.verifier(), lists.manifest.as_bytes(), lists.index.as_bytes())?;
+        let (text, verifier) = (manifest.render(), pass.keys.verifier(pass.feed)?);
+        let stands = there.and_then(|object| std::str::from_utf8(&object.bytes).ok()).filter(|note| {
+            verifier.open(note.as_bytes()) == Ok(&*text) && pass.keys.have_all_signed(pass.feed, note.as_bytes())
+        });
+        let manifest = match stands {
+            Some(note) => note.to_owned(),
+            None => pass.keys.sign_manifest(pass.feed, &text).await?,
+        };
+        let lists = Self { manifest, index: index::render(&paths) };
+        check(pass.feed, &verifier, lists.manifest.as_bytes(), lists.index.as_bytes())?;
         Ok(lists)
     }
 

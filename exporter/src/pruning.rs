@@ -38,7 +38,7 @@ impl Exporter {
     }
 
     async fn prune_feed(&self, feed: &Feed, clocks: &Clocks, report: &mut FeedReport) -> Result<(), ExportError> {
-        let keys = self.keys(feed)?;
+        let keys = self.keys(feed).await?;
         let (pass, occasion) = (self.pass_of(feed, &keys), Occasion { timing: Timing::Never, clocks });
         let asked = self.ask(&pass, &occasion, report).await?;
         self.bring_up_to_date(&pass, asked, report, &occasion).await

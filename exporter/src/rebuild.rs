@@ -44,7 +44,7 @@ impl Exporter {
         clocks.ensure_ours()?;
         let mut rebuilt = Vec::new();
         for feed in self.feeds().await? {
-            let keys = self.keyring().keys(&feed)?;
+            let keys = self.keys(&feed).await?;
             let pass = self.pass_of(&feed, &keys);
             for named in self.buckets() {
                 let act = Act {
@@ -76,7 +76,8 @@ impl Rebuilding<'_> {
         let (pass, bucket) = (self.pass, &self.named.bucket);
         let index = bucket.get(&object_path(&index_path(feed))?).await?;
         let manifest = bucket.get(&object_path(&manifest_path(feed))?).await?;
-        let read = |object: &Object| Manifest::open(&object.bytes, &pass.keys.notes.verifier(), feed).ok();
+        let verifier = pass.keys.verifier(feed)?;
+        let read = |object: &Object| Manifest::open(&object.bytes, &verifier, feed).ok();
         let ours = manifest.as_ref().and_then(read);
         let renumbered = self.renumbered(ours.as_ref()).await?;
         let number = pass.store.number(feed).await?;
@@ -85,7 +86,8 @@ impl Rebuilding<'_> {
         let from = ours.as_ref().map(|manifest| manifest.number);
         let below = if renumbered && !self.dry_run { number } else { from.unwrap_or(0) };
         let Some(listing) = highest(pass, below, &held).await? else { return Err(self.nothing_in_full()) };
-        let lists = Lists::render(pass, &listing)?;
+        let same_number = manifest.as_ref().filter(|_| from == Some(listing.number));
+        let lists = Lists::render(pass, &listing, same_number).await?;
         let differs =
             |there: &Option<Object>, bytes: &str| there.as_ref().is_none_or(|object| object.bytes != bytes.as_bytes());
         let written = differs(&manifest, &lists.manifest) || differs(&index, &lists.index);

@@ -120,6 +120,9 @@ pub struct BucketReport {
     pub moved: bool,
     /// The sequences of the bundles whose objects were deleted.
     pub deleted: Vec<u64>,
+    /// The intervals that were rendered for apps made from CoEpi's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rendered: Vec<u64>,
     /// What failed.
     pub failures: Vec<Failure>,
 }
@@ -199,8 +202,8 @@ impl FeedReport {
 impl BucketReport {
     /// A report without anything in it yet.
     pub(crate) fn new(bucket: &str) -> Self {
-        let (put, deleted, failures) = (Vec::new(), Vec::new(), Vec::new());
-        Self { bucket: bucket.to_owned(), put, number: None, bundles: 0, moved: false, deleted, failures }
+        let (put, deleted, rendered, failures) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { bucket: bucket.to_owned(), put, number: None, bundles: 0, moved: false, deleted, rendered, failures }
     }
 
     /// A report of a bucket that was asked where it stands, and left as it is.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use proto::Feed;
-use store::{Clock, KeyStore, Purged, SealOutcome};
+use store::{Clock, Grid, KeyStore, Purged, SealOutcome};
 
 use crate::ahead::{self, Asked};
+use crate::announcement::announce;
 use crate::bucket::Bucket;
 use crate::clocks::Clocks;
+use crate::coepi;
 use crate::config::Settings;
 use crate::error::ExportError;
 use crate::filler::{FILLER_FILE, FillerSecret};
@@ -17,12 +19,13 @@ use crate::occasion::{Occasion, Round, Timing};
 use crate::open::{open_bucket, open_store};
 use crate::pace::Pace;
 use crate::pass::{NamedBucket, Pass};
+use crate::pem_keyring::PemKeyring;
 use crate::prune::{delist, forget, purge};
 use crate::ready::{self, Around};
 use crate::replicas::publish;
 use crate::report::{BucketReport, FeedReport, Report, SealedBundle, WaitingReport};
-use crate::seal::{announce, seal};
-use crate::signer::{FeedKeys, Keyring, PemKeyring};
+use crate::seal::{SealTiming, seal};
+use crate::signer::{FeedKeys, Keyring};
 use crate::steps::Observer;
 use crate::stop::Stop;
 
@@ -122,10 +125,6 @@ impl Exporter {
         self.store.as_ref()
     }
 
-    pub(crate) fn keyring(&self) -> &dyn Keyring {
-        self.keyring.as_ref()
-    }
-
     pub(crate) const fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -135,8 +134,8 @@ impl Exporter {
     }
 
     /// The keys of a feed, as they are now.
-    pub(crate) fn keys(&self, feed: &Feed) -> Result<FeedKeys, ExportError> {
-        self.keyring.keys(feed)
+    pub(crate) async fn keys(&self, feed: &Feed) -> Result<FeedKeys, ExportError> {
+        self.keyring.keys(feed).await
     }
 
     /// What its passes end by.
@@ -202,6 +201,9 @@ impl Exporter {
         if let Some(unknown) = self.settings.sealing.policies.iter().find(|own| !known.contains(&own.feed)) {
             return Err(ExportError::GiveUp(format!("policy: the database has no {}", unknown.feed)));
         }
+        if let Some(unknown) = self.settings.coepi.iter().find(|feed| !known.contains(feed)) {
+            return Err(ExportError::GiveUp(format!("coepi: the database has no {unknown}")));
+        }
         Ok(known.into_iter().filter(|feed| wanted.is_empty() || wanted.contains(feed)).collect())
     }
 
@@ -214,7 +216,7 @@ impl Exporter {
     }
 
     async fn pass(&self, feed: &Feed, occasion: &Occasion<'_>, report: &mut FeedReport) -> Result<(), ExportError> {
-        let keys = self.keys(feed)?;
+        let keys = self.keys(feed).await?;
         let pass = self.pass_of(feed, &keys);
 
         let asked = self.ask(&pass, occasion, report).await?;
@@ -230,7 +232,16 @@ impl Exporter {
         {
             report.failures.push(why.into());
         }
-        self.bring_up_to_date(&pass, asked, report, occasion).await
+        let done = self.bring_up_to_date(&pass, asked, report, occasion).await;
+        if self.quiet(feed).is_some() && occasion.clocks.agree() {
+            coepi::render(&pass, &self.buckets, report).await;
+        }
+        done
+    }
+
+    /// When a feed is not sealed, if it is rendered by intervals.
+    fn quiet(&self, feed: &Feed) -> Option<Grid> {
+        self.settings.coepi.contains(feed).then_some(coepi::GRID)
     }
 
     /// What the buckets say, unless that forbids to go on; of those that are to be left alone, why.
@@ -284,8 +295,9 @@ impl Exporter {
 
     async fn seal(&self, pass: &Pass<'_>, occasion: &Occasion<'_>, report: &mut FeedReport) -> Result<(), ExportError> {
         let policy = self.settings.policy(pass.feed);
+        let timing = SealTiming { due: occasion.due(&policy), quiet: self.quiet(pass.feed) };
         let secret = self.filler_secret()?;
-        let waiting = match seal(pass, &policy, occasion.due(&policy), secret.as_ref()).await? {
+        let waiting = match seal(pass, &policy, timing, secret.as_ref()).await? {
             SealOutcome::Sealed(sequences) => {
                 for sequence in sequences {
                     let row = pass.store.bundle(pass.feed, sequence).await?;

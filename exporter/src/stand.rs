@@ -27,7 +27,7 @@ impl Stand {
         let manifest = match bucket.bucket.get(&path).await? {
             None => None,
             Some(object) => {
-                let opened = Manifest::open(&object.bytes, &pass.keys.notes.verifier(), pass.feed);
+                let opened = Manifest::open(&object.bytes, &pass.keys.verifier(pass.feed)?, pass.feed);
                 let manifest = opened.map_err(|why| {
                     ExportError::Corrupt(format!(
                         "{path} in bucket {} is none of ours: {why}; it was left as it is. If nobody needs it, write it anew with: exporter index \

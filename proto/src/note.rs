@@ -45,23 +45,42 @@ impl NoteSigner {
     /// # Errors
     /// `note` if the text has no final line feed or holds control characters.
     pub fn sign(&self, text: &str) -> Result<String, Malformed> {
-        check_text(text)?;
-        let id = key_id(&self.name, &self.key.verifying_key());
-        let signature = [&id[..], &self.key.sign(text.as_bytes()).to_bytes()].concat();
-        Ok(format!("{text}\n{SIGNATURE}{} {}\n", self.name, STANDARD.encode(signature)))
+        let signature = self.key.sign(text.as_bytes()).to_bytes();
+        assemble(text, &self.name, &[(self.key.verifying_key(), signature)])
     }
 
     /// The public half.
     pub fn verifier(&self) -> NoteVerifier {
-        NoteVerifier { name: self.name.clone(), key: self.key.verifying_key() }
+        NoteVerifier { name: self.name.clone(), keys: vec![self.key.verifying_key()] }
     }
+}
+
+/// A note of `text` with signatures that were made elsewhere, by a KMS for instance: each is Ed25519 over the bytes of the text. Several keys may
+/// sign under one name; a reader that knows one of them is content.
+///
+/// # Errors
+/// `note name` or `note`.
+pub fn assemble(
+    text: &str,
+    name: &str,
+    signatures: &[(ed25519_dalek::VerifyingKey, [u8; 64])],
+) -> Result<String, Malformed> {
+    check_text(text)?;
+    let name = check_name(name)?;
+    let mut note = format!("{text}\n");
+    for (key, signature) in signatures {
+        let signature = [&key_id(&name, key)[..], signature].concat();
+        note.push_str(&format!("{SIGNATURE}{name} {}\n", STANDARD.encode(signature)));
+    }
+    Ok(note)
 }
 
 /// Checks notes.
 #[derive(Debug, Clone)]
 pub struct NoteVerifier {
     name: String,
-    key: ed25519_dalek::VerifyingKey,
+    /// Any of them will do; none is there twice.
+    keys: Vec<ed25519_dalek::VerifyingKey>,
 }
 
 impl NoteVerifier {
@@ -72,7 +91,31 @@ impl NoteVerifier {
     pub fn from_pem(name: &str, pem: &str) -> Result<Self, Malformed> {
         let key = ed25519_dalek::VerifyingKey::from_public_key_pem(pem);
         let key = key.map_err(|_| Malformed::new("public_key", "must be the PEM of an Ed25519 key"))?;
-        Ok(Self { name: check_name(name)?, key })
+        Self::new(name, vec![key])
+    }
+
+    /// A verifier for `name` that is content with a signature of any of `keys`.
+    ///
+    /// # Errors
+    /// `note name`, or `public_key` if there is none.
+    pub fn new(name: &str, mut keys: Vec<ed25519_dalek::VerifyingKey>) -> Result<Self, Malformed> {
+        keys.sort_by_key(ed25519_dalek::VerifyingKey::to_bytes);
+        keys.dedup();
+        if keys.is_empty() {
+            return Err(Malformed::new("public_key", "must be at least one"));
+        }
+        Ok(Self { name: check_name(name)?, keys })
+    }
+
+    /// The same, content with a signature of another's keys as well: while a key is being replaced, an app pins the old one and the new one.
+    ///
+    /// # Errors
+    /// `note name` if the other one is for another name.
+    pub fn or(self, other: Self) -> Result<Self, Malformed> {
+        if self.name != other.name {
+            return Err(Malformed::new("note name", "must be the same for keys that replace each other"));
+        }
+        Self::new(&self.name, [self.keys, other.keys].concat())
     }
 
     /// The name under which notes must be signed.
@@ -80,12 +123,13 @@ impl NoteVerifier {
         &self.name
     }
 
-    /// The key as PEM.
-    pub fn to_pem(&self) -> String {
-        self.key.to_public_key_pem(LineEnding::LF).expect("a public key of fixed length always encodes")
+    /// Each key as PEM.
+    pub fn to_pems(&self) -> Vec<String> {
+        let pem = |key: &ed25519_dalek::VerifyingKey| key.to_public_key_pem(LineEnding::LF);
+        self.keys.iter().map(|key| pem(key).expect("a public key of fixed length always encodes")).collect()
     }
 
-    /// The text of a note with a good signature of ours; signatures of others are ignored, a bad one of ours is refused.
+    /// The text of a note with a good signature of one of our keys; signatures of others are ignored, a bad one of ours is refused.
     ///
     /// # Errors
     /// `note`, and why.
@@ -102,19 +146,20 @@ impl NoteVerifier {
                 return Err(malformed("must not have more than 100 signatures"));
             }
             let (name, id, signature) = read_signature(line)?;
-            if name == self.name && id == key_id(&self.name, &self.key) {
-                self.check(text, &signature)?;
+            let known = self.keys.iter().find(|key| name == self.name && id == key_id(&self.name, key));
+            if let Some(key) = known {
+                check(key, text, &signature)?;
                 ours += 1;
             }
         }
         if ours == 0 { Err(malformed("must be signed by the expected key")) } else { Ok(text) }
     }
+}
 
-    fn check(&self, text: &str, signature: &[u8]) -> Result<(), Malformed> {
-        let signature = ed25519_dalek::Signature::from_slice(signature);
-        let good = signature.is_ok_and(|signature| self.key.verify_strict(text.as_bytes(), &signature).is_ok());
-        if good { Ok(()) } else { Err(malformed("must have a good signature")) }
-    }
+fn check(key: &ed25519_dalek::VerifyingKey, text: &str, signature: &[u8]) -> Result<(), Malformed> {
+    let signature = ed25519_dalek::Signature::from_slice(signature);
+    let good = signature.is_ok_and(|signature| key.verify_strict(text.as_bytes(), &signature).is_ok());
+    if good { Ok(()) } else { Err(malformed("must have a good signature")) }
 }
 
 /// Name, key id and signature of a signature line.
@@ -232,11 +277,41 @@ mod tests {
     }
 
     #[test]
+    fn while_a_key_is_replaced_a_reader_of_either_opens_the_note() {
+        let (old, new, stranger) = (signer(1), signer(2), signer(3));
+        let text = "text\n";
+        let sign = |signer: &NoteSigner| (signer.key.verifying_key(), signer.key.sign(text.as_bytes()).to_bytes());
+        let note = assemble(text, NAME, &[sign(&old), sign(&new)]).expect("a note");
+        for signer in [&old, &new] {
+            assert_eq!(signer.verifier().open(note.as_bytes()), Ok(text));
+        }
+        assert!(stranger.verifier().open(note.as_bytes()).is_err());
+
+        // An app that pins both reads the notes of the old key alone, of both, and of the new key alone.
+        let both = old.verifier().or(new.verifier()).expect("one name");
+        for note in [old.sign(text), new.sign(text), Ok(note.clone())] {
+            assert_eq!(both.open(note.expect("a note").as_bytes()), Ok(text));
+        }
+        assert!(both.open(stranger.sign(text).expect("a note").as_bytes()).is_err());
+        // One of ours that is bad spoils the note, whatever the others are worth.
+        let (_, elsewhere) = sign(&stranger);
+        let spoilt = assemble(text, NAME, &[sign(&old), (new.key.verifying_key(), elsewhere)]).expect("a note");
+        assert!(both.open(spoilt.as_bytes()).is_err());
+        assert_eq!(old.verifier().open(spoilt.as_bytes()), Ok(text));
+
+        let foreign = Note::from_bytes(note.as_bytes()).expect("a note");
+        for signer in [&old, &new] {
+            let known = StandardVerifier::new(&foreign_key(signer)).expect("a key");
+            foreign.verify(&VerifierList::new(vec![Box::new(known)])).expect("an independent reader opens it too");
+        }
+    }
+
+    #[test]
     fn a_key_signs_under_its_name_alone() {
         let note = signer(1).sign("text\n").expect("clean text");
-        let verifier = NoteVerifier::from_pem("pratique/SE", &signer(1).verifier().to_pem()).expect("a verifier");
+        let verifier = NoteVerifier::from_pem("pratique/SE", &signer(1).verifier().to_pems()[0]).expect("a verifier");
         assert!(verifier.open(note.as_bytes()).is_err());
-        let again = NoteVerifier::from_pem(NAME, &signer(1).verifier().to_pem()).expect("a verifier");
+        let again = NoteVerifier::from_pem(NAME, &signer(1).verifier().to_pems()[0]).expect("a verifier");
         assert_eq!(again.open(note.as_bytes()), Ok("text\n"));
     }
 

@@ -110,7 +110,7 @@ async fn an_exporter_that_slept_for_weeks_brings_nothing_back() -> anyhow::Resul
 }
 
 /// The steps of a pass that nobody disturbs, and what is published after it.
-fn undisturbed(template: &Scene) -> anyhow::Result<(Vec<String>, Vec<Published>)> {
+pub(crate) fn undisturbed(template: &Scene) -> anyhow::Result<(Vec<String>, Vec<Published>)> {
     let scene = copy(template, "reference")?;
     let mut run = scene.start()?;
     let mut names = Vec::new();
@@ -126,7 +126,7 @@ fn undisturbed(template: &Scene) -> anyhow::Result<(Vec<String>, Vec<Published>)
 }
 
 /// Runs the exporter again after a crash and compares what is published with what there was and with what there should be.
-async fn ensure_heals(scene: Scene, expected: &[Published]) -> anyhow::Result<()> {
+pub(crate) async fn ensure_heals(scene: Scene, expected: &[Published]) -> anyhow::Result<()> {
     scene.ensure_whole_objects()?;
     let left = scene.tree();
     scene.run_again(&BUCKETS).await?;

@@ -5,3 +5,4 @@ mod scene;
 mod adoption;
 mod crash;
 mod killed_service;
+mod switching;

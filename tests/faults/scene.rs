@@ -115,6 +115,23 @@ impl Scene {
         self.root.join("keys")
     }
 
+    /// Makes other keys, whose turn begins before the clock of the stepping exporter.
+    pub(crate) fn switch_keys(&self) -> anyhow::Result<()> {
+        let clock = Clock::system();
+        clock.set_offset(CLOCK_OFFSET - 7_200);
+        let (dir, region, first) = (self.keys(), region(), SigningKeyId::new(region().as_str(), "v1")?);
+        let rotating = keys::Rotating { dir: &dir, region: &region, first: &first, now: clock.now() };
+        keys::rotate(&rotating, &Kind::ALL.map(keys::KeyPurpose::Bundle), 0, None)?;
+        Ok(())
+    }
+
+    /// The versions of the keys that signed the listed bundles of a feed, oldest first.
+    pub(crate) fn signed_by(&self, kind: Kind) -> anyhow::Result<Vec<String>> {
+        let reader = OutsideReader { tree: self.root.join(BUCKETS[0]), keys: self.keys() };
+        let bundles = reader.check(&Feed::verified(region(), kind))?.bundles;
+        Ok(bundles.iter().map(|bundle| bundle.header.signing[0].version.clone()).collect())
+    }
+
     fn buckets(&self) -> Vec<PathBuf> {
         BUCKETS.iter().map(|name| self.root.join(name)).collect()
     }

@@ -5,6 +5,7 @@ mod tools;
 
 mod bundles;
 mod certificates;
+mod coepi;
 mod foreign;
 mod identifiers;
 mod tree;

@@ -37,6 +37,7 @@ mod holding;
 mod regions;
 mod revisions;
 mod rotation;
+mod signing_keys;
 
 mod key_sets;
 mod life;

@@ -65,10 +65,18 @@ impl OutsideReader {
         ensure!((bundle.header.start, bundle.header.end) == (listed.start, listed.end), "other times than listed");
         let (ordinary, revised) = counts(&bundle.entries);
         ensure!((ordinary, revised) == (listed.count, listed.revised), "other counts than listed");
-        let key = BundleKey::from_pem(&self.pem(&format!("{}-{}.pem", feed.region, feed.kind))?)?;
-        bundle.verify(&key)?;
+        bundle.verify(&self.bundle_key(feed, &bundle)?)?;
         bundle.canonical(zip)?;
         Ok(bundle)
+    }
+
+    /// The key that a bundle names first: one that a rotation made has its version in the name of its file.
+    fn bundle_key(&self, feed: &Feed, bundle: &Bundle) -> anyhow::Result<BundleKey> {
+        let first = bundle.header.signing.first().context("a bundle names who signed it")?;
+        let rotated = format!("{}-{}-{}.pem", feed.region, feed.kind, first.version);
+        let name =
+            if self.keys.join(&rotated).exists() { rotated } else { format!("{}-{}.pem", feed.region, feed.kind) };
+        Ok(BundleKey::from_pem(&self.pem(&name)?)?)
     }
 
     /// No bundle lies about that is not listed, and no half-written file. One that was de-listed stays for a day: it is older than all that are
@@ -80,7 +88,7 @@ impl OutsideReader {
             let path = format!("{feed}/{name}");
             let listed = manifest.bundles.iter().any(|bundle| bundle.path == path);
             let delisted = oldest.is_some_and(|oldest| path < oldest.path);
-            let known = name == "index.txt" || name == "manifest" || listed || delisted;
+            let known = ["index.txt", "manifest", "coepi"].contains(&name.as_str()) || listed || delisted;
             ensure!(known, "{path} is published but not listed");
         }
         Ok(())

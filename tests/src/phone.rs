@@ -266,7 +266,8 @@ impl Phone {
 /// What a phone keeps of one feed.
 pub struct Follower {
     feed: Feed,
-    trust: Trust,
+    /// Whom it believes.
+    pub trust: Trust,
     /// What it stores between polls.
     pub state: FeedState,
     /// Every bundle that it ever took in, in order.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use client::Trust;
 use exporter::config::{BucketSpec, BucketUrl, GatewayKeys, GatewaySpec};
 use exporter::keys::KeyPurpose;
@@ -345,7 +345,27 @@ impl System {
     /// # Errors
     /// If any part of the pass failed.
     pub async fn export_now(&self, minimum: u32) -> anyhow::Result<Report> {
-        self.pass(minimum, Vec::new()).await
+        self.pass(|settings| (settings.minimum_keys, settings.minimum_reports) = (minimum, minimum)).await
+    }
+
+    /// One pass at this moment, of an exporter that renders a feed for apps made from CoEpi's besides.
+    ///
+    /// # Errors
+    /// If any part of the pass failed.
+    pub async fn export_with_rendering(&self, feed: &Feed) -> anyhow::Result<Report> {
+        self.pass(|settings| settings.coepi = vec![feed.clone()]).await
+    }
+
+    /// Makes the next keys for bundles of a region, to be announced for so many seconds and up to an hour; when they take over.
+    ///
+    /// # Errors
+    /// If a rotation is pending.
+    pub fn rotate_signing_keys(&self, region: &Region, overlap: i64) -> anyhow::Result<Timestamp> {
+        let (dir, first) = (self.keys_directory(), exporter::config::key_id(&[], region)?);
+        let rotating = exporter::keys::Rotating { dir: &dir, region, first: &first, now: self.clock.now() };
+        let purposes = proto::Kind::ALL.map(KeyPurpose::Bundle);
+        let rotated = exporter::keys::rotate(&rotating, &purposes, overlap, None)?;
+        rotated[0].takes_over.context("keys for bundles take over")
     }
 
     /// The same as [`export`](Self::export), with the keys of both gateways as their operators would hand them over now. They are announced from
@@ -362,7 +382,7 @@ impl System {
             gateways.push(GatewaySpec { service, keys: GatewayKeys::List(public) });
         }
         self.wait_for_the_quarter();
-        self.pass(1, gateways).await
+        self.pass(|settings| settings.gateways = gateways).await
     }
 
     /// Draws the next key of the key server's gateway, which phones are given in `announced` seconds and which replaces the one before it for
@@ -390,12 +410,13 @@ impl System {
         Service::start(|listener| server::listen(listener, state))
     }
 
-    async fn pass(&self, minimum: u32, gateways: Vec<GatewaySpec>) -> anyhow::Result<Report> {
+    /// A pass of an exporter that holds nothing back for being small, unless that is set.
+    async fn pass(&self, set: impl FnOnce(&mut exporter::Settings)) -> anyhow::Result<Report> {
         let database = self.databases.keys.of_role("pratique_exporter");
         let mut settings = exporter::Settings::new(database, self.keys_directory());
         settings.buckets = vec![BucketSpec { name: "main".to_owned(), url: BucketUrl::Directory(self.tree()) }];
-        (settings.minimum_keys, settings.minimum_reports) = (minimum, minimum);
-        settings.gateways = gateways;
+        (settings.minimum_keys, settings.minimum_reports) = (1, 1);
+        set(&mut settings);
         let report = Exporter::open(&settings, self.clock.clone()).await?.once().await?;
         let failures: Vec<String> = report.failures().map(ToString::to_string).collect();
         ensure!(failures.is_empty(), "{}", failures.join("; "));

@@ -8,12 +8,21 @@ use proto::Region;
 use super::output::{fail, print_json, say};
 use crate::keys;
 
+mod list;
+mod rotate;
+
 /// What can be typed after `keys`.
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
     /// Makes the three keys of a region: for GAEN bundles (ECDSA P-256), TCN bundles and manifests (Ed25519); and, unless
     /// the directory has it, the secret of filler (`filler.key`), one for all regions. Never overwrites a file.
     Generate(GenerateArgs),
+    /// Replaces keys of a region: makes the next ones, which are announced and take over when phones know them. Or goes back to earlier ones.
+    #[command(after_long_help = rotate::HELP)]
+    Rotate(rotate::RotateArgs),
+    /// Shows every key: what it signs, whose turn it is, and the hash of its public half.
+    #[command(after_long_help = list::HELP)]
+    List(list::ListArgs),
 }
 
 /// What can be typed after `keys generate`.
@@ -36,6 +45,8 @@ pub(super) struct GenerateArgs {
 pub(super) fn keys(command: &KeysCommand) -> u8 {
     match command {
         KeysCommand::Generate(args) => generate(args),
+        KeysCommand::Rotate(args) => rotate::rotate(args),
+        KeysCommand::List(args) => list::list(args),
     }
 }
 

@@ -36,7 +36,7 @@ Exit codes:
 JSON (--json): {\"clocks\": {\"database\", \"buckets\": {NAME: SECONDS}}, \"feeds\": [{\"feed\", \"number\", \"sealed\": [{\"sequence\", \"count\", \"revised\",
 \"start\", \"end\"}], \"waiting\": {\"held\", \"unripe\", \"minimum\"} or null, \"newest\": end of the newest bundle or null, \"delisted\": [SEQUENCE],
 \"purged\": {\"bundles\": [SEQUENCE], \"publications\", \"entries\"}, \"buckets\": [{\"bucket\", \"put\": [SEQUENCE], \"number\", \"bundles\", \"moved\",
-\"deleted\": [SEQUENCE], \"failures\"}], \"failures\": [{\"kind\": \"retry|give-up|corrupt\", \"message\"}]}], \"forgotten\": COUNT if not 0, \"failures\"
+\"deleted\": [SEQUENCE], \"rendered\": [INTERVAL] if any, \"failures\"}], \"failures\": [{\"kind\": \"retry|give-up|corrupt\", \"message\"}]}], \"forgotten\": COUNT if not 0, \"failures\"
 outside the feeds if there are any}, or {\"error\", \"kind\"} if the pass could not begin. Clocks are seconds ahead of this machine's. Times are UTC seconds.
 
 Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is warn.";

@@ -60,7 +60,8 @@ fn shown(text: &str) -> String {
 }
 
 /// UTC seconds, and the same as people read it if it is a date at all.
-fn moment(seconds: i64) -> String {
+/// A time for people, with its seconds for machines.
+pub(super) fn moment(seconds: i64) -> String {
     let date = OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(|moment| moment.format(&Rfc3339).ok());
     date.map_or_else(|| seconds.to_string(), |date| format!("{date} ({seconds})"))
 }

@@ -67,6 +67,9 @@ impl BucketReport {
             let bundles = counted(self.bundles as u64, "bundle");
             writeln!(f, "{feed}: bucket {bucket}: {verb} {bundles} at number {number}")?;
         }
+        for interval in &self.rendered {
+            writeln!(f, "{feed}: bucket {bucket}: rendered interval {interval}")?;
+        }
         match some(&self.deleted) {
             Some(bundles) => writeln!(f, "{feed}: bucket {bucket}: deleted {bundles}"),
             None => Ok(()),

@@ -33,6 +33,8 @@ fn help_is_what_the_manual_says() {
         (&["rederive"], include_str!("help/rederive.txt")),
         (&["inspect"], include_str!("help/inspect.txt")),
         (&["keys", "generate"], include_str!("help/keys-generate.txt")),
+        (&["keys", "rotate"], include_str!("help/keys-rotate.txt")),
+        (&["keys", "list"], include_str!("help/keys-list.txt")),
     ] {
         let program = env!("CARGO_BIN_EXE_exporter");
         // Help shows what the environment sets.

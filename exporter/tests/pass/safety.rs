@@ -1,12 +1,13 @@
 //! What never happens, whatever stands in the database or in a bucket.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use exporter::ExportError;
-use exporter::signer::{FeedKeys, Keyring, PemKeyring, Signer};
+use exporter::signer::{FeedKeys, Keyring, Signer};
 use exporter::steps::When;
+use exporter::{ExportError, PemKeyring};
 use p256::pkcs8::DecodePrivateKey;
 use proto::Kind;
 use proto::bundle::{BundleKey, ExportDigest, SigningKeyId};
@@ -143,7 +144,7 @@ async fn a_bundle_is_signed_by_the_key_it_was_sealed_for_and_no_other() {
     world.settings.key_ids = vec!["NO=NO:v2".parse().expect("an id")];
     let report = world.exporter(&["main"]).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 2, "{report}");
-    assert!(report.to_string().contains("was sealed for the key NO-v1, and the key at hand is NO-v2"), "{report}");
+    assert!(report.to_string().contains("was sealed for the key NO-v1, and the keys at hand are NO-v2"), "{report}");
     assert!(snapshot(&world.tree("main")).is_empty());
 
     world.settings.key_ids.clear();
@@ -156,7 +157,10 @@ async fn the_first_signatures_stored_are_the_bundles_signatures() {
     let mut world = World::new().await;
     world.settings.feeds = vec![feed(Kind::Gaen)];
     world.accept_keys(0..10).await;
-    let keyring = Arc::new(Chancy { files: PemKeyring::new(world.settings.clone()), dir: world.settings.clone() });
+    let keyring = Arc::new(Chancy {
+        files: PemKeyring::new(world.settings.clone()),
+        dir: world.settings.signing_key_dir.clone(),
+    });
     let faster = world.exporter(&["main", "other"]).await.with_keyring(keyring.clone());
     let handle = tokio::runtime::Handle::current();
     // While one exporter stands before its record of what it derived, another one does a whole pass.
@@ -189,7 +193,7 @@ async fn seal(world: &World) {
 /// A KMS whose signatures differ each time.
 struct Chancy {
     files: PemKeyring,
-    dir: exporter::Settings,
+    dir: PathBuf,
 }
 
 struct ChancySigner {
@@ -197,13 +201,15 @@ struct ChancySigner {
     key: p256::ecdsa::SigningKey,
 }
 
+#[async_trait]
 impl Keyring for Chancy {
-    fn keys(&self, feed: &proto::Feed) -> Result<FeedKeys, ExportError> {
+    async fn keys(&self, feed: &proto::Feed) -> Result<FeedKeys, ExportError> {
+        let files = self.files.keys(feed).await?;
         let purpose = exporter::keys::KeyPurpose::Bundle(Kind::Gaen);
-        let file = exporter::keys::private_file(&self.dir.signing_key_dir, &region(), purpose);
+        let file = exporter::keys::private_file(&self.dir, &region(), purpose);
         let key = p256::ecdsa::SigningKey::read_pkcs8_pem_file(file).expect("a key");
-        let id = SigningKeyId::new("NO", "v1").expect("an id");
-        Ok(FeedKeys { signer: Box::new(ChancySigner { id, key }), notes: self.files.keys(feed)?.notes })
+        let id = files.signers[0].id().clone();
+        Ok(FeedKeys { signers: vec![Box::new(ChancySigner { id, key })], ..files })
     }
 }
 

@@ -5,6 +5,7 @@ use proto::feed::Feed;
 use proto::manifest::ListedBundle;
 use proto::note::NoteVerifier;
 use proto::{Malformed, index};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::ClientError;
@@ -12,9 +13,11 @@ use crate::error::ClientError;
 /// Whom a phone believes, and how much it is willing to read: part of the app's configuration, per region.
 #[derive(Clone)]
 pub struct Trust {
-    /// The pinned bundle keys. One is the rule, two during a rotation; with none, no bundle is believed.
+    /// The pinned bundle keys; one is the rule. With a manifest key, the keys that the newest manifest announces are believed too, each for bundles
+    /// that end after it took over: so an app follows a change of keys without an update. With neither, no bundle is believed.
     pub keys: Vec<BundleKey>,
-    /// The pinned manifest key. Without one, sizes and hashes go unchecked and only bundle signatures count.
+    /// The pinned manifest key, or two while it is being replaced ([`NoteVerifier::or`]): nothing announces that one. Without one, sizes and hashes
+    /// go unchecked and only signatures of pinned keys count.
     pub manifest: Option<NoteVerifier>,
     /// Limits of one bundle.
     pub limits: Limits,
@@ -26,11 +29,22 @@ pub(crate) struct Place<'a> {
     pub(crate) path: &'a str,
     /// The manifest's word on it, if there is a manifest.
     pub(crate) listed: Option<&'a ListedBundle>,
+    /// The keys that the newest manifest announces.
+    pub(crate) announced: &'a [AnnouncedSigner],
+}
+
+/// A key that a manifest announces, as a phone remembers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AnnouncedSigner {
+    /// The public key, DER.
+    pub(crate) spki: Vec<u8>,
+    /// From when on it signs, in UTC seconds.
+    pub(crate) not_before: i64,
 }
 
 impl Trust {
     /// Reads a downloaded zip and checks, in this order: length and hash against the manifest, format and limits, region and kind against
-    /// the feed, times against the name, counts against the manifest, and the signature against the pinned keys.
+    /// the feed, times against the name, counts against the manifest, and the signature against the keys.
     pub(crate) fn check(&self, zip: &[u8], place: &Place<'_>) -> Result<Bundle, ClientError> {
         if let Some(listed) = place.listed {
             same("the length", zip.len() as u64 == listed.bytes)?;
@@ -45,7 +59,7 @@ impl Trust {
         if let Some(listed) = place.listed {
             self.check_content(&bundle, listed)?;
         }
-        self.check_signature(&bundle)?;
+        self.check_signature(&bundle, place.announced)?;
         Ok(bundle)
     }
 
@@ -56,9 +70,19 @@ impl Trust {
         same("the count", entries == listed.count && revised == listed.revised)
     }
 
-    fn check_signature(&self, bundle: &Bundle) -> Result<(), ClientError> {
-        let signed = self.keys.iter().any(|key| bundle.verify(key).is_ok());
-        if signed { Ok(()) } else { Err(NotSigned.into()) }
+    fn check_signature(&self, bundle: &Bundle, announced: &[AnnouncedSigner]) -> Result<(), ClientError> {
+        let pinned = self.keys.iter().any(|key| bundle.verify(key).is_ok());
+        // What was announced counts only while a pinned key answers for the manifest that said so.
+        let followed = || self.manifest.is_some() && announced.iter().any(|key| key.has_signed(bundle));
+        if pinned || followed() { Ok(()) } else { Err(NotSigned.into()) }
+    }
+}
+
+impl AnnouncedSigner {
+    /// Whether a bundle is signed by this key, and ends when it was the key's turn or later.
+    fn has_signed(&self, bundle: &Bundle) -> bool {
+        let key = BundleKey::from_spki(&self.spki);
+        bundle.header.end.unix() >= self.not_before && key.is_ok_and(|key| bundle.verify(&key).is_ok())
     }
 }
 

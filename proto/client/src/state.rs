@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::manifest::{GatewayService, Manifest};
+use proto::manifest::{AnnouncedKey, GatewayService, Manifest};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::check::AnnouncedSigner;
 use crate::error::ClientError;
 
 /// A feed's state: plain data, to be stored after each sync. The default is that of a phone that has never polled.
@@ -18,6 +19,9 @@ pub struct FeedState {
     /// The keys of gateways that it announces. States that were stored before these were known have none.
     #[serde(default)]
     gateways: BTreeMap<String, Vec<[u8; 32]>>,
+    /// The keys that it announces for bundles, with the same exception.
+    #[serde(default)]
+    signers: Vec<AnnouncedSigner>,
     /// The entity tags of index and manifest, kept only when nothing was left to fetch: otherwise the next sync reads both in full.
     index_etag: Option<String>,
     manifest_etag: Option<String>,
@@ -45,6 +49,11 @@ impl FeedState {
     /// Empty, so that no key is good, if it announces none or none has been read yet.
     pub fn gateway_hashes(&self, service: GatewayService) -> &[[u8; 32]] {
         self.gateways.get(service.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who signs bundles, as the newest manifest announces it.
+    pub(crate) fn signers(&self) -> &[AnnouncedSigner] {
+        &self.signers
     }
 
     pub(crate) fn index_etag(&self) -> Option<&str> {
@@ -82,6 +91,8 @@ impl FeedState {
         }
         let of = |service: GatewayService| (service.as_str().to_owned(), manifest.gateway_hashes(service));
         self.gateways = GatewayService::ALL.map(of).into();
+        let signer = |key: &AnnouncedKey| AnnouncedSigner { spki: key.spki.clone(), not_before: key.not_before.unix() };
+        self.signers = manifest.keys.iter().map(signer).collect();
         Ok(Step::Forwards)
     }
 

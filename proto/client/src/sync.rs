@@ -131,7 +131,8 @@ impl Subscription {
                 continue;
             };
             let limit = self.limit(listed);
-            match self.fetch(path, listed, limit).await {
+            let place = Place { feed: &self.feed, path, listed, announced: state.signers() };
+            match self.fetch(&place, limit).await {
                 Ok(fetched) => {
                     left = left.saturating_sub(fetched.zip.len() as u64);
                     keep(fetched);
@@ -158,13 +159,13 @@ impl Subscription {
         listed.map_or(most, |listed| listed.bytes.min(most))
     }
 
-    async fn fetch(&self, path: &str, listed: Option<&ListedBundle>, limit: u64) -> Result<Fetched, ClientError> {
-        let get = Get { url: self.base.at(path), etag: None, what: "the bundle", limit };
+    async fn fetch(&self, place: &Place<'_>, limit: u64) -> Result<Fetched, ClientError> {
+        let get = Get { url: self.base.at(place.path), etag: None, what: "the bundle", limit };
         let Answer::Body { bytes: zip, .. } = self.http.get(get).await? else {
             return Err(Malformed::new("bundle", "answered 304 to a request without an entity tag").into());
         };
-        let bundle = self.trust.check(&zip, &Place { feed: &self.feed, path, listed })?;
-        Ok(Fetched { path: path.to_owned(), zip, bundle })
+        let bundle = self.trust.check(&zip, place)?;
+        Ok(Fetched { path: place.path.to_owned(), zip, bundle })
     }
 
     /// The index, or nothing if it has not changed.

@@ -26,7 +26,7 @@ pub use entry::Entry;
 pub use gaen::GaenEntry;
 pub use header::{Header, ReadHeader};
 pub use reader::{Bundle, Entries, Limits};
-pub use signature::{BundleKey, BundleSigner, ExportDigest, NotSigned, Signature, SigningKeyId};
+pub use signature::{BundleKey, BundleSigner, ExportDigest, NotSigned, Signature, SigningKeyId, der_signature};
 pub use skim::Skimmed;
 pub use tcn::{TcnClass, TcnEntry};
 pub use writer::{Summary, Unsigned, Writer};

@@ -78,9 +78,19 @@ impl ExportDigest {
 
     /// What Ed25519 signs: the header of 16 bytes, then the digest. It takes its message whole, so the digest stands in for the file, and a
     /// writer can stream; the header keeps these signatures apart from all others that the key might make.
-    fn tcn_message(&self) -> Vec<u8> {
+    pub fn tcn_message(&self) -> Vec<u8> {
         [header::name(Kind::Tcn).as_slice(), &self.0].concat()
     }
+}
+
+/// The DER (X9.62) of an ECDSA P-256 signature whose halves an HSM gave as `r || s`, 32 bytes each (PKCS #11, JOSE).
+///
+/// # Errors
+/// `signature` if either half is none.
+pub fn der_signature(raw: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let signature = p256::ecdsa::Signature::from_slice(raw);
+    let signature = signature.map_err(|_| Malformed::new("signature", "must be r and s of P-256, 32 bytes each"))?;
+    Ok(signature.to_der().as_bytes().to_vec())
 }
 
 /// A signing key in memory. A KMS signs the same [`ExportDigest`] elsewhere.
@@ -247,6 +257,17 @@ mod tests {
         }
         assert_eq!(gaen.public_key().verify(&digest, &tcn.sign(&digest)), Err(NotSigned));
         assert_eq!(tcn.public_key().verify(&digest, &gaen.sign(&digest)), Err(NotSigned));
+    }
+
+    #[test]
+    fn halves_of_a_signature_become_der() {
+        let [gaen, _] = signers();
+        let signature = gaen.sign(&ExportDigest([1; 32]));
+        let raw = p256::ecdsa::Signature::from_der(&signature).expect("DER").to_bytes();
+        assert_eq!(der_signature(&raw), Ok(signature));
+        for bad in [&raw[1..], &[0; 64], &[0xFF; 64], &[]] {
+            assert_eq!(der_signature(bad).expect_err("no signature").field, "signature");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use proto::{Feed, Timestamp};
 
 use crate::error::StoreError;
 use crate::filler::{DrawnFiller, FillerMark};
+use crate::intervals::Grid;
 
 /// How a feed is sealed.
 #[derive(Debug, Clone)]
@@ -32,6 +33,12 @@ pub struct SealPolicy {
     /// The feed is left alone unless its last bundle ended before this moment: the beginning of a period, for several programs that would each
     /// seal the feed once in it. None: it is sealed now.
     pub due: Option<Timestamp>,
+    /// The feed is left alone from this moment on: who signs was chosen for the time before it, and then it is another key's turn. None: there is
+    /// no such moment.
+    pub until: Option<Timestamp>,
+    /// The feed is left alone in the quiet time at the end of each interval of this grid, so that an interval whose rendering is there never grows.
+    /// None: there is no quiet time.
+    pub quiet: Option<Grid>,
     /// What may be added; none, and the few are held.
     pub filler: Option<DrawnFiller>,
     /// What the bundles are marked with if nothing was.
@@ -42,8 +49,21 @@ pub struct SealPolicy {
 impl Default for SealPolicy {
     fn default() -> Self {
         let (minimum, revised_minimum, max_entries, max_bytes) = (1, 1, MAX_KEYS, 15_000_000);
-        let (signing, due, filler, filler_mark) = (Vec::new(), None, None, FillerMark::default());
-        Self { minimum, revised_minimum, max_entries, max_bytes, format: FORMAT, signing, due, filler, filler_mark }
+        let (signing, due, until, quiet) = (Vec::new(), None, None, None);
+        let (filler, filler_mark) = (None, FillerMark::default());
+        Self {
+            minimum,
+            revised_minimum,
+            max_entries,
+            max_bytes,
+            format: FORMAT,
+            signing,
+            due,
+            until,
+            quiet,
+            filler,
+            filler_mark,
+        }
     }
 }
 
@@ -65,7 +85,8 @@ pub struct Waiting {
 pub enum SealOutcome {
     /// Nothing may be released.
     Nothing,
-    /// The last bundle ended no earlier than [`SealPolicy::due`]: somebody has sealed the feed since, and nothing was looked at.
+    /// The last bundle ended no earlier than [`SealPolicy::due`], so that somebody has sealed the feed since; or it is past [`SealPolicy::until`] or
+    /// [`SealPolicy::quiet`]. Nothing was looked at.
     NotDue,
     /// Fewer than the minimum: held.
     Held(Waiting),
@@ -215,8 +236,9 @@ pub trait Bundles: Send + Sync {
     /// none. Of a de-listed bundle of which nobody noted that it was put there, it is noted now: somebody may have died before saying so.
     async fn record_listed(&self, feed: &Feed, number: u64, bucket: &str) -> Result<(), StoreError>;
 
-    /// Replaces the keys that the feed's manifest announces; takes the next number if that changes anything.
-    async fn announce(&self, feed: &Feed, keys: &[AnnouncedKey]) -> Result<(), StoreError>;
+    /// Replaces the keys that the feed's manifest announces, if the feed still stands at `number`, where somebody read what to replace; takes the next
+    /// number if that changes anything. At another number it does nothing: what was read is out of date, and the next pass reads again.
+    async fn announce(&self, feed: &Feed, number: u64, keys: &[AnnouncedKey]) -> Result<(), StoreError>;
 
     /// The feed's current number; 0 before the first seal or announcement.
     async fn number(&self, feed: &Feed) -> Result<u64, StoreError>;

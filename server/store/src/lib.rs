@@ -16,6 +16,7 @@ mod chaff;
 mod database_clock;
 mod filler;
 mod gateways;
+mod intervals;
 mod key_sets;
 mod keys;
 mod life;
@@ -70,6 +71,7 @@ pub use filler::{
 };
 pub use gateways::Gateways;
 pub use guesses::{Guess, GuessLimits, GuessOutcome, GuessScope, Guesser, Guesses, STRIPES};
+pub use intervals::{ClosedInterval, Grid, Intervals};
 pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, RegisteredApiKey, RegisteredIssuer};
 pub use key_sets::{
     FetchFailure, FetchedKey, KEY_OVERLAP, KEY_SET_KEPT, KeySetChange, KeySetSource, KeySetStanding, KeySets,
@@ -106,6 +108,7 @@ pub trait KeyStore:
     + DatabaseClock
     + Filler
     + Gateways
+    + Intervals
     + Life
     + Adoptions
     + Audit
@@ -127,6 +130,7 @@ impl<
         + DatabaseClock
         + Filler
         + Gateways
+        + Intervals
         + Life
         + Adoptions
         + Audit

@@ -27,9 +27,11 @@ pub(crate) enum Decision {
 }
 
 impl SealPolicy {
-    /// Whether a feed may be sealed whose last bundle ended then.
-    pub(crate) fn is_due(&self, last_end: Timestamp) -> bool {
+    /// Whether a feed may be sealed now whose last bundle ended then.
+    pub(crate) fn is_due(&self, last_end: Timestamp, now: Timestamp) -> bool {
         self.due.is_none_or(|due| last_end < due)
+            && self.until.is_none_or(|until| now < until)
+            && !self.quiet.is_some_and(|grid| grid.is_quiet(now))
     }
 }
 

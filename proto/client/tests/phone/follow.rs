@@ -3,9 +3,9 @@
 use client::{ClientError, FeedState, Fetched, Synced, Trust};
 use proto::Kind;
 use proto::ReportType::Confirmed;
-use proto::bundle::Limits;
+use proto::bundle::{Limits, SigningKeyId};
 use proto::index::index_path;
-use proto::manifest::manifest_path;
+use proto::manifest::{AnnouncedKey, KeyUse, manifest_path};
 
 use crate::host::Scripted;
 use crate::shelf::{Shelf, bundle, key, signer};
@@ -127,6 +127,45 @@ async fn a_bundle_that_no_pinned_key_signed_is_not_kept() {
     let trust = Trust { keys: vec![stranger, signer(Kind::Gaen, 5).public_key()], ..shelf.trust() };
     let (synced, _) = sync_with(&shelf, trust, &mut FeedState::default()).await.expect("synced");
     assert_eq!(synced.fetched, 2);
+}
+
+#[tokio::test]
+async fn a_phone_follows_an_announced_change_of_keys_from_its_moment_on() {
+    let mut shelf = two_bundles();
+    let trust = shelf.trust();
+    let mut state = FeedState::default();
+    sync_with(&shelf, trust.clone(), &mut state).await.expect("synced");
+    let end = shelf.header().end;
+    let announced = |usage, seed, not_before| AnnouncedKey {
+        usage,
+        key: SigningKeyId::new("demo", &format!("v{seed}")).expect("valid"),
+        spki: signer(Kind::Gaen, seed).public_key().to_spki(),
+        not_before,
+    };
+
+    // Signed by a key that nobody announced, that is announced for later, that is announced for now; and then by the first again.
+    shelf.change_signer(6);
+    shelf.put_keys(&[key(4, Confirmed)], &[]);
+    for (keys, kept) in [
+        (vec![], 0),
+        (vec![announced(KeyUse::Next, 6, end.plus(1))], 0),
+        (vec![announced(KeyUse::Current, 7, end)], 0),
+        (vec![announced(KeyUse::Current, 7, end), announced(KeyUse::Current, 6, end)], 1),
+    ] {
+        shelf.keys = keys;
+        shelf.publish_lists();
+        // Whoever pins no manifest key has nobody to believe.
+        let unpinned = Trust { manifest: None, ..trust.clone() };
+        let (synced, _) = sync_with(&shelf, unpinned, &mut state.clone()).await.expect("synced");
+        assert_eq!((synced.fetched, synced.failed.len()), (0, 1));
+        let (synced, fetched) = sync_with(&shelf, trust.clone(), &mut state).await.expect("synced");
+        assert_eq!((fetched.len(), synced.failed.len()), (kept, 1 - kept));
+    }
+    shelf.change_signer(5);
+    shelf.put_keys(&[key(5, Confirmed)], &[]);
+    shelf.publish_lists();
+    let (synced, _) = sync_with(&shelf, trust, &mut state).await.expect("synced");
+    assert_eq!(synced.fetched, 1, "what is pinned is believed whatever is announced");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use proto::bundle::{
 };
 use proto::gaen::TemporaryExposureKey;
 use proto::index::{bundle_path, index_path};
-use proto::manifest::{AnnouncedGateway, ListedBundle, Manifest, manifest_path, note_name};
+use proto::manifest::{AnnouncedGateway, AnnouncedKey, ListedBundle, Manifest, manifest_path, note_name};
 use proto::note::{NoteSigner, NoteVerifier};
 use proto::{Feed, Kind, ReportType, Timestamp, index};
 use sha2::{Digest, Sha256};
@@ -28,6 +28,7 @@ pub(crate) struct Shelf {
     manifest_pem: String,
     pub(crate) listed: Vec<ListedBundle>,
     pub(crate) gateways: Vec<AnnouncedGateway>,
+    pub(crate) keys: Vec<AnnouncedKey>,
     pub(crate) number: u64,
 }
 
@@ -74,8 +75,8 @@ impl Shelf {
         let manifest_pem = note_key.verifying_key().to_public_key_pem(LineEnding::LF).expect("encodes");
         let note = NoteSigner::new(&note_name(&feed.region), note_key).expect("a name");
         let signer = signer(feed.kind, 5);
-        let (listed, gateways) = (Vec::new(), Vec::new());
-        Self { host: Host::start(), feed, signer, note, manifest_pem, listed, gateways, number: 0 }
+        let (listed, gateways, keys) = (Vec::new(), Vec::new(), Vec::new());
+        Self { host: Host::start(), feed, signer, note, manifest_pem, listed, gateways, keys, number: 0 }
     }
 
     pub(crate) fn trust(&self) -> Trust {
@@ -91,6 +92,11 @@ impl Shelf {
         let start = self.listed.last().map_or(FIRST, |bundle| bundle.end);
         let signing = vec![SigningKeyId::new("demo", "v1").expect("valid")];
         Header { region: self.feed.region.clone(), start, end: start.plus(3_600), signing }
+    }
+
+    /// Has another key sign from now on.
+    pub(crate) fn change_signer(&mut self, seed: u8) {
+        self.signer = signer(self.feed.kind, seed);
     }
 
     /// Puts the next bundle of keys, without listing it anywhere.
@@ -138,7 +144,7 @@ impl Shelf {
 
     pub(crate) fn publish_manifest_at(&self, number: u64, time: Timestamp) {
         let (feed, gateways, bundles) = (self.feed.clone(), self.gateways.clone(), self.listed.clone());
-        let manifest = Manifest { feed, number, time, keys: Vec::new(), gateways, bundles };
+        let manifest = Manifest { feed, number, time, keys: self.keys.clone(), gateways, bundles };
         self.host.publish(&manifest_path(&self.feed), self.note.sign(&manifest.render()).expect("signs"));
     }
 

@@ -86,8 +86,8 @@ impl Bundles for PostgresKeyStore {
         record.await
     }
 
-    async fn announce(&self, feed: &Feed, keys: &[AnnouncedKey]) -> Result<(), StoreError> {
-        let given = (feed, keys, &self.clock);
+    async fn announce(&self, feed: &Feed, number: u64, keys: &[AnnouncedKey]) -> Result<(), StoreError> {
+        let given = (feed, number, keys, &self.clock);
         let announce = self
             .pool
             .transact("bundles::announce", Mode::Write, &given, |tx, given| Box::pin(listing::announce(tx, *given)));

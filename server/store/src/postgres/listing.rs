@@ -33,12 +33,16 @@ pub(super) async fn listing(
     Ok(Listing { number, time: time(&taken, 0)?, keys, gateways, bundles })
 }
 
-/// Replaces the announced keys. Rows of keys that go are closed, never changed otherwise: an older number still names them.
+/// Replaces the announced keys if the feed stands at the number that was read. Rows of keys that go are closed, never changed otherwise: an older
+/// number still names them.
 pub(super) async fn announce(
     tx: &Transaction<'_>,
-    (feed, keys, clock): (&Feed, &[AnnouncedKey], &Clock),
+    (feed, read, keys, clock): (&Feed, u64, &[AnnouncedKey], &Clock),
 ) -> Result<(), StoreError> {
     let row = feeds::lock(tx, feed, clock).await?;
+    if row.number != read {
+        return Ok(());
+    }
     let standing = announced(tx, row.id, row.number).await.map_err(at(format_args!("announced_key of {feed}")))?;
     let come: Vec<_> = keys.iter().filter(|key| !standing.contains(key)).collect();
     let go: Vec<_> = standing.iter().filter(|key| !keys.contains(key)).collect();

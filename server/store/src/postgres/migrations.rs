@@ -39,6 +39,7 @@ pub(super) const KEYS: Database = Database {
         ("V10__gateways", include_str!("../../migrations/postgres/keys/V10__gateways.sql")),
         ("V14__adoption", include_str!("../../migrations/postgres/keys/V14__adoption.sql")),
         ("V12__filler", include_str!("../../migrations/postgres/keys/V12__filler.sql")),
+        ("V15__intervals", include_str!("../../migrations/postgres/keys/V15__intervals.sql")),
         ("V17__hash_indexes", include_str!("../../migrations/postgres/keys/V17__hash_indexes.sql")),
     ],
 };

@@ -40,6 +40,7 @@ mod bundles;
 mod filler;
 mod filling;
 mod gateways;
+mod intervals;
 mod life;
 mod listing;
 mod members;

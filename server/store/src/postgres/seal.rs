@@ -44,7 +44,7 @@ pub(super) async fn seal(tx: &Transaction<'_>, given: &Given<'_>) -> Result<Seal
     tx.command(LOCK).await?;
     let Given { feed, policy, clock } = *given;
     let row = feeds::find(tx, feed, clock).await?;
-    if !policy.is_due(row.last_end) {
+    if !policy.is_due(row.last_end, row.now) {
         return Ok(SealOutcome::NotDue);
     }
     let tables = tables(feed.kind);

@@ -97,9 +97,9 @@ impl Bundles for SqliteKeyStore {
         self.pool.write("bundles::record_listed", record).await
     }
 
-    async fn announce(&self, feed: &Feed, keys: &[AnnouncedKey]) -> Result<(), StoreError> {
+    async fn announce(&self, feed: &Feed, number: u64, keys: &[AnnouncedKey]) -> Result<(), StoreError> {
         let (feed, keys, clock) = (feed.clone(), keys.to_vec(), self.clock.clone());
-        let announce = move |tx: &rusqlite::Transaction<'_>| listing::announce(tx, &feed, &keys, clock.now());
+        let announce = move |tx: &rusqlite::Transaction<'_>| listing::announce(tx, (&feed, number), &keys, clock.now());
         self.pool.write("bundles::announce", announce).await
     }
 

@@ -29,14 +29,18 @@ pub(super) fn listing(tx: &Transaction<'_>, feed: &Feed, number: u64) -> Result<
     Ok(Listing { number, time, keys, gateways, bundles })
 }
 
-/// Replaces the announced keys. Rows of keys that go are closed, never changed otherwise: an older number still names them.
+/// Replaces the announced keys if the feed stands at the number that was read. Rows of keys that go are closed, never changed otherwise: an older
+/// number still names them.
 pub(super) fn announce(
     tx: &Transaction<'_>,
-    feed: &Feed,
+    (feed, read): (&Feed, u64),
     keys: &[AnnouncedKey],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let row = feeds::find(tx, feed)?;
+    if row.number != read {
+        return Ok(());
+    }
     let standing = announced(tx, row.id, row.number).map_err(at(format_args!("announced_key of {feed}")))?;
     let come: Vec<_> = keys.iter().filter(|key| !standing.contains(key)).collect();
     let go: Vec<_> = standing.iter().filter(|key| !keys.contains(key)).collect();

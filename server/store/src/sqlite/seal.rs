@@ -27,11 +27,11 @@ pub(super) fn seal(
     clock: &Clock,
 ) -> Result<SealOutcome, StoreError> {
     let row = feeds::find(tx, feed)?;
-    if !policy.is_due(row.last_end) {
-        return Ok(SealOutcome::NotDue);
-    }
     // Read after the lock: whatever committed before it has a `release_at` that this time is compared with, and nothing commits later.
     let now = clock.now();
+    if !policy.is_due(row.last_end, now) {
+        return Ok(SealOutcome::NotDue);
+    }
     let tables = tables(feed.kind);
     let filler = filling::add(tx, (feed, row.id), policy, now)?;
     let (revised, portions) = match waiting::count(tx, tables, (feed, row.id), now)?.decide(policy) {

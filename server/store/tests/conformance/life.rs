@@ -17,10 +17,11 @@ const LIMIT: u32 = 1_000;
 /// The buckets of these tests.
 const BUCKETS: [&str; 2] = ["near", "far"];
 /// The tables whose rows are about a person or the work of one, or go with a bundle. After everything has died they are empty.
-const DYING: [&str; 14] = [
+const DYING: [&str; 15] = [
     "bundle",
     "bundle_bucket",
     "bundle_signature",
+    "coepi_interval",
     "gaen_fresh",
     "gaen_key",
     "gaen_publication",
@@ -249,7 +250,8 @@ pub(crate) async fn after_everything_has_died_only_feeds_and_authorities_remain(
         store.accept_reports(&reports, &feeds[2..], &provenance(now)).await.expect("accepted");
         last.clear();
         for feed in &feeds {
-            store.announce(feed, &[announced(&format!("v{round}"))]).await.expect("announced");
+            let number = store.number(feed).await.expect("read");
+            store.announce(feed, number, &[announced(&format!("v{round}"))]).await.expect("announced");
             let hash = [round as u8; 32];
             store.announce_gateways(feed, GatewayService::Server, &[hash]).await.expect("announced");
             last.push(seal(&*store, feed).await);

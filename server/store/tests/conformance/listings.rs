@@ -40,9 +40,14 @@ pub(crate) async fn a_seal_takes_one_number_however_many_bundles_it_makes(engine
     assert!(listing.time >= engine.clock().now().plus(-60));
 }
 
+/// Announces keys in the place of those at the newest number.
+async fn announce(store: &dyn KeyStore, keys: &[AnnouncedKey]) {
+    store.announce(&gaen(), number(store).await, keys).await.expect("announced");
+}
+
 pub(crate) async fn a_listing_at_an_old_number_does_not_change(engine: &impl Engine) {
     let store = opened(engine).await;
-    store.announce(&gaen(), &[announced(KeyUse::Current, "v1")]).await.expect("announced");
+    announce(&*store, &[announced(KeyUse::Current, "v1")]).await;
     seal(engine, &*store, 0..14, &policy()).await;
     let mut before = Vec::new();
     for number in 0..=2 {
@@ -50,7 +55,7 @@ pub(crate) async fn a_listing_at_an_old_number_does_not_change(engine: &impl Eng
     }
 
     seal(engine, &*store, 14..28, &policy()).await;
-    store.announce(&gaen(), &[announced(KeyUse::Current, "v2")]).await.expect("announced");
+    announce(&*store, &[announced(KeyUse::Current, "v2")]).await;
     store.record_put(&gaen(), 1, "near").await.expect("recorded");
     store.record_listed(&gaen(), 4, "near").await.expect("recorded");
     for listing in before {
@@ -62,11 +67,24 @@ pub(crate) async fn a_listing_at_an_old_number_does_not_change(engine: &impl Eng
 pub(crate) async fn announcing_the_same_keys_again_takes_no_number(engine: &impl Engine) {
     let store = opened(engine).await;
     let (current, next) = (announced(KeyUse::Current, "v1"), announced(KeyUse::Next, "v2"));
-    store.announce(&gaen(), &[current.clone(), next.clone()]).await.expect("announced");
-    store.announce(&gaen(), &[next.clone(), current.clone(), next.clone()]).await.expect("announced");
+    announce(&*store, &[current.clone(), next.clone()]).await;
+    announce(&*store, &[next.clone(), current.clone(), next.clone()]).await;
     assert_eq!(number(&*store).await, 1);
     let listing = store.listing(&gaen(), 1).await.expect("listed");
     assert_eq!(listing.keys, [current, next], "current keys stand first");
+}
+
+pub(crate) async fn who_read_an_older_number_announces_nothing(engine: &impl Engine) {
+    let store = opened(engine).await;
+    let (v1, v2) = (announced(KeyUse::Current, "v1"), announced(KeyUse::Current, "v2"));
+    announce(&*store, std::slice::from_ref(&v1)).await;
+    announce(&*store, std::slice::from_ref(&v2)).await;
+    // Somebody who slept since number 1, and somebody who never read anything.
+    for read in [0, 1] {
+        store.announce(&gaen(), read, std::slice::from_ref(&v1)).await.expect("nothing to do any more");
+    }
+    assert_eq!(number(&*store).await, 2);
+    assert_eq!(store.listing(&gaen(), 2).await.expect("listed").keys, [v2]);
 }
 
 pub(crate) async fn keys_are_announced_from_one_number_to_another(engine: &impl Engine) {
@@ -75,7 +93,7 @@ pub(crate) async fn keys_are_announced_from_one_number_to_another(engine: &impl 
     let moved = AnnouncedKey { not_before: v2.not_before.plus(60), ..v2.clone() };
     let steps = [vec![v1.clone()], vec![v1, v2.clone()], vec![moved], vec![], vec![v2]];
     for (taken, keys) in (1..).zip(&steps) {
-        store.announce(&gaen(), keys).await.expect("announced");
+        announce(&*store, keys).await;
         assert_eq!(number(&*store).await, taken);
     }
     for (taken, keys) in (1..).zip(steps) {
@@ -125,7 +143,7 @@ pub(crate) async fn announcing_the_same_gateways_again_takes_no_number(engine: &
     store.announce_gateways(&gaen(), GatewayService::Verification, &[]).await.expect("there was nothing");
     assert_eq!(number(&*store).await, 1);
     // Keys that sign, and other feeds, are another matter.
-    store.announce(&gaen(), &[announced(KeyUse::Current, "v1")]).await.expect("announced");
+    announce(&*store, &[announced(KeyUse::Current, "v1")]).await;
     let before = store.listing(&gaen(), 1).await.expect("listed");
     let after = store.listing(&gaen(), 2).await.expect("listed");
     assert_eq!((&before.gateways, after.keys.len()), (&after.gateways, 1));

@@ -11,6 +11,7 @@ mod authorities;
 mod chaff;
 mod clients;
 mod concurrency;
+mod intervals;
 mod life;
 mod listings;
 mod members;
@@ -140,6 +141,14 @@ macro_rules! every_promise {
                 what_is_not_yet_releasable_is_sealed_later_unchanged,
                 a_seal_of_one_feed_leaves_the_others_alone,
             }
+            intervals {
+                an_interval_holds_what_was_sealed_in_the_one_before,
+                nothing_is_sealed_in_the_quiet_time_before_an_intervals_end,
+                an_interval_that_was_slept_through_is_closed_afterwards_with_the_same_content,
+                what_is_closed_never_grows_whatever_the_clock_does,
+                programs_that_close_at_once_close_the_same,
+                a_seal_that_comes_after_its_signers_turn_leaves_the_feed_alone,
+            }
             members {
                 members_stand_by_class_and_then_by_bytes,
                 pages_of_any_size_hold_the_same_members,
@@ -175,6 +184,7 @@ macro_rules! every_promise {
                 a_seal_takes_one_number_however_many_bundles_it_makes,
                 a_listing_at_an_old_number_does_not_change,
                 announcing_the_same_keys_again_takes_no_number,
+                who_read_an_older_number_announces_nothing,
                 keys_are_announced_from_one_number_to_another,
                 gateways_are_announced_from_one_number_to_another,
                 announcing_the_same_gateways_again_takes_no_number,

@@ -5,8 +5,8 @@ use proto::bundle::SigningKeyId;
 use proto::gaen::TemporaryExposureKey;
 use proto::manifest::GatewayService;
 use store::{
-    Act, AdoptedBundle, Adoption, Adoptions, Audit, Bundles, Day, Derived, Gateways, KeySetSource, KeySets, Life,
-    Listing, RevisedKey, SealOutcome, SealPolicy, SolvedChallenge, SpendOutcome, Trust,
+    Act, AdoptedBundle, Adoption, Adoptions, Audit, Bundles, Day, Derived, Gateways, Grid, Intervals, KeySetSource,
+    KeySets, Life, Listing, RevisedKey, SealOutcome, SealPolicy, SolvedChallenge, SpendOutcome, Trust,
 };
 use tokio_postgres::error::SqlState;
 
@@ -143,7 +143,7 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
     let sealed = exporter.seal(&svalbard(), &policy()).await.expect("sealed");
     assert_eq!(sealed, SealOutcome::Sealed(vec![1]));
     assert_eq!(exporter.members(&gaen(), 1, None, 20).await.expect("read").members.len(), 14);
-    exporter.announce(&gaen(), &[]).await.expect("announced");
+    exporter.announce(&gaen(), 1, &[]).await.expect("announced");
     for hashes in [&[[1; 32]][..], &[]] {
         exporter.announce_gateways(&gaen(), GatewayService::Server, hashes).await.expect("announced");
     }
@@ -152,6 +152,9 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
     assert_eq!(exporter.puts(&gaen(), "near").await.expect("read"), [1]);
     assert_eq!(exporter.listing(&gaen(), 1).await.expect("read").bundles.len(), 1);
     assert_eq!(exporter.waiting(&gaen()).await.expect("counted").releasable, 0);
+    let closed = exporter.close_intervals(&gaen(), &Grid { length: 21_600, quiet: 600 }).await.expect("closed");
+    exporter.forget_interval(&gaen(), closed[0].number).await.expect("forgotten");
+    assert_eq!(exporter.intervals(&gaen()).await.expect("read"), closed, "the newest is kept");
     let near = ["near".to_owned()];
     assert!(exporter.expired(&gaen()).await.expect("read").is_empty());
     assert!(exporter.delist(&gaen()).await.expect("nothing to do").is_empty());
@@ -191,6 +194,7 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
         "UPDATE feed_number SET taken_at = 0",
         "UPDATE announced_key SET spki = ''",
         "UPDATE announced_gateway SET sha256 = ''",
+        "UPDATE coepi_interval SET to_sequence = 9",
         "CREATE TABLE mine ()",
     ]
     .map(str::to_owned)
