@@ -86,7 +86,7 @@ async fn an_exporter_that_slept_renders_afterwards_what_it_missed() {
     // Others seal, and render nothing.
     let others = exporter::Settings { coepi: Vec::new(), ..world.settings.clone() };
     for (interval, reports) in [(n, 0..3), (n + 2, 3..5)] {
-        world.move_into(interval, LENGTH - 60);
+        world.move_into(interval, LENGTH - 600);
         world.accept_reports(reports).await;
         let exporter = exporter::Exporter::open(&others, world.clock.clone()).await.expect("an exporter");
         let bucket = exporter::bucket::DirectoryBucket::open(&world.tree("main")).expect("a bucket");
@@ -114,10 +114,10 @@ async fn a_rendering_is_kept_for_as_long_as_its_bundles_and_no_longer() {
     world.move_into(n + 1, 0);
     world.pass(&["main"]).await;
     let at = |moment: i64| world.move_into(n, moment);
-    at(14 * DAY - 1);
+    at(14 * DAY - 3_600);
     world.pass(&["main", "late"]).await;
     assert_eq!(sorted(world.rendered("late", n + 1)), Some(reports_of(0..5)), "a new bucket is filled");
-    at(15 * DAY - 1);
+    at(15 * DAY - 3_600);
     world.pass(&["main", "late", "later"]).await;
     assert_eq!(sorted(world.rendered("main", n + 1)), Some(reports_of(0..5)));
     assert_eq!(world.rendered("later", n + 1), None, "its bundles are listed no more");
