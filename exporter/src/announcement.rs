@@ -16,15 +16,14 @@ use crate::pass::Pass;
 /// while that is the feed's number. So of several exporters that announce at once, or that wake up late, all but the first change nothing.
 pub(crate) async fn announce(pass: &Pass<'_>) -> Result<(), ExportError> {
     let now = pass.store.now().await?;
-    let number = pass.store.number(pass.feed).await?;
-    let listing = pass.store.listing(pass.feed, number).await?;
+    let listing = pass.store.newest_listing(pass.feed).await?;
     ensure_at_hand(pass, now)?;
     ensure_not_left_behind(pass, &listing, now)?;
     let keys = keys_to_announce(pass, &listing, now)?;
     let (old, new): (BTreeSet<_>, BTreeSet<_>) =
         (listing.keys.iter().map(sortable).collect(), keys.iter().map(sortable).collect());
     if old != new {
-        pass.step("feed.announce", None, None, pass.store.announce(pass.feed, number, &keys)).await?;
+        pass.step("feed.announce", None, None, pass.store.announce(pass.feed, listing.number, &keys)).await?;
     }
     Ok(())
 }

@@ -48,7 +48,7 @@ async fn render_all(pass: &Pass<'_>, buckets: &[NamedBucket], report: &mut FeedR
         let close = pass.store.close_intervals(pass.feed, &GRID);
         closed = pass.step("interval.close", None, None, close).await?;
     }
-    let listing = pass.store.listing(pass.feed, pass.store.number(pass.feed).await?).await?;
+    let listing = pass.store.newest_listing(pass.feed).await?;
     let renderings: Vec<Rendering> = closed.iter().map(|interval| Rendering::new(*interval, now)).collect();
     let mut everywhere = true;
     for named in buckets {

@@ -80,11 +80,10 @@ impl Rebuilding<'_> {
         let read = |object: &Object| Manifest::open(&object.bytes, &verifier, feed).ok();
         let ours = manifest.as_ref().and_then(read);
         let renumbered = self.renumbered(ours.as_ref()).await?;
-        let number = pass.store.number(feed).await?;
-        let rows = pass.store.listing(feed, number).await?.bundles;
-        let held = pass.held(self.named, &rows).await?;
+        let newest = pass.store.newest_listing(feed).await?;
+        let held = pass.held(self.named, &newest.bundles).await?;
         let from = ours.as_ref().map(|manifest| manifest.number);
-        let below = if renumbered && !self.dry_run { number } else { from.unwrap_or(0) };
+        let below = if renumbered && !self.dry_run { newest.number } else { from.unwrap_or(0) };
         let Some(listing) = highest(pass, below, &held).await? else { return Err(self.nothing_in_full()) };
         let same_number = manifest.as_ref().filter(|_| from == Some(listing.number));
         let lists = Lists::render(pass, &listing, same_number).await?;

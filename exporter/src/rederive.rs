@@ -74,7 +74,7 @@ pub async fn rederive(
 
 async fn rows(store: &dyn KeyStore, feed: &Feed, which: Which) -> Result<Vec<BundleRow>, ExportError> {
     match which {
-        Which::Listed => Ok(store.listing(feed, store.number(feed).await?).await?.bundles),
+        Which::Listed => Ok(store.newest_listing(feed).await?.bundles),
         Which::One(sequence) => {
             let row = store.bundle(feed, sequence).await?;
             let unknown = || ExportError::GiveUp(format!("bundle: {feed} has no rows of a bundle {sequence}"));

@@ -274,8 +274,9 @@ impl Exporter {
             Ok(delisted) => report.delisted = delisted,
             Err(why) => report.failures.push(why.into()),
         }
-        report.number = pass.store.number(pass.feed).await?;
-        let rows = pass.store.listing(pass.feed, report.number).await?.bundles;
+        let listing = pass.store.newest_listing(pass.feed).await?;
+        let rows = listing.bundles;
+        report.number = listing.number;
         report.newest = rows.last().map(|row| row.end.unix());
         let puts = occasion.timing != Timing::Never;
         publish(pass, (asked, rows), (puts, self.pace), report).await;

@@ -139,7 +139,7 @@ impl Exporter {
     async fn feed_status(&self, feed: &Feed, clocks: &Clocks) -> Result<FeedStatus, ExportError> {
         let (store, settings, now) = (self.store(), self.settings(), clocks.database);
         let (waiting, standing) = (store.waiting(feed).await?, store.standing(feed).await?);
-        let rows = store.listing(feed, standing.number).await?.bundles;
+        let rows = store.newest_listing(feed).await?.bundles;
         let policy = settings.policy(feed);
         let is_held = waiting.releasable > 0 && waiting.releasable < u64::from(policy.minimum);
         let longest = i64::try_from(policy.max_hold.as_secs()).unwrap_or(i64::MAX);

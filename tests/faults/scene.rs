@@ -121,7 +121,7 @@ impl Scene {
         clock.set_offset(CLOCK_OFFSET - 7_200);
         let (dir, region, first) = (self.keys(), region(), SigningKeyId::new(region().as_str(), "v1")?);
         let rotating = keys::Rotating { dir: &dir, region: &region, first: &first, now: clock.now() };
-        keys::rotate(&rotating, &Kind::ALL.map(keys::KeyPurpose::Bundle), 0, None)?;
+        keys::rotate(&rotating, &Kind::ALL.map(KeyPurpose::Bundle), 0, None)?;
         Ok(())
     }
 

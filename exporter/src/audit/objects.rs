@@ -26,7 +26,7 @@ impl Auditing<'_, '_> {
         };
         let (store, feed) = (self.pass.store, self.pass.feed);
         // Read after the bucket was: whatever has been put there, its row was there before.
-        let listing = store.listing(feed, store.number(feed).await?).await?;
+        let listing = store.newest_listing(feed).await?;
         let keys = known_keys(self.pass, &listing.keys);
         for row in listing.bundles.iter().filter(|row| row.derived.is_some()) {
             self.bundle(row, &keys, &there).await?;

@@ -248,4 +248,16 @@ pub trait Bundles: Send + Sync {
     /// # Errors
     /// [`StoreError::NotFound`] if the number is above the current one, or so far below that something that was listed there has died since.
     async fn listing(&self, feed: &Feed, number: u64) -> Result<Listing, StoreError>;
+
+    /// What is listed at the current number.
+    async fn newest_listing(&self, feed: &Feed) -> Result<Listing, StoreError> {
+        loop {
+            let number = self.number(feed).await?;
+            match self.listing(feed, number).await {
+                // A recall came between the two, and what was listed before it can be told no more.
+                Err(StoreError::NotFound(_)) if self.number(feed).await? > number => {}
+                listing => return listing,
+            }
+        }
+    }
 }
