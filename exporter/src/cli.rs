@@ -13,6 +13,8 @@ mod log;
 mod once;
 mod output;
 mod prune;
+mod quarantine;
+mod recall;
 mod rederive;
 mod run;
 mod status;
@@ -55,6 +57,12 @@ enum Command {
     /// Indexes and manifests.
     #[command(subcommand)]
     Index(index::IndexCommand),
+    /// Takes a bundle back: out of every list, and what is good in it is published again.
+    #[command(after_long_help = recall::HELP)]
+    Recall(recall::RecallArgs),
+    /// Sets aside rows that break an invariant, so that their feed goes on.
+    #[command(after_long_help = quarantine::HELP)]
+    Quarantine(quarantine::QuarantineArgs),
     /// Says what is in a bundle, whether phones would take it, and whether it is what this project would publish.
     #[command(after_long_help = inspect::HELP)]
     Inspect(inspect::InspectArgs),
@@ -118,6 +126,8 @@ async fn dispatch(command: Command) -> u8 {
         Command::Audit(args) => audit::audit(&args).await,
         Command::Index(command) => index::index(&command).await,
         Command::Adopt(args) => adopt::adopt(&args).await,
+        Command::Recall(args) => recall::recall(&args).await,
+        Command::Quarantine(args) => quarantine::set_aside(&args).await,
         Command::Inspect(args) => inspect::look(&args).await,
         Command::Keys(command) => keys::keys(&command),
     }

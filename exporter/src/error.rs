@@ -54,6 +54,13 @@ impl From<StoreError> for ExportError {
                 Self::GiveUp(error.to_string())
             }
             StoreError::Corrupt(what) => Self::Corrupt(what.clone()),
+            // What to type: first what says what would be done, then what does it.
+            StoreError::BadEntry(bad) => Self::Corrupt(format!(
+                "{bad}; {feed} stands still until it is set aside: exporter quarantine --feed {feed} --entry {entry} --dry-run, and then \
+                 with --reason TEXT in place of --dry-run",
+                feed = bad.feed,
+                entry = bad.entry
+            )),
         }
     }
 }

@@ -4,12 +4,12 @@ use std::io::{Cursor, ErrorKind};
 use std::ops::ControlFlow;
 
 use proto::bundle::{Entry, GaenEntry, Header, TcnEntry, Unsigned, Writer};
-use store::{BundleRow, KeyStore, Member, MemberDigest, MemberSink};
+use store::{BadEntry, BundleRow, EntryName, EntryPlace, KeyStore, Member, MemberDigest, MemberSink, StoreError};
 
 use crate::error::ExportError;
 
 /// The store never seals such a bundle; were its row changed since, the digest would show it. This is the last look before a signature.
-const REPLAYABLE: &str = "carries a key whose validity ended less than 2 h before the bundle's end; it was not signed. Somebody changed \
+const REPLAYABLE: &str = "its validity ended less than 2 h before the bundle's end; it was not signed. Somebody changed \
     what was sealed: look for rows of gaen_publication whose (rolling_start + rolling_period) * 600 + 7200 is later than end_at";
 /// What a key takes in a zip, in bytes, rounded up, and a report: so much room is made at once, since a vector that grows doubles.
 const KEY_BYTES: u64 = 18;
@@ -62,7 +62,7 @@ impl<'a, E: FromMember> Export<'a, E> {
         let row = self.row;
         self.digest.push(is_revised, member);
         if member.is_replayable(row.end) {
-            return Err(corrupt(row, REPLAYABLE));
+            return Err(bad(row, member, REPLAYABLE));
         }
         let entry = E::from_member(member).ok_or_else(|| corrupt(row, "has a member of another kind"))?;
         let Some(writer) = &mut self.writer else { return Ok(()) };
@@ -125,6 +125,12 @@ pub(crate) fn refused(row: &BundleRow, why: &std::io::Error) -> ExportError {
 /// Says what is wrong with a bundle's rows.
 pub(crate) fn corrupt(row: &BundleRow, what: &str) -> ExportError {
     ExportError::Corrupt(format!("{}: bundle {} {what}", row.feed, row.sequence))
+}
+
+/// A member that must not be signed, by its name, and what to type.
+fn bad(row: &BundleRow, member: &Member, breaks: &str) -> ExportError {
+    let (feed, entry, place) = (row.feed.clone(), EntryName::of_member(member), EntryPlace::Bundle(row.sequence));
+    StoreError::BadEntry(Box::new(BadEntry { feed, entry, place, breaks: breaks.to_owned() })).into()
 }
 
 /// The kind of entry that a member is.

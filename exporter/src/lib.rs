@@ -56,6 +56,8 @@ pub mod fetch;
 pub mod inspect;
 pub mod metrics;
 pub mod progress;
+pub mod quarantine;
+pub mod recall;
 pub mod rederive;
 pub mod report;
 pub mod status;

@@ -38,7 +38,9 @@ pub(crate) async fn purge(pass: &Pass<'_>, buckets: &[String], purged: &mut Purg
 }
 
 /// Forgets what was withdrawn before any bundle carried it, once nobody could upload it any more; how many keys and reports. They belong to no feed.
+/// What was set aside for longer than it is kept goes too.
 pub(crate) async fn forget(store: &dyn KeyStore) -> Result<u64, ExportError> {
+    store.forget_quarantined().await?;
     let mut forgotten = 0;
     loop {
         match store.forget_tombstones(TOMBSTONES).await? {

@@ -26,7 +26,7 @@ pub enum When {
 pub struct Step<'a> {
     /// `feed.announce`, `feed.seal`, `feed.delist`, `bundle.derive`, `bundle.put`, `bundle.record`, `manifest.replace`, `index.replace`,
     /// `feed.record`, `bundle.delete`, `bundle.record_deleted`, `feed.purge`, `ready.replace`, `ready.delete`, `interval.close`, `interval.put`,
-    /// `interval.delete` or `interval.forget`; of operators `bundle.adopt`, `feed.adopt`, `feed.renumber` and `audit.record`.
+    /// `interval.delete` or `interval.forget`; of operators `bundle.adopt`, `feed.adopt`, `feed.renumber`, `feed.recall` and `audit.record`.
     pub name: &'static str,
     /// Before or after it.
     pub when: When,

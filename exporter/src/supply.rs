@@ -84,6 +84,10 @@ impl<'a> Supply<'a> {
                 *stock = Stock::Made(Arc::downgrade(&bundle), bundle.derived.clone());
                 Some(bundle)
             }
+            Err(_) if is_gone(pass, sequence).await => {
+                *stock = Stock::Failed;
+                None
+            }
             Err(why) => {
                 tracing::warn!(feed = %pass.feed, bundle.sequence = sequence, "the bundle was not derived");
                 *stock = Stock::Failed;
@@ -139,6 +143,13 @@ impl<'a> Supply<'a> {
     pub(crate) fn into_failures(self) -> Vec<ExportError> {
         self.failures.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a bundle is listed no more, because it was recalled since this pass began for instance: then no bucket needs it.
+async fn is_gone(pass: &Pass<'_>, sequence: u64) -> bool {
+    let Ok(number) = pass.store.number(pass.feed).await else { return false };
+    let listing = pass.store.listing(pass.feed, number).await;
+    listing.is_ok_and(|listing| listing.bundles.iter().all(|row| row.sequence != sequence))
 }
 
 /// What a lock guards is whole after every statement, so a panic elsewhere does not spoil it.

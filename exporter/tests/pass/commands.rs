@@ -31,6 +31,8 @@ fn help_is_what_the_manual_says() {
         (&["index", "rebuild"], include_str!("help/index-rebuild.txt")),
         (&["adopt"], include_str!("help/adopt.txt")),
         (&["rederive"], include_str!("help/rederive.txt")),
+        (&["recall"], include_str!("help/recall.txt")),
+        (&["quarantine"], include_str!("help/quarantine.txt")),
         (&["inspect"], include_str!("help/inspect.txt")),
         (&["keys", "generate"], include_str!("help/keys-generate.txt")),
         (&["keys", "rotate"], include_str!("help/keys-rotate.txt")),

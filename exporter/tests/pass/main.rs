@@ -4,6 +4,7 @@ mod program;
 mod world;
 
 mod adopting;
+mod amending;
 mod auditing;
 mod clocks;
 mod coepi;

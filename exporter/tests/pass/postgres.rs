@@ -1,9 +1,10 @@
 //! The same passes with the database on a PostgreSQL server, where the exporter has its own role.
 
 use cluster::Database;
+use exporter::recall::RecallSpec;
 use proto::Kind;
 
-use crate::world::{World, keys_of, reports_of};
+use crate::world::{World, feed, keys_of, reports_of};
 
 /// A world whose server is the database's owner, and whose exporters are not.
 pub(crate) async fn world() -> (Database, World) {
@@ -79,6 +80,34 @@ async fn several_exporters_on_one_server_end_the_life_of_bundles_together() {
         let files = crate::world::snapshot(&world.tree(bucket)).into_keys();
         assert!(files.into_iter().all(|path| path.extension().is_none_or(|end| end != "zip")));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_a_server_the_exporters_role_recalls_a_bundle_and_several_exporters_heal_the_buckets() {
+    let (_database, world) = world().await;
+    for ten in 0..3_u16 {
+        world.accept_keys(ten * 10..ten * 10 + 10).await;
+        world.pass(&["main", "other"]).await;
+    }
+    let reason = Some("a test".parse().expect("a reason"));
+    let spec = RecallSpec { feed: feed(Kind::Gaen), sequence: 2, without: Vec::new(), reason };
+    let recalls = (0..3).map(|_| {
+        let (exporter, spec) = (world.exporter(&["main", "other"]), spec.clone());
+        async move { exporter.await.recall(&spec).await.expect("recalled") }
+    });
+    let reports = futures_util::future::join_all(recalls).await;
+    assert_eq!(reports.iter().filter(|report| report.members.is_some()).count(), 1, "once");
+    assert!(reports.iter().all(|report| report.exit_code() == 0));
+    world.clock.set_offset(world.clock.offset() + 960);
+    world.pass(&["main", "other"]).await;
+    for bucket in ["main", "other"] {
+        assert_eq!(world.published(bucket, Kind::Gaen), keys_of(0..30));
+        assert_eq!(
+            world.manifest(bucket, Kind::Gaen).bundles.iter().map(|b| b.sequence).collect::<Vec<_>>(),
+            [1, 3, 4]
+        );
+    }
+    assert_eq!(world.store.acts(10).await.expect("read").len(), 1);
 }
 
 #[tokio::test]

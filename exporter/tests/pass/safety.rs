@@ -77,7 +77,10 @@ async fn a_key_that_could_still_be_replayed_is_never_signed() {
     assert_eq!(database.execute(&moved(-864_000), []).expect("tampered"), 1);
     let report = world.exporter(&["main"]).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 2, "{report}");
-    assert!(report.to_string().contains("bundle 1 carries a key whose validity ended less than 2 h"), "{report}");
+    assert!(
+        report.to_string().contains("is in bundle 1, breaks an invariant: its validity ended less than 2 h"),
+        "{report}"
+    );
     let row = world.store.bundle(&feed(Kind::Gaen), 1).await.expect("a row").expect("a row");
     assert!(row.derived.is_none(), "nothing was signed");
 

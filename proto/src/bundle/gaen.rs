@@ -79,7 +79,11 @@ impl Entry for GaenEntry {
 }
 
 impl GaenEntry {
-    fn check(&self) -> Result<(), Malformed> {
+    /// Checks that its values are in the ranges that phones take.
+    ///
+    /// # Errors
+    /// Names the field that is out of its range.
+    pub fn check(&self) -> Result<(), Malformed> {
         if self.transmission_risk > MAX_RISK {
             return Err(Malformed::new("transmission_risk_level", "must be 0 to 8"));
         }

@@ -206,7 +206,8 @@ pub trait Bundles: Send + Sync {
     /// One bundle's row.
     async fn bundle(&self, feed: &Feed, sequence: u64) -> Result<Option<BundleRow>, StoreError>;
 
-    /// A page of at most `limit` members, from the beginning or from `from` on. [`StoreError::NotFound`] for an unknown bundle. A read replica may
+    /// A page of at most `limit` members, from the beginning or from `from` on. [`StoreError::NotFound`] for a bundle that is unknown or was
+    /// [recalled](crate::Recalls), [`StoreError::BadEntry`] if a member breaks an invariant. A read replica may
     /// answer.
     async fn members(
         &self,
@@ -220,13 +221,15 @@ pub trait Bundles: Send + Sync {
     /// enough, too. [`StoreError::NotFound`] for an unknown bundle. A read replica may answer.
     async fn read_members(&self, feed: &Feed, sequence: u64, sink: &mut dyn MemberSink) -> Result<(), StoreError>;
 
-    /// Stores what was derived, unless somebody did before: answers with what is stored, so that the first writer wins.
+    /// Stores what was derived, unless somebody did before: answers with what is stored, so that the first writer wins. A bundle that was
+    /// [recalled](crate::Recalls) is not found.
     async fn record_derived(&self, feed: &Feed, sequence: u64, derived: &Derived) -> Result<Derived, StoreError>;
 
     /// Notes that a bundle was put into a bucket and read back; repeating it changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if its object has been deleted from the bucket, or the bundle is gone altogether: the object has no business there.
+    /// [`StoreError::NotFound`] if its object has been deleted from the bucket, or the bundle is gone altogether or was [recalled](crate::Recalls)
+    /// before anybody noted that it was put there: the object has no business there.
     async fn record_put(&self, feed: &Feed, sequence: u64, bucket: &str) -> Result<(), StoreError>;
 
     /// The sequences of the feed's live bundles that [`record_put`](Self::record_put) noted for a bucket, ascending.

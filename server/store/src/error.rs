@@ -1,5 +1,7 @@
 //! What can go wrong in a store, by what the caller can do about it.
 
+use crate::bad_entry::BadEntry;
+
 /// A failed operation. Nothing of it took effect, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -18,4 +20,7 @@ pub enum StoreError {
     /// A row breaks an invariant: stop and look; never sign.
     #[error("corrupt: {0}")]
     Corrupt(String),
+    /// A key or report breaks an invariant. Nothing was sealed or read; [`set it aside`](crate::Quarantine) and its feed goes on.
+    #[error("corrupt: {0}")]
+    BadEntry(Box<BadEntry>),
 }

@@ -11,6 +11,7 @@ mod admissions;
 mod adoption;
 mod audit;
 mod authorities;
+mod bad_entry;
 mod bundles;
 mod chaff;
 mod database_clock;
@@ -21,8 +22,11 @@ mod key_sets;
 mod keys;
 mod life;
 mod member_digest;
+mod quarantine;
+mod recall;
 mod release;
 mod revisions;
+mod row_inspection;
 mod travellers;
 mod trust;
 mod uploads;
@@ -39,6 +43,7 @@ mod self_reports;
 
 mod cut;
 mod database_url;
+mod entry_tables;
 mod postgres;
 mod sealing;
 mod sqlite;
@@ -50,6 +55,7 @@ pub use admissions::{Admissions, SolvedChallenge, SpendOutcome};
 pub use adoption::{AdoptedBundle, Adoption, Adoptions, FeedStanding, StandingBundle};
 pub use audit::{Act, Audit, RecordedAct};
 pub use authorities::{Authorities, Authority, AuthorityKey, DEFAULT_MEMO_BYTES, SelfReporting};
+pub use bad_entry::{BadEntry, EntryName, EntryPlace};
 pub use bundles::{
     BundleRow, Bundles, Derived, Listing, Member, MemberCursor, MemberSink, Members, SealOutcome, SealPolicy, Waiting,
 };
@@ -83,6 +89,8 @@ pub use open::{
     ReadReplica, migrate_code_store, migrate_key_store, open_code_store, open_key_store, open_key_store_with,
 };
 pub use postgres::{PostgresCodeStore, PostgresKeyStore};
+pub use quarantine::{Findings, Quarantine, QuarantineOrder, Quarantined, Released, SET_ASIDE_FOR, SetAside};
+pub use recall::{RecallOrder, RecallOutcome, Recalled, Recalls};
 pub use release::{RELEASE_GRAIN, REPLAY_GUARD, is_replayable, release_at, report_release_at};
 pub use revisions::{RevisedKey, Revisions};
 pub use self_reports::{NewSelfReport, SelfReportOutcome, SelfReportStanding, SelfReports};
@@ -111,6 +119,8 @@ pub trait KeyStore:
     + Intervals
     + Life
     + Adoptions
+    + Recalls
+    + Quarantine
     + Audit
     + Withdrawals
     + Chaff
@@ -133,6 +143,8 @@ impl<
         + Intervals
         + Life
         + Adoptions
+        + Recalls
+        + Quarantine
         + Audit
         + Withdrawals
         + Chaff,

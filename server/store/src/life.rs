@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use proto::Feed;
+use proto::{Feed, Timestamp};
 
 use crate::bundles::BundleRow;
 use crate::error::StoreError;
@@ -77,6 +77,12 @@ pub trait Life: Send + Sync {
     /// One transaction removes at most `limit` publications and bundles together, and as many numbers. Call it until there
     /// [is nothing](Purged::is_nothing) to remove. The feed's sequence, end and number go on from where they are.
     async fn purge(&self, feed: &Feed, buckets: &[String], limit: u32) -> Result<Purged, StoreError>;
+}
+
+/// Until when the end of a recalled bundle must lie for its row to go. Until then somebody could upload again what it carried, and one of it that
+/// returned may have been taken back, so that nothing else keeps it known.
+pub(crate) fn outlived(now: Timestamp) -> Timestamp {
+    now.plus(-LISTED_FOR - KEPT_FOR)
 }
 
 /// Which of some de-listed bundles are gone from all of `buckets`, ascending. Each comes with a bucket that has confirmed it, as often as there

@@ -4,8 +4,9 @@ use std::fmt::Display;
 
 use proto::bundle::SigningKeyId;
 use proto::manifest::KeyUse;
-use proto::{Malformed, Timestamp};
+use proto::{Feed, Malformed, Timestamp};
 
+use crate::bad_entry::{BadEntry, EntryName, EntryPlace};
 use crate::bundles::{Derived, Member, MemberCursor};
 use crate::error::StoreError;
 use crate::keys::{OnsetSource, Origin, RevisionProof};
@@ -38,8 +39,7 @@ impl Stored {
     pub(crate) fn ensure_released(&self, now: Timestamp) -> Result<(), StoreError> {
         if self.member.is_replayable(now) {
             return Err(StoreError::Corrupt(
-                "a key would be out less than 2 h after its validity; nothing was sealed. Mend release_at where it lies before \
-                 (rolling_start + rolling_period) * 600 + 7200"
+                "release_at lets a key out less than 2 h after its validity, before (rolling_start + rolling_period) * 600 + 7200"
                     .into(),
             ));
         }
@@ -86,6 +86,7 @@ pub(crate) fn derived(
 pub(crate) enum Reason {
     Seal,
     Announce,
+    Recall,
     Delist,
     Adopt,
 }
@@ -96,6 +97,7 @@ impl Reason {
         match self {
             Self::Seal => "seal",
             Self::Announce => "announce",
+            Self::Recall => "recall",
             Self::Delist => "delist",
             Self::Adopt => "adopt",
         }
@@ -174,6 +176,17 @@ pub(crate) fn integer(value: u64) -> i64 {
 /// Says what is wrong with a value that several columns make.
 pub(crate) fn malformed(error: Malformed) -> StoreError {
     StoreError::Corrupt(error.to_string())
+}
+
+/// Says whose row is corrupt: in which feed, where, and which by the name of its identity.
+pub(crate) fn of_entry(feed: &Feed, place: EntryPlace, identity: &[u8]) -> impl FnOnce(StoreError) -> StoreError {
+    move |error| match error {
+        StoreError::Corrupt(breaks) => {
+            let (feed, entry) = (feed.clone(), EntryName::of(identity));
+            StoreError::BadEntry(Box::new(BadEntry { feed, entry, place, breaks }))
+        }
+        other => other,
+    }
 }
 
 /// Adds the place to a corrupt row's name.

@@ -132,8 +132,8 @@ async fn a_spoilt_waiting_row_stops_the_seal_and_is_named() {
         let spoilt = Spoilt::new(10).await;
         spoilt.spoil(sql);
         let error = spoilt.seal(&policy()).await.expect_err("refused");
-        let StoreError::Corrupt(what) = &error else { panic!("{error}") };
-        assert!(what.starts_with("gaen_waiting of NO/gaen: ") && what.contains(name), "{what}");
+        let StoreError::BadEntry(bad) = &error else { panic!("{error}") };
+        assert!(error.to_string().contains("NO/gaen") && bad.breaks.contains(name), "{error}");
         assert_eq!(spoilt.store.number(&spoilt.feed).await.expect("read"), 0, "nothing happened");
         assert_eq!(spoilt.store.waiting(&spoilt.feed).await.expect("counted").releasable, 10);
     }
@@ -145,7 +145,7 @@ async fn a_spoilt_member_is_named_and_never_skipped() {
     spoilt.seal(&policy()).await.expect("sealed");
     spoilt.spoil("UPDATE gaen_publication SET rolling_period = 0 WHERE key = zeroblob(16)");
     let error = spoilt.store.members(&spoilt.feed, 1, None, 10).await.expect_err("refused");
-    assert!(matches!(&error, StoreError::Corrupt(what) if what.contains("bundle 1 of NO/gaen")), "{error}");
+    assert!(matches!(&error, StoreError::BadEntry(bad) if bad.place == store::EntryPlace::Bundle(1)), "{error}");
 }
 
 #[tokio::test]

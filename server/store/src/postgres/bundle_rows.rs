@@ -120,6 +120,13 @@ pub(super) async fn exists(tx: &Transaction<'_>, feed: i32, sequence: u64) -> Re
     Ok(tx.maybe_row(SQL, &[&feed, &integer(sequence)]).await?.is_some())
 }
 
+/// Whether a bundle exists and was not recalled: then its members stand among the publications.
+pub(super) async fn has_members(tx: &Transaction<'_>, feed: i32, sequence: u64) -> Result<bool, StoreError> {
+    const SQL: &str = "-- bundle::has_members
+        SELECT FROM bundle WHERE feed = $1 AND sequence = $2 AND state NOT IN ('recalled', 'void')";
+    Ok(tx.maybe_row(SQL, &[&feed, &integer(sequence)]).await?.is_some())
+}
+
 fn read(feed: &Feed, row: &Row) -> Result<BundleRow, StoreError> {
     let sequence = number(row, 0)?;
     let rest = || {

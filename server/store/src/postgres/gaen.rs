@@ -13,7 +13,6 @@ use crate::stored::Stored;
 /// The statements over these tables.
 pub(super) const TABLES: Tables = Tables {
     waiting_name: "gaen_waiting",
-    publication_name: "gaen_publication",
     // 30 bytes: an upper bound on an encoded key with all its fields, uncompressed keys being what phones hold in memory.
     count: "-- gaen_waiting::count
         SELECT count(*) FILTER (WHERE release_at <= $2 AND revision = 0),
@@ -82,7 +81,8 @@ pub(super) const TABLES: Tables = Tables {
             AND (SELECT true FROM gaen_publication AS other
                  WHERE other.key = dying.key AND (other.feed, other.sequence) <> ($1, $2) LIMIT 1) IS NULL
             AND (SELECT true FROM gaen_waiting AS waiting
-                 WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.key = dying.key LIMIT 1) IS NULL))",
+                 WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.key = dying.key LIMIT 1) IS NULL
+            AND (SELECT true FROM gaen_quarantine AS aside WHERE aside.key = dying.key LIMIT 1) IS NULL))",
     unpublish: "-- gaen_publication::unpublish
         DELETE FROM gaen_publication
         WHERE feed = $1 AND sequence = $2 AND (revised, class, key) <= ($3, $4, $5)",
@@ -147,6 +147,7 @@ fn read(row: &Row) -> Result<Stored, StoreError> {
         report_type: Some(report_type(row, 6)?),
         days_since_onset: maybe_number(row, 7)?,
     };
+    entry.check().map_err(malformed)?;
     if entry.class() != class {
         return Err(corrupt(row, 1, "is not the key's"));
     }

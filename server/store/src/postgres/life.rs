@@ -49,7 +49,7 @@ impl Life for PostgresKeyStore {
         let given = purge::Given { feed, buckets, limit: 0, clock: &self.clock };
         let find = self.pool.transact("life::dead", Mode::Read, &given, |tx, given| {
             Box::pin(
-                async move { purge::dead(tx, feeds::find(tx, given.feed, given.clock).await?.id, given.buckets).await },
+                async move { purge::dead(tx, &feeds::find(tx, given.feed, given.clock).await?, given.buckets).await },
             )
         });
         find.await

@@ -6,10 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::TryStreamExt;
 use proto::Feed;
 
-use super::column::{at, integer};
+use super::column::integer;
 use super::kind::tables;
 use super::transaction::Transaction;
 use super::{bundle_rows, feeds};
+use crate::bad_entry::EntryPlace;
 use crate::bundles::{MemberCursor, MemberSink, Members};
 use crate::clock::Clock;
 use crate::error::StoreError;
@@ -33,7 +34,7 @@ pub(super) struct Given<'a> {
 pub(super) async fn members(tx: &Transaction<'_>, given: &Given<'_>) -> Result<Members, StoreError> {
     let Given { feed, sequence, from, .. } = *given;
     let id = feeds::find(tx, feed, given.clock).await?.id;
-    if !bundle_rows::exists(tx, id, sequence).await? {
+    if !bundle_rows::has_members(tx, id, sequence).await? {
         return Err(StoreError::NotFound("bundle"));
     }
     let tables = tables(feed.kind);
@@ -48,8 +49,8 @@ pub(super) async fn members(tx: &Transaction<'_>, given: &Given<'_>) -> Result<M
     let mut rows = tx.rows(tables.members, &[&id, &integer(sequence), &revised, &class, &identity, &read]).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let place = || at(format!("{} of bundle {sequence} of {feed}", tables.publication_name));
-    let stored = rows.iter().map(|row| (tables.read)(row).map_err(place())).collect::<Result<Vec<_>, _>>()?;
+    let place = (feed, EntryPlace::Bundle(sequence));
+    let stored = rows.iter().map(|row| tables.entry(row, place, None)).collect::<Result<Vec<_>, _>>()?;
     let next = if more { stored.last().map(Stored::cursor) } else { None };
     Ok(Members { members: stored.into_iter().map(|stored| (stored.revised, stored.member)).collect(), next })
 }
@@ -70,7 +71,7 @@ pub(super) struct Whole<'a> {
 pub(super) async fn read(tx: &Transaction<'_>, whole: &Whole<'_>) -> Result<bool, StoreError> {
     let Whole { feed, sequence, .. } = *whole;
     let id = feeds::find(tx, feed, whole.clock).await?.id;
-    if !bundle_rows::exists(tx, id, sequence).await? {
+    if !bundle_rows::has_members(tx, id, sequence).await? {
         return Err(StoreError::NotFound("bundle"));
     }
     let tables = tables(feed.kind);
@@ -78,8 +79,7 @@ pub(super) async fn read(tx: &Transaction<'_>, whole: &Whole<'_>) -> Result<bool
     let sink = || whole.sink.lock().unwrap_or_else(PoisonError::into_inner);
     sink().begin();
     while let Some(row) = rows.try_next().await.map_err(|error| tx.failed(error))? {
-        let place = || at(format!("{} of bundle {sequence} of {feed}", tables.publication_name));
-        let stored = (tables.read)(&row).map_err(|error| place()(error))?;
+        let stored = tables.entry(&row, (feed, EntryPlace::Bundle(sequence)), None)?;
         if sink().take(stored.revised, &stored.member).is_break() {
             break;
         }

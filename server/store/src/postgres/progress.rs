@@ -48,7 +48,7 @@ async fn lock(
     sequence: u64,
 ) -> Result<Option<Derived>, StoreError> {
     const SQL: &str = "-- bundle::lock
-        SELECT FROM bundle WHERE feed = $1 AND sequence = $2 FOR NO KEY UPDATE";
+        SELECT FROM bundle WHERE feed = $1 AND sequence = $2 AND state NOT IN ('recalled', 'void') FOR NO KEY UPDATE";
     tx.maybe_row(SQL, &[&row.id, &integer(sequence)]).await?.ok_or(StoreError::NotFound("bundle"))?;
     Ok(bundle_rows::find(tx, (feed, row.id), sequence).await?.and_then(|bundle| bundle.derived))
 }
@@ -76,7 +76,8 @@ async fn write_derived(
 /// Notes that a bundle stands in a bucket.
 pub(super) async fn record_put(tx: &Transaction<'_>, given: &Given<'_>) -> Result<(), StoreError> {
     const SQL: &str = "-- bundle_bucket::record_put
-        INSERT INTO bundle_bucket (feed, sequence, bucket, put_at) VALUES ($1, $2, $3, $4)
+        INSERT INTO bundle_bucket (feed, sequence, bucket, put_at)
+        SELECT feed, sequence, $3, $4 FROM bundle WHERE feed = $1 AND sequence = $2 AND state NOT IN ('recalled', 'void')
         ON CONFLICT DO NOTHING";
     const STANDS: &str = "-- bundle_bucket::stands
         SELECT FROM bundle_bucket WHERE feed = $1 AND sequence = $2 AND bucket = $3 AND deleted_at IS NULL";

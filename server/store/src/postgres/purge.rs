@@ -3,13 +3,14 @@
 use proto::Feed;
 
 use super::column::{at, integer, number, value};
-use super::feeds;
+use super::feeds::{self, FeedRow};
 use super::kind::tables;
+use super::recall_tables;
 use super::tables::Tables;
 use super::transaction::Transaction;
 use crate::clock::Clock;
 use crate::error::StoreError;
-use crate::life::{Purged, gone};
+use crate::life::{Purged, gone, outlived};
 
 /// What a purge needs to know.
 pub(super) struct Given<'a> {
@@ -24,12 +25,12 @@ pub(super) struct Given<'a> {
 }
 
 /// The bundles whose objects are gone from each of `buckets`.
-pub(super) async fn dead(tx: &Transaction<'_>, feed: i32, buckets: &[String]) -> Result<Vec<u64>, StoreError> {
+pub(super) async fn dead(tx: &Transaction<'_>, feed: &FeedRow, buckets: &[String]) -> Result<Vec<u64>, StoreError> {
     const SQL: &str = "-- bundle::dead
         SELECT bundle.sequence, bucket FROM bundle LEFT JOIN bundle_bucket AS confirmed
         ON confirmed.feed = bundle.feed AND confirmed.sequence = bundle.sequence AND deleted_at IS NOT NULL
-        WHERE bundle.feed = $1 AND delisted_number IS NOT NULL";
-    let rows = tx.rows(SQL, &[&feed]).await?;
+        WHERE bundle.feed = $1 AND delisted_number IS NOT NULL AND (state NOT IN ('recalled', 'void') OR end_at <= $2)";
+    let rows = tx.rows(SQL, &[&feed.id, &outlived(feed.now).unix()]).await?;
     let confirmed = rows.iter().map(|row| Ok((number(row, 0).map_err(at("bundle"))?, value(row, 1)?)));
     Ok(gone(confirmed.collect::<Result<Vec<_>, StoreError>>()?, buckets))
 }
@@ -41,14 +42,18 @@ pub(super) async fn dead(tx: &Transaction<'_>, feed: i32, buckets: &[String]) ->
 pub(super) async fn purge(tx: &Transaction<'_>, given: &Given<'_>) -> Result<Purged, StoreError> {
     tx.command("LOCK TABLE seal_lock IN EXCLUSIVE MODE").await?;
     let Given { feed, buckets, limit, clock } = *given;
-    let (id, tables) = (feeds::lock(tx, feed, clock).await?.id, tables(feed.kind));
+    let (row, tables) = (feeds::lock(tx, feed, clock).await?, tables(feed.kind));
+    let id = row.id;
     let (mut purged, mut left) = (Purged::default(), u64::from(limit.max(1)));
-    for sequence in dead(tx, id, buckets).await? {
+    for sequence in dead(tx, &row, buckets).await? {
         left -= publications(tx, tables, (id, sequence), left, &mut purged).await?;
         if left == 0 {
             // Perhaps there are more, and the bundle's own row counts too.
             break;
         }
+        let old = outlived(row.now).unix();
+        purged.identities +=
+            tx.execute(&recall_tables::tables(feed.kind).forget_orphans, &[&id, &integer(sequence), &old]).await?;
         bundle(tx, id, sequence).await?;
         purged.bundles.push(sequence);
         left -= 1;

@@ -13,6 +13,7 @@ use super::kind::tables;
 use super::tables::Tables;
 use super::transaction::Transaction;
 use super::waiting;
+use crate::bad_entry::EntryPlace;
 use crate::bundles::{SealOutcome, SealPolicy};
 use crate::clock::Clock;
 use crate::cut::Portion;
@@ -58,7 +59,7 @@ pub(super) async fn seal(tx: &Transaction<'_>, given: &Given<'_>) -> Result<Seal
     let (sequence, start) = (row.next_sequence, row.last_end);
     let mut bundles = Chain { feed, policy, now: row.now, sequence, start };
     for portion in &portions {
-        let member_digest = digest(tx, tables, &row, (bundles.sequence, portion)).await;
+        let member_digest = digest(tx, (feed, &row), bundles.sequence, portion).await;
         let member_digest = member_digest.map_err(at(format_args!("{} of {feed}", tables.waiting_name)))?;
         bundle_rows::insert(tx, &row, &bundles.next(portion, member_digest), number).await?;
     }
@@ -121,16 +122,16 @@ async fn others_wait(tx: &Transaction<'_>, tables: &Tables, feed: &FeedRow) -> R
 /// Reads a new bundle as everybody will from now on: its digest, if it holds what it should and nothing that it should not.
 async fn digest(
     tx: &Transaction<'_>,
-    tables: &Tables,
-    feed: &FeedRow,
-    (sequence, portion): (u64, &Portion),
+    (feed, row): (&Feed, &FeedRow),
+    sequence: u64,
+    portion: &Portion,
 ) -> Result<[u8; 32], StoreError> {
-    let mut rows = pin!(tx.stream(tables.bundle, &[&feed.id, &integer(sequence)]).await?);
+    let tables = tables(feed.kind);
+    let mut rows = pin!(tx.stream(tables.bundle, &[&row.id, &integer(sequence)]).await?);
     let mut digest = MemberDigest::new();
     let mut found = Portion { ordinary: 0, revised: 0 };
-    while let Some(row) = rows.try_next().await.map_err(|error| tx.failed(error))? {
-        let stored = (tables.read)(&row)?;
-        stored.ensure_released(feed.now)?;
+    while let Some(member) = rows.try_next().await.map_err(|error| tx.failed(error))? {
+        let stored = tables.entry(&member, (feed, EntryPlace::Waiting), Some(row.now))?;
         digest.push(stored.revised, &stored.member);
         *(if stored.revised { &mut found.revised } else { &mut found.ordinary }) += 1;
     }

@@ -1,9 +1,11 @@
 //! What the two kinds of content differ in: the statements over their tables, and how a row becomes a member.
 
+use proto::{Feed, Timestamp};
 use tokio_postgres::Row;
 
+use crate::bad_entry::EntryPlace;
 use crate::error::StoreError;
-use crate::stored::Stored;
+use crate::stored::{Stored, of_entry};
 
 /// The statements of one kind.
 ///
@@ -11,8 +13,6 @@ use crate::stored::Stored;
 pub(super) struct Tables {
     /// The table of waiting publications, to name a corrupt row's place.
     pub(super) waiting_name: &'static str,
-    /// The table of sealed publications.
-    pub(super) publication_name: &'static str,
     /// Counts what waits in a feed (`$1`) at a time (`$2`): ordinary, revised, unripe, the oldest `release_at`, and an upper bound on the size of
     /// any one in a bundle.
     pub(super) count: &'static str,
@@ -45,4 +45,28 @@ pub(super) struct Tables {
     pub(super) unpublish: &'static str,
     /// Reads a member.
     pub(super) read: fn(&Row) -> Result<Stored, StoreError>,
+}
+
+/// Where a row that yields a member has its identity.
+const IDENTITY: usize = 2;
+
+impl Tables {
+    /// Reads a member that stands in a feed's row. What is given to a bundle that is sealed now must be released.
+    ///
+    /// # Errors
+    /// [`StoreError::BadEntry`] if it breaks an invariant.
+    pub(super) fn entry(
+        &self,
+        row: &Row,
+        (feed, place): (&Feed, EntryPlace),
+        sealed: Option<Timestamp>,
+    ) -> Result<Stored, StoreError> {
+        let read = || {
+            let stored = (self.read)(row)?;
+            sealed.map_or(Ok(()), |now| stored.ensure_released(now))?;
+            Ok(stored)
+        };
+        let identity = row.try_get::<_, &[u8]>(IDENTITY).unwrap_or_default();
+        read().map_err(of_entry(feed, place, identity))
+    }
 }

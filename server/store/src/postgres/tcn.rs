@@ -13,7 +13,6 @@ use crate::stored::Stored;
 /// The statements over these tables.
 pub(super) const TABLES: Tables = Tables {
     waiting_name: "tcn_waiting",
-    publication_name: "tcn_publication",
     // 10 bytes around a report: tags, lengths, report type and class.
     count: "-- tcn_waiting::count
         SELECT count(*) FILTER (WHERE release_at <= $2 AND revision = 0),
@@ -77,7 +76,8 @@ pub(super) const TABLES: Tables = Tables {
             AND (SELECT true FROM tcn_publication AS other
                  WHERE other.rvk = dying.rvk AND (other.feed, other.sequence) <> ($1, $2) LIMIT 1) IS NULL
             AND (SELECT true FROM tcn_waiting AS waiting
-                 WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.rvk = dying.rvk LIMIT 1) IS NULL))",
+                 WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.rvk = dying.rvk LIMIT 1) IS NULL
+            AND (SELECT true FROM tcn_quarantine AS aside WHERE aside.rvk = dying.rvk LIMIT 1) IS NULL))",
     unpublish: "-- tcn_publication::unpublish
         DELETE FROM tcn_publication
         WHERE feed = $1 AND sequence = $2 AND (revised, class, rvk) <= ($3, $4, $5)",

@@ -16,6 +16,8 @@ pub(super) struct WithdrawalTables {
     pub(super) tombstones: String,
     /// Deletes what waits, but for revocations.
     pub(super) unwait: String,
+    /// Forgets what was set aside: what is withdrawn does not return.
+    pub(super) forsake: String,
     /// Writes fresh rows anew, in the order of bytes. All columns go along, whichever there are: only the place of the row changes.
     pub(super) rewrite: String,
     /// Writes a revocation, to be released at `$2`, beside whatever is sealed and not revoked.
@@ -100,6 +102,7 @@ impl WithdrawalTables {
             tally: statement(TALLY),
             tombstones: statement(TOMBSTONES),
             unwait: statement(UNWAIT),
+            forsake: statement(FORSAKE),
             rewrite: statement(REWRITE),
             revoke: statement(REVOKE),
             due: due("-- {kind}_fresh::due\nSELECT count(*)", ""),
@@ -153,6 +156,9 @@ const UNWAIT: &str = "-- {kind}_waiting::unwait
     WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.{id} = picked.{id}
     AND NOT (revision > 0 AND report_type = 5)";
 
+const FORSAKE: &str = "-- {kind}_quarantine::forsake
+    DELETE FROM {kind}_quarantine WHERE {id} = ANY ($1::bytea[])";
+
 const REWRITE: &str = "-- {kind}_fresh::rewrite
     WITH moved AS (
         DELETE FROM {kind}_fresh AS fresh USING unnest($1::bytea[]) AS picked ({id})
@@ -177,4 +183,5 @@ const REVOKE: &str = "-- {kind}_waiting::revoke
 /// The tombstones that are no longer needed.
 const DUE: &str = "FROM {kind}_fresh AS fresh WHERE {old}
     AND (SELECT true FROM {kind}_waiting AS waiting
-         WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.{id} = fresh.{id} LIMIT 1) IS NULL";
+         WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.{id} = fresh.{id} LIMIT 1) IS NULL
+    AND (SELECT true FROM {kind}_quarantine AS aside WHERE aside.{id} = fresh.{id} LIMIT 1) IS NULL";

@@ -91,6 +91,7 @@ async fn withdraw(
     (tables, identities, clock): (&'static WithdrawalTables, &[Identity], &Clock),
 ) -> Result<WithdrawalTally, StoreError> {
     tx.command("LOCK TABLE seal_lock IN EXCLUSIVE MODE").await?;
+    tx.execute(&tables.forsake, &[&identities]).await?;
     let tally = tally(tx, tables, identities).await?;
     if tally.is_nothing_to_do() {
         return Ok(tally);
@@ -134,7 +135,7 @@ async fn forget_tombstones(tx: &Transaction<'_>, (limit, clock): (u32, &Clock)) 
 }
 
 /// The database's time, moved by the clock's offset.
-async fn now(tx: &Transaction<'_>, clock: &Clock) -> Result<Timestamp, StoreError> {
+pub(super) async fn now(tx: &Transaction<'_>, clock: &Clock) -> Result<Timestamp, StoreError> {
     const SQL: &str = "-- withdrawals::now
         SELECT floor(extract(epoch FROM clock_timestamp()))::bigint + $1";
     time(&tx.row(SQL, &[&clock.offset()]).await?, 0)

@@ -121,6 +121,13 @@ pub(super) fn exists(tx: &Transaction<'_>, feed: i64, sequence: u64) -> Result<b
     Ok(tx.prepare_cached(SQL)?.exists([feed, integer(sequence)])?)
 }
 
+/// Whether a bundle exists and was not recalled: then its members stand among the publications.
+pub(super) fn has_members(tx: &Transaction<'_>, feed: i64, sequence: u64) -> Result<bool, StoreError> {
+    const SQL: &str = "-- bundle::has_members
+        SELECT 1 FROM bundle WHERE feed = ?1 AND sequence = ?2 AND state NOT IN ('recalled', 'void')";
+    Ok(tx.prepare_cached(SQL)?.exists([feed, integer(sequence)])?)
+}
+
 fn read(tx: &Transaction<'_>, (feed, id): (&Feed, i64), row: &Row<'_>) -> Result<BundleRow, StoreError> {
     let sequence = number(row, 0)?;
     let place = format!("bundle {sequence} of {feed}");

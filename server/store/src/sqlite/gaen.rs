@@ -14,7 +14,6 @@ use crate::stored::{RECEIPT_GRAIN, Stored};
 /// The statements over these tables.
 pub(super) const TABLES: Tables = Tables {
     waiting_name: "gaen_waiting",
-    publication_name: "gaen_publication",
     // 30 bytes: an upper bound on an encoded key with all its fields, uncompressed keys being what phones hold in memory.
     count: "-- gaen_waiting::count
         SELECT count(*) FILTER (WHERE release_at <= ?2 AND revision = 0),
@@ -79,7 +78,8 @@ pub(super) const TABLES: Tables = Tables {
             AND NOT EXISTS (SELECT 1 FROM gaen_publication AS other
                             WHERE other.key = dying.key AND (other.feed <> ?1 OR other.sequence <> ?2))
             AND NOT EXISTS (SELECT 1 FROM feed CROSS JOIN gaen_waiting AS waiting ON waiting.feed = feed.id
-                            WHERE waiting.key = dying.key))",
+                            WHERE waiting.key = dying.key)
+            AND NOT EXISTS (SELECT 1 FROM gaen_quarantine AS aside WHERE aside.key = dying.key))",
     unpublish: "-- gaen_publication::unpublish
         DELETE FROM gaen_publication
         WHERE feed = ?1 AND sequence = ?2 AND (revised, class, key) <= (?3, ?4, ?5)",
@@ -166,6 +166,7 @@ fn read(row: &Row<'_>) -> Result<Stored, StoreError> {
         report_type: Some(report_type(row, 6)?),
         days_since_onset: value::<Option<i64>>(row, 7)?.map(|_| number(row, 7)).transpose()?,
     };
+    entry.check().map_err(malformed)?;
     if entry.class() != class {
         return Err(corrupt(row, 1, "is not the key's"));
     }

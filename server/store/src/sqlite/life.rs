@@ -42,14 +42,15 @@ impl Life for SqliteKeyStore {
     }
 
     async fn dead(&self, feed: &Feed, buckets: &[String]) -> Result<Vec<u64>, StoreError> {
-        let (feed, buckets) = (feed.clone(), buckets.to_vec());
-        let find = move |tx: &Transaction<'_>| purge::dead(tx, feeds::find(tx, &feed)?.id, &buckets);
+        let (feed, buckets, clock) = (feed.clone(), buckets.to_vec(), self.clock.clone());
+        let find = move |tx: &Transaction<'_>| purge::dead(tx, feeds::find(tx, &feed)?.id, &buckets, clock.now());
         self.pool.read("life::dead", find).await
     }
 
     async fn purge(&self, feed: &Feed, buckets: &[String], limit: u32) -> Result<Purged, StoreError> {
-        let (feed, buckets) = (feed.clone(), buckets.to_vec());
-        let purged = self.pool.write("life::purge", move |tx| purge::purge(tx, &feed, &buckets, limit)).await?;
+        let (feed, buckets, clock) = (feed.clone(), buckets.to_vec(), self.clock.clone());
+        let purge = move |tx: &Transaction<'_>| purge::purge(tx, &feed, &buckets, limit, clock.now());
+        let purged = self.pool.write("life::purge", purge).await?;
         // The log keeps what was deleted.
         if !purged.is_nothing() {
             self.empty_log().await;

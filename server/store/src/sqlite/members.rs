@@ -3,9 +3,10 @@
 use proto::Feed;
 use rusqlite::{Transaction, params};
 
-use super::column::{at, integer};
+use super::column::integer;
 use super::kind::tables;
 use super::{bundle_rows, feeds};
+use crate::bad_entry::EntryPlace;
 use crate::bundles::{MemberCursor, Members};
 use crate::error::StoreError;
 
@@ -21,7 +22,7 @@ pub(super) fn members(
     limit: usize,
 ) -> Result<Members, StoreError> {
     let id = feeds::find(tx, feed)?.id;
-    if !bundle_rows::exists(tx, id, sequence)? {
+    if !bundle_rows::has_members(tx, id, sequence)? {
         return Err(StoreError::NotFound("bundle"));
     }
     let tables = tables(feed.kind);
@@ -41,8 +42,7 @@ pub(super) fn members(
             page.next = last;
             break;
         }
-        let place = format_args!("{} of bundle {sequence} of {feed}", tables.publication_name);
-        let stored = (tables.read)(row).map_err(at(place))?;
+        let stored = tables.entry(row, (feed, EntryPlace::Bundle(sequence)), None)?;
         if page.members.len() + 1 == limit {
             last = Some(stored.cursor());
         }

@@ -24,6 +24,7 @@ pub(super) const KEYS: &[Embedded] = &[
     ("V8__trust", include_str!("../../migrations/sqlite/keys/V8__trust.sql")),
     ("V10__gateways", include_str!("../../migrations/sqlite/keys/V10__gateways.sql")),
     ("V12__filler", include_str!("../../migrations/sqlite/keys/V12__filler.sql")),
+    ("V13__quarantine", include_str!("../../migrations/sqlite/keys/V13__quarantine.sql")),
     ("V15__intervals", include_str!("../../migrations/sqlite/keys/V15__intervals.sql")),
 ];
 

@@ -41,6 +41,11 @@ mod listing;
 mod members;
 mod progress;
 mod purge;
+mod quarantine;
+mod quarantine_tables;
+mod recall;
+mod recall_tables;
+mod row_inspection;
 mod seal;
 mod waiting;
 

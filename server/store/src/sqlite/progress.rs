@@ -17,6 +17,9 @@ pub(super) fn record_derived(
     now: Timestamp,
 ) -> Result<Derived, StoreError> {
     let row = feeds::find(tx, feed)?;
+    if !bundle_rows::has_members(tx, row.id, sequence)? {
+        return Err(StoreError::NotFound("bundle"));
+    }
     let find = || bundle_rows::find(tx, (feed, row.id), sequence)?.ok_or(StoreError::NotFound("bundle"));
     let bundle = find()?;
     if let Some(standing) = bundle.derived {
@@ -60,7 +63,8 @@ pub(super) fn record_put(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     const SQL: &str = "-- bundle_bucket::record_put
-        INSERT INTO bundle_bucket (feed, sequence, bucket, put_at) VALUES (?1, ?2, ?3, ?4)
+        INSERT INTO bundle_bucket (feed, sequence, bucket, put_at)
+        SELECT feed, sequence, ?3, ?4 FROM bundle WHERE feed = ?1 AND sequence = ?2 AND state NOT IN ('recalled', 'void')
         ON CONFLICT DO NOTHING";
     const STANDS: &str = "-- bundle_bucket::stands
         SELECT 1 FROM bundle_bucket WHERE feed = ?1 AND sequence = ?2 AND bucket = ?3 AND deleted_at IS NULL";

@@ -1,24 +1,30 @@
 //! Forgetting bundles that have died, a bounded number of rows at a time.
 
-use proto::Feed;
+use proto::{Feed, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, ToSql, Transaction, params};
 
 use super::column::{at, integer, number, value};
 use super::feeds;
 use super::kind::tables;
+use super::recall_tables;
 use super::tables::Tables;
 use crate::error::StoreError;
-use crate::life::{Purged, gone};
+use crate::life::{Purged, gone, outlived};
 
 /// The bundles whose objects are gone from each of `buckets`.
-pub(super) fn dead(tx: &Transaction<'_>, feed: i64, buckets: &[String]) -> Result<Vec<u64>, StoreError> {
+pub(super) fn dead(
+    tx: &Transaction<'_>,
+    feed: i64,
+    buckets: &[String],
+    now: Timestamp,
+) -> Result<Vec<u64>, StoreError> {
     const SQL: &str = "-- bundle::dead
         SELECT bundle.sequence, bucket FROM bundle LEFT JOIN bundle_bucket AS confirmed
         ON confirmed.feed = bundle.feed AND confirmed.sequence = bundle.sequence AND deleted_at IS NOT NULL
-        WHERE bundle.feed = ?1 AND delisted_number IS NOT NULL";
+        WHERE bundle.feed = ?1 AND delisted_number IS NOT NULL AND (state NOT IN ('recalled', 'void') OR end_at <= ?2)";
     let mut statement = tx.prepare_cached(SQL)?;
-    let mut rows = statement.query([feed])?;
+    let mut rows = statement.query([feed, outlived(now).unix()])?;
     let mut confirmed = Vec::new();
     while let Some(row) = rows.next()? {
         confirmed.push((number(row, 0).map_err(at("bundle"))?, value(row, 1)?));
@@ -27,15 +33,27 @@ pub(super) fn dead(tx: &Transaction<'_>, feed: i64, buckets: &[String]) -> Resul
 }
 
 /// Removes what it may, oldest bundles first. Rows of people go before their bundle's own row, so that whatever is left is found again.
-pub(super) fn purge(tx: &Transaction<'_>, feed: &Feed, buckets: &[String], limit: u32) -> Result<Purged, StoreError> {
+pub(super) fn purge(
+    tx: &Transaction<'_>,
+    feed: &Feed,
+    buckets: &[String],
+    limit: u32,
+    now: Timestamp,
+) -> Result<Purged, StoreError> {
     let (id, tables) = (feeds::find(tx, feed)?.id, tables(feed.kind));
     let (mut purged, mut left) = (Purged::default(), u64::from(limit.max(1)));
-    for sequence in dead(tx, id, buckets)? {
+    for sequence in dead(tx, id, buckets, now)? {
         left -= publications(tx, tables, (id, sequence), left, &mut purged)?;
         if left == 0 {
             // Perhaps there are more, and the bundle's own row counts too.
             break;
         }
+        let orphans = tx.prepare_cached(&recall_tables::tables(feed.kind).forget_orphans)?.execute(params![
+            id,
+            integer(sequence),
+            outlived(now).unix()
+        ])?;
+        purged.identities += orphans as u64;
         bundle(tx, id, sequence)?;
         purged.bundles.push(sequence);
         left -= 1;

@@ -1,16 +1,17 @@
 //! Sealing: waiting publications become bundles, once and for all.
 
-use proto::Feed;
+use proto::{Feed, Timestamp};
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Row, Statement, Transaction};
 
 use super::bundle_rows;
 use super::column::{at, integer};
-use super::feeds::{self, FeedRow};
+use super::feeds;
 use super::filling;
 use super::kind::tables;
 use super::tables::Tables;
 use super::waiting::{self, Claim};
+use crate::bad_entry::EntryPlace;
 use crate::bundles::{SealOutcome, SealPolicy};
 use crate::clock::Clock;
 use crate::cut::Portion;
@@ -39,8 +40,8 @@ pub(super) fn seal(
         Decision::Take { revised, portions } => (revised, portions),
     };
     let claim = Claim { feed: row.id, now: now.unix(), revised };
-    let digests =
-        publish(tx, tables, &row, &claim, &portions).map_err(at(format_args!("{} of {feed}", tables.waiting_name)))?;
+    let digests = publish(tx, (feed, row.next_sequence), &claim, &portions)
+        .map_err(at(format_args!("{} of {feed}", tables.waiting_name)))?;
     settle(tx, tables, &claim)?;
 
     let number = feeds::take_number(tx, &row, now, Reason::Seal)?;
@@ -56,24 +57,23 @@ pub(super) fn seal(
 /// Copies the claimed publications, in bundle order, to where bundles are read from; the digest of each bundle's members.
 fn publish(
     tx: &Transaction<'_>,
-    tables: &Tables,
-    feed: &FeedRow,
+    (feed, first): (&Feed, u64),
     claim: &Claim,
     portions: &[Portion],
 ) -> Result<Vec<[u8; 32]>, StoreError> {
+    let tables = tables(feed.kind);
     let mut select = tx.prepare_cached(tables.claim)?;
     let mut insert = tx.prepare_cached(tables.publish)?;
     let columns = select.column_count();
     let mut rows = select.query(&claim.params()[..])?;
     let mut digests = Vec::with_capacity(portions.len());
-    for (sequence, portion) in (feed.next_sequence..).zip(portions) {
+    for (sequence, portion) in (first..).zip(portions) {
         let mut digest = MemberDigest::new();
         for _ in 0..portion.ordinary + portion.revised {
             let row = rows.next()?.ok_or_else(|| StoreError::Corrupt("fewer rows than were counted".into()))?;
-            let stored = (tables.read)(row)?;
-            claim.check(&stored)?;
+            let stored = tables.entry(row, (feed, EntryPlace::Waiting), Some(Timestamp::from_unix(claim.now)))?;
             digest.push(stored.revised, &stored.member);
-            copy(row, columns, &mut insert, (feed.id, sequence))?;
+            copy(row, columns, &mut insert, (claim.feed, sequence))?;
         }
         digests.push(digest.finish());
     }

@@ -14,7 +14,6 @@ use crate::stored::{RECEIPT_GRAIN, Stored};
 /// The statements over these tables.
 pub(super) const TABLES: Tables = Tables {
     waiting_name: "tcn_waiting",
-    publication_name: "tcn_publication",
     // 10 bytes around a report: tags, lengths, report type and class.
     count: "-- tcn_waiting::count
         SELECT count(*) FILTER (WHERE release_at <= ?2 AND revision = 0),
@@ -73,7 +72,8 @@ pub(super) const TABLES: Tables = Tables {
             AND NOT EXISTS (SELECT 1 FROM tcn_publication AS other
                             WHERE other.rvk = dying.rvk AND (other.feed <> ?1 OR other.sequence <> ?2))
             AND NOT EXISTS (SELECT 1 FROM feed CROSS JOIN tcn_waiting AS waiting ON waiting.feed = feed.id
-                            WHERE waiting.rvk = dying.rvk))",
+                            WHERE waiting.rvk = dying.rvk)
+            AND NOT EXISTS (SELECT 1 FROM tcn_quarantine AS aside WHERE aside.rvk = dying.rvk))",
     unpublish: "-- tcn_publication::unpublish
         DELETE FROM tcn_publication
         WHERE feed = ?1 AND sequence = ?2 AND (revised, class, rvk) <= (?3, ?4, ?5)",

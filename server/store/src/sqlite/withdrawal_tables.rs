@@ -14,6 +14,8 @@ pub(super) struct WithdrawalTables {
     pub(super) tombstones: String,
     /// Deletes what waits, but for revocations.
     pub(super) unwait: String,
+    /// Forgets what was set aside: what is withdrawn does not return.
+    pub(super) forsake: String,
     /// Writes a revocation, to be released at `?2`, beside whatever is sealed and not revoked.
     pub(super) revoke: String,
     /// How many tombstones are due: those of keys whose validity ended at `?1` or before, of reports that were received by then.
@@ -107,6 +109,7 @@ impl WithdrawalTables {
             tally: of_picked("{kind}_waiting::tally", TALLY),
             tombstones: of_picked("{kind}_fresh::tombstones", TOMBSTONES),
             unwait: of_picked("{kind}_waiting::unwait", UNWAIT),
+            forsake: of_picked("{kind}_quarantine::forsake", FORSAKE),
             revoke: of_picked("{kind}_waiting::revoke", REVOKE),
             due: due("-- {kind}_fresh::due\nSELECT count(*)", ""),
             forget: due(
@@ -157,6 +160,9 @@ const UNWAIT: &str = "
     DELETE FROM {kind}_waiting WHERE (feed, {id}) IN (SELECT feed.id, picked.{id} FROM picked CROSS JOIN feed)
     AND NOT (revision > 0 AND report_type = 5)";
 
+const FORSAKE: &str = "
+    DELETE FROM {kind}_quarantine WHERE {id} IN (SELECT {id} FROM picked)";
+
 /// The revision that follows the highest one sealed in each feed, if that does not revoke and no revocation waits. What else waited was deleted. Of
 /// the rows of a group SQLite takes the other columns from the one that has the maximum.
 const REVOKE: &str = "
@@ -174,4 +180,5 @@ const REVOKE: &str = "
 /// The tombstones that are no longer needed.
 const DUE: &str = "FROM {kind}_fresh AS fresh WHERE {old}
     AND NOT EXISTS (SELECT 1 FROM feed CROSS JOIN {kind}_waiting AS waiting ON waiting.feed = feed.id
-                    WHERE waiting.{id} = fresh.{id})";
+                    WHERE waiting.{id} = fresh.{id})
+    AND NOT EXISTS (SELECT 1 FROM {kind}_quarantine AS aside WHERE aside.{id} = fresh.{id})";

@@ -98,6 +98,7 @@ fn tally(tx: &Transaction<'_>, kind: Kind, given: &str) -> Result<WithdrawalTall
 
 fn withdraw(tx: &Transaction<'_>, kind: Kind, given: &str, now: Timestamp) -> Result<WithdrawalTally, StoreError> {
     let (tables, tally) = (tables(kind), tally(tx, kind, given)?);
+    tx.prepare_cached(&tables.forsake)?.execute([given])?;
     if tally.is_nothing_to_do() {
         return Ok(tally);
     }
@@ -112,7 +113,7 @@ fn withdraw(tx: &Transaction<'_>, kind: Kind, given: &str, now: Timestamp) -> Re
 }
 
 /// Writes all that is fresh or waits anew, as a seal does: where rows came to stand still tells who uploaded together.
-fn rewrite(tx: &Transaction<'_>, kind: Kind) -> Result<(), StoreError> {
+pub(super) fn rewrite(tx: &Transaction<'_>, kind: Kind) -> Result<(), StoreError> {
     // No feed has this id: nothing is claimed.
     let nothing = Claim { feed: -1, now: 0, revised: false };
     waiting::rewrite(tx, &kind::tables(kind).fresh, &nothing)?;

@@ -243,7 +243,8 @@ pub(crate) async fn what_no_bucket_lists_waits_again_and_what_is_too_old_does_no
     let stood: Vec<_> = standing.iter().map(|one| (one.recalled, one.delisted_number)).collect();
     assert_eq!(stood, [(false, Some(NUMBER)), (false, None), (true, Some(NUMBER)), (true, Some(NUMBER))]);
     assert_eq!(members(&*store, &gaen(), 1, 100).await.len(), 10);
-    assert!(members(&*store, &gaen(), 3, 100).await.is_empty());
+    let gone = store.members(&gaen(), 3, None, 100).await;
+    assert!(matches!(gone, Err(StoreError::NotFound("bundle"))), "what it had waits, and it has no members");
     assert_eq!(store.waiting(&gaen()).await.expect("read").unripe, 7);
     engine.clock().set_offset(900);
     assert_eq!(sealed(&*store, &gaen(), &SealPolicy { max_entries: 100, ..policy() }).await, [5]);

@@ -30,11 +30,14 @@ pub(crate) trait Engine: Send + Sync {
     /// Runs one statement as somebody with a shell on the database would; how many rows it touched, or what the database says against it.
     async fn sql(&self, statement: &str) -> Result<u64, String>;
 
-    /// The same, past the constraints that guard the release of keys.
+    /// The same, past the constraints that guard what waits.
     async fn tamper(&self, statement: &str);
 
     /// How many rows a query counts.
     async fn count(&self, query: &str) -> i64;
+
+    /// Some bytes as the engine reads them in a statement.
+    fn quoted(&self, bytes: &[u8]) -> String;
 
     /// Opens the database.
     async fn open(&self) -> Arc<dyn KeyStore> {
@@ -67,6 +70,10 @@ impl Engine for Sqlite {
 
     fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    fn quoted(&self, bytes: &[u8]) -> String {
+        format!("x'{}'", hex(bytes))
     }
 
     async fn rows(&self) -> BTreeMap<String, i64> {
@@ -104,6 +111,18 @@ impl Engine for Sqlite {
     }
 }
 
+/// Drops the constraints on what waits and is sealed, but for keys.
+const UNGUARD: &str = "DO $$
+    DECLARE
+        guard record;
+    BEGIN
+        FOR guard IN SELECT conname, conrelid::regclass AS guarded FROM pg_constraint
+                     WHERE contype = 'c' AND conrelid::regclass::text ~ '_(waiting|publication)$' LOOP
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', guard.guarded, guard.conname);
+        END LOOP;
+    END
+    $$";
+
 /// PostgreSQL, on the cluster of this test run.
 pub(crate) struct Postgres {
     pub(crate) database: Database,
@@ -125,6 +144,10 @@ impl Engine for Postgres {
         &self.clock
     }
 
+    fn quoted(&self, bytes: &[u8]) -> String {
+        format!("'\\x{}'::bytea", hex(bytes))
+    }
+
     async fn rows(&self) -> BTreeMap<String, i64> {
         let client = self.database.connect().await.expect("connected");
         let mut rows = BTreeMap::new();
@@ -143,8 +166,7 @@ impl Engine for Postgres {
 
     async fn tamper(&self, statement: &str) {
         let client = self.database.connect().await.expect("connected");
-        let unguarded = "ALTER TABLE gaen_waiting DROP CONSTRAINT IF EXISTS gaen_waiting_replay_guard";
-        client.batch_execute(unguarded).await.expect("dropped");
+        client.batch_execute(UNGUARD).await.expect("dropped");
         assert!(client.execute(statement, &[]).await.expect("tampered") > 0);
     }
 
@@ -179,4 +201,8 @@ fn parse(url: &str) -> PostgresUrl {
         Ok(DatabaseUrl::Postgres(url)) => *url,
         other => panic!("no PostgreSQL: {other:?}"),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -17,7 +17,7 @@ const LIMIT: u32 = 1_000;
 /// The buckets of these tests.
 const BUCKETS: [&str; 2] = ["near", "far"];
 /// The tables whose rows are about a person or the work of one, or go with a bundle. After everything has died they are empty.
-const DYING: [&str; 15] = [
+const DYING: [&str; 17] = [
     "bundle",
     "bundle_bucket",
     "bundle_signature",
@@ -25,11 +25,13 @@ const DYING: [&str; 15] = [
     "gaen_fresh",
     "gaen_key",
     "gaen_publication",
+    "gaen_quarantine",
     "gaen_waiting",
     "self_report_tally",
     "spent_challenge",
     "tcn_fresh",
     "tcn_publication",
+    "tcn_quarantine",
     "tcn_report",
     "tcn_waiting",
     "upload_count",
@@ -59,7 +61,7 @@ fn named(buckets: &[&str]) -> Vec<String> {
 }
 
 /// Moves the clock of all programs to `time`.
-fn move_to(engine: &impl Engine, time: Timestamp) {
+pub(crate) fn move_to(engine: &impl Engine, time: Timestamp) {
     let clock = engine.clock();
     clock.set_offset(clock.offset() + time.unix() - clock.now().unix());
 }
@@ -83,7 +85,7 @@ async fn seal(store: &dyn KeyStore, feed: &Feed) -> BundleRow {
 }
 
 /// Notes what a bucket does in a pass: it gets what is listed, lists it, and loses what it may lose.
-async fn follow(store: &dyn KeyStore, feed: &Feed, bucket: &str) -> Vec<u64> {
+pub(crate) async fn follow(store: &dyn KeyStore, feed: &Feed, bucket: &str) -> Vec<u64> {
     let number = store.number(feed).await.expect("read");
     for bundle in store.listing(feed, number).await.expect("listed").bundles {
         store.record_put(feed, bundle.sequence, bucket).await.expect("recorded");
@@ -116,7 +118,7 @@ async fn purge(store: &dyn KeyStore, feed: &Feed, limit: u32) -> Purged {
 }
 
 /// All that happens to a feed in a pass but for the seal.
-async fn pass(store: &dyn KeyStore, feed: &Feed) -> Purged {
+pub(crate) async fn pass(store: &dyn KeyStore, feed: &Feed) -> Purged {
     store.delist(feed).await.expect("de-listed");
     for bucket in BUCKETS {
         follow(store, feed, bucket).await;

@@ -16,6 +16,8 @@ mod life;
 mod listings;
 mod members;
 mod progress;
+mod quarantining;
+mod recalling;
 mod releasing;
 mod revising;
 mod sealing;
@@ -204,6 +206,27 @@ macro_rules! every_promise {
                 after_a_withdrawal_nobodys_revision_changes_anything,
                 what_a_person_revised_is_withdrawn_and_what_they_took_back_is_left_alone,
                 a_withdrawal_beside_revisions_revokes_each_key_once,
+            }
+            recalling {
+                a_recalled_bundle_leaves_the_list_and_its_members_are_published_once_more,
+                what_returns_is_released_at_the_next_quarter,
+                a_later_word_counts_and_nothing_older_comes_after_it,
+                bundles_recalled_one_after_the_other_end_with_the_last_word,
+                what_is_recalled_without_an_entry_sets_it_aside,
+                a_bundle_that_was_never_derived_is_void,
+                a_rehearsal_changes_nothing_and_a_recall_is_written_down,
+                a_recalled_bundle_is_put_nowhere_and_its_object_goes_a_day_later,
+                what_returned_and_was_taken_back_stays_known_and_is_forgotten,
+                a_recall_beside_seals_and_uploads_loses_and_doubles_nothing,
+            }
+            quarantining {
+                a_bad_row_that_waits_stops_its_feed_alone_until_it_is_set_aside,
+                a_bad_report_that_waits_stops_its_feed_until_it_is_set_aside,
+                a_bad_row_in_a_bundle_that_was_not_derived_makes_it_void,
+                a_bad_row_in_a_derived_bundle_needs_a_recall,
+                members_that_are_missing_or_added_are_found,
+                what_is_set_aside_returns_when_it_is_sound_and_not_otherwise,
+                what_is_set_aside_is_kept_for_30_days,
             }
             chaff {
                 chaff_writes_a_ring_over_and_over_and_nothing_else,

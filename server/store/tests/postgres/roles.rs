@@ -6,7 +6,7 @@ use proto::gaen::TemporaryExposureKey;
 use proto::manifest::GatewayService;
 use store::{
     Act, AdoptedBundle, Adoption, Adoptions, Audit, Bundles, Day, Derived, Gateways, Grid, Intervals, KeySetSource,
-    KeySets, Life, Listing, RevisedKey, SealOutcome, SealPolicy, SolvedChallenge, SpendOutcome, Trust,
+    KeySets, Life, Listing, RevisedKey, SealOutcome, SealPolicy, SolvedChallenge, SpendOutcome, Trust, Withdrawals,
 };
 use tokio_postgres::error::SqlState;
 
@@ -168,6 +168,7 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
     exporter.record_deleted(&gaen(), 1, "near").await.expect("recorded");
     assert_eq!(exporter.dead(&gaen(), &near).await.expect("read"), [1]);
     assert_eq!(exporter.purge(&gaen(), &near, 100).await.expect("purged").publications, 14);
+    amend(&world, &exporter).await;
 
     let mut statements: Vec<String> = [
         "SELECT FROM authority",
@@ -195,6 +196,11 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
         "UPDATE announced_key SET spki = ''",
         "UPDATE announced_gateway SET sha256 = ''",
         "UPDATE coepi_interval SET to_sequence = 9",
+        "UPDATE gaen_quarantine SET class = 0",
+        "UPDATE tcn_quarantine SET signed_report = ''",
+        "SELECT FROM audit",
+        "UPDATE audit SET reason = 'none'",
+        "DELETE FROM audit",
         "CREATE TABLE mine ()",
     ]
     .map(str::to_owned)
@@ -215,6 +221,27 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
     let statements: Vec<_> = statements.iter().map(String::as_str).collect();
     let allowed = allowed(&world, "pratique_exporter", &statements).await;
     assert!(allowed.is_empty(), "{allowed:#?}");
+}
+
+/// What an exporter does when operators recall a bundle, set rows aside and let them return; it is written down.
+async fn amend(world: &World, exporter: &store::PostgresKeyStore) {
+    use store::{EntryName, Quarantine, QuarantineOrder, RecallOrder, RecallOutcome, Recalls};
+    let act = Some(act("recall"));
+    accept(&world.store, 50..64, &[gaen()]).await.expect("accepted");
+    let sealed = exporter.seal(&gaen(), &policy()).await.expect("sealed");
+    let SealOutcome::Sealed(sequences) = sealed else { panic!("{sealed:?}") };
+    let names = [50, 51].map(|number| EntryName::of(key(number).published.key.data()));
+    let recall = RecallOrder { feed: gaen(), sequence: sequences[0], without: vec![names[0]], act: act.clone() };
+    assert!(matches!(exporter.recall(&recall).await.expect("recalled"), RecallOutcome::Recalled(_)));
+    let order = QuarantineOrder { feed: gaen(), entries: names.to_vec(), act };
+    assert_eq!(exporter.set_aside(&order).await.expect("set aside").waiting, 1);
+    assert_eq!(exporter.inspect_rows(&gaen()).await.expect("looked"), store::Findings::default());
+    assert_eq!(exporter.quarantined(&gaen()).await.expect("read").len(), 2);
+    assert_eq!(exporter.release(&order).await.expect("released").returned, 2);
+    exporter.set_aside(&order).await.expect("set aside");
+    assert_eq!(exporter.forget_quarantined().await.expect("nothing"), 0);
+    exporter.forget_tombstones(10).await.expect("nothing");
+    assert_eq!(world.store.acts(10).await.expect("read").len(), 4);
 }
 
 #[tokio::test]

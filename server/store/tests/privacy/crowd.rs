@@ -11,8 +11,9 @@ use proto::{Feed, Interval, Kind, ReportType, Timestamp};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use store::{
-    AcceptedKey, AcceptedReport, Authority, Clock, DEFAULT_MEMO_BYTES, KeyStore, OnsetSource, Origin, Provenance,
-    RawKey, RevisedKey, RevisionProof, SealOutcome, SealPolicy, SelfReporting, SqliteKeyStore,
+    AcceptedKey, AcceptedReport, Act, Authority, Clock, DEFAULT_MEMO_BYTES, KeyStore, OnsetSource, Origin, Provenance,
+    RawKey, RecallOrder, RecallOutcome, RevisedKey, RevisionProof, SealOutcome, SealPolicy, SelfReporting,
+    SqliteKeyStore,
 };
 
 /// How many keys or reports a person uploads that may be released at once.
@@ -52,8 +53,8 @@ impl Crowd {
     }
 
     /// People of a database that stands elsewhere, with further regions that their keys go to.
-    pub(crate) async fn on(kind: Kind, store: Arc<dyn KeyStore>, regions: &[&str]) -> Self {
-        let mut crowd = Self::nowhere(kind);
+    pub(crate) async fn on(kind: Kind, (store, clock): (Arc<dyn KeyStore>, Clock), regions: &[&str]) -> Self {
+        let mut crowd = Self { clock, ..Self::nowhere(kind) };
         let others = regions.iter().map(|region| Feed::verified(region.parse().expect("a region"), kind));
         crowd.others = others.collect();
         crowd.settle(store).await;
@@ -216,6 +217,24 @@ impl Crowd {
         let outcome = self.store().seal(&self.feed, &policy).await.expect("sealed");
         assert!(matches!(outcome, SealOutcome::Sealed(_)), "{outcome:?}");
         self.sealed.extend(self.waiting.drain());
+    }
+
+    /// Recalls the newest bundle, and lets the quarter of an hour begin at which what returned may go.
+    pub(crate) async fn recall(&mut self) {
+        let listing = self.store().listing(&self.feed, self.store().number(&self.feed).await.expect("read")).await;
+        let sequence = listing.expect("listed").bundles.last().expect("a bundle").sequence;
+        let act = Act {
+            at: self.now,
+            act: "recall".into(),
+            subject: "{}".into(),
+            outcome: "{}".into(),
+            reason: String::new(),
+            os_user: "somebody".into(),
+        };
+        let order = RecallOrder { feed: self.feed.clone(), sequence, without: Vec::new(), act: Some(act) };
+        let outcome = self.store().recall(&order).await.expect("recalled");
+        assert!(matches!(outcome, RecallOutcome::Recalled(_)), "{outcome:?}");
+        self.clock.set_offset(self.clock.offset() + store::RELEASE_GRAIN);
     }
 
     /// Lets days pass.

@@ -137,6 +137,57 @@ async fn what_has_died_is_found_nowhere_and_what_lives_tells_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_recalled_tells_nothing_while_it_waits_nor_once_it_is_sealed_again() {
+    let mut rng = StdRng::seed_from_u64(11);
+    for kind in Kind::ALL {
+        let mut crowd = Crowd::new(kind).await;
+        crowd.upload(PEOPLE, &mut rng).await;
+        crowd.seal().await;
+        crowd.recall().await;
+        for sealed_again in [false, true] {
+            if sealed_again {
+                crowd.seal().await;
+            }
+            let dump = Dump::of(crowd.path());
+            assert!(dump.log.is_empty(), "the write-ahead log keeps the order of writes");
+            for (way, sequence) in dump.sequences(crowd.sealed()) {
+                let verdict = attack(&sequence, crowd.sealed(), &mut rng);
+                assert!(verdict.is_chance(), "{kind}, {way}: {verdict:?}");
+            }
+            for column in dump.columns(crowd.sealed()) {
+                for (value, people) in column.people_by_value {
+                    assert_eq!(people.len(), PEOPLE, "{kind}: {} is {value:?} for few", column.name);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_recalled_on_a_server_tells_nothing_while_it_waits_nor_once_it_is_sealed_again() {
+    let mut rng = StdRng::seed_from_u64(12);
+    let (database, mut crowd) = server::crowd(Kind::Gaen).await;
+    let client = database.connect().await.expect("connected");
+    crowd.upload(PEOPLE, &mut rng).await;
+    crowd.seal().await;
+    // What returns takes the places of those rows that the uploads left.
+    client.batch_execute("VACUUM").await.expect("vacuumed");
+    crowd.recall().await;
+    for sealed_again in [false, true] {
+        if sealed_again {
+            crowd.seal().await;
+        }
+        for (way, sequence) in server::sequences(&client, crowd.sealed()).await {
+            let verdict = attack(&sequence, crowd.sealed(), &mut rng);
+            assert!(verdict.is_chance(), "{way}: {verdict:?}");
+        }
+        for (name, people_by_value) in server::columns(&client, crowd.sealed()).await {
+            assert!(people_by_value.iter().all(|people| *people == PEOPLE), "{name} has a value of few");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_attack_finds_people_among_keys_that_are_not_sealed() {
     let mut rng = StdRng::seed_from_u64(2);
     for kind in Kind::ALL {

@@ -11,15 +11,17 @@ use tokio_postgres::Client;
 use crate::crowd::{Crowd, Owners};
 
 /// The tables that hold people's rows, and the column that identifies them.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 10] = [
     ("gaen_fresh", "key"),
     ("gaen_waiting", "key"),
     ("gaen_key", "key"),
     ("gaen_publication", "key"),
+    ("gaen_quarantine", "key"),
     ("tcn_fresh", "rvk"),
     ("tcn_waiting", "rvk"),
     ("tcn_report", "rvk"),
     ("tcn_publication", "rvk"),
+    ("tcn_quarantine", "rvk"),
 ];
 
 /// A crowd whose keys go to two feeds of a database on the cluster of this test run.
@@ -27,8 +29,9 @@ pub(crate) async fn crowd(kind: Kind) -> (Database, Crowd) {
     let migrate = async |url: &str| migrate(url).await;
     let database = Database::from_template("keys", migrate).await.expect("a database");
     let Ok(DatabaseUrl::Postgres(url)) = database.url().parse() else { panic!("no URL of a server") };
-    let store = PostgresKeyStore::open(&url, Clock::system()).await.expect("opened");
-    (database, Crowd::on(kind, Arc::new(store), &["SJ"]).await)
+    let clock = Clock::system();
+    let store = PostgresKeyStore::open(&url, clock.clone()).await.expect("opened");
+    (database, Crowd::on(kind, (Arc::new(store), clock), &["SJ"]).await)
 }
 
 async fn migrate(url: &str) {
