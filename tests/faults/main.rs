@@ -5,4 +5,5 @@ mod scene;
 mod adoption;
 mod crash;
 mod killed_service;
+mod recall;
 mod switching;

@@ -107,11 +107,25 @@ impl Scene {
         })
     }
 
+    /// Starts one that recalls a bundle.
+    pub(crate) fn start_recall(&self, bundle: &str) -> anyhow::Result<SteppingProgram> {
+        let mut exporter = self.exporter();
+        exporter.env(stepping::RECALL, bundle);
+        SteppingProgram::start(exporter)
+    }
+
+    /// Recalls a bundle, undisturbed, in this process.
+    pub(crate) async fn recall(&self, bundle: &str) -> anyhow::Result<()> {
+        let report = self.opened(CLOCK_OFFSET, &BUCKETS).await?.recall(&stepping::recall_of(bundle)?).await?;
+        anyhow::ensure!(report.exit_code() == 0, "{report}");
+        Ok(())
+    }
+
     fn exporter(&self) -> Command {
         stepping::exporter(PROGRAM, &self.database(), &self.keys(), &self.buckets())
     }
 
-    fn keys(&self) -> PathBuf {
+    pub(crate) fn keys(&self) -> PathBuf {
         self.root.join("keys")
     }
 
@@ -143,15 +157,19 @@ impl Scene {
 
     /// The same with a clock that is off by some seconds.
     pub(crate) async fn run_at(&self, offset: i64, buckets: &[&str]) -> anyhow::Result<()> {
+        let report = self.opened(offset, buckets).await?.once().await?;
+        anyhow::ensure!(report.exit_code() == 0, "{report}");
+        Ok(())
+    }
+
+    async fn opened(&self, offset: i64, buckets: &[&str]) -> anyhow::Result<Exporter> {
         let clock = Clock::system();
         clock.set_offset(offset);
         let mut exporter = Exporter::open(&settings(&self.database(), self.keys())?, clock).await?;
         for name in buckets {
             exporter = exporter.with_bucket(name, Arc::new(DirectoryBucket::open(&self.root.join(name))?));
         }
-        let report = exporter.once().await?;
-        anyhow::ensure!(report.exit_code() == 0, "{report}");
-        Ok(())
+        Ok(exporter)
     }
 
     /// Reads both buckets as an outsider does, checks that they agree and hold exactly what was accepted.
@@ -335,7 +353,7 @@ pub(crate) async fn accept(
 
 impl Accepted {
     /// What every phone must find.
-    fn contents(self, kind: Kind) -> Vec<Vec<u8>> {
+    pub(crate) fn contents(self, kind: Kind) -> Vec<Vec<u8>> {
         match kind {
             Kind::Gaen => (0..self.keys).map(|n| gaen_entry(n).key.data().to_vec()).collect(),
             Kind::Tcn => (0..self.reports).map(|n| tcn_entry(n).report.as_bytes().to_vec()).collect(),

@@ -42,6 +42,7 @@ mod signing_keys;
 mod key_sets;
 mod life;
 mod many_bundles;
+mod recalls;
 
 mod tampering;
 mod withdrawal;

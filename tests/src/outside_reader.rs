@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use proto::bundle::{Bundle, BundleKey, Entries, Limits};
-use proto::manifest::Manifest;
+use proto::manifest::{ListedBundle, Manifest};
 use proto::note::NoteVerifier;
 use proto::{Feed, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -35,6 +35,14 @@ impl OutsideReader {
     /// # Errors
     /// What did not hold.
     pub fn check(&self, feed: &Feed) -> anyhow::Result<CheckedFeed> {
+        self.check_after_recall(feed, None)
+    }
+
+    /// The same after a bundle was recalled, given what the manifest said of it: it leaves a gap, and for a day an object that nobody lists.
+    ///
+    /// # Errors
+    /// What did not hold.
+    pub fn check_after_recall(&self, feed: &Feed, recalled: Option<&ListedBundle>) -> anyhow::Result<CheckedFeed> {
         let index = proto::index::parse(&self.read(&proto::index::index_path(feed))?)?;
         let note = self.read(&proto::manifest::manifest_path(feed))?;
         let pem = self.pem(&format!("{}-manifest.pem", feed.region))?;
@@ -50,8 +58,8 @@ impl OutsideReader {
             checked.bundles.push(bundle);
             checked.zips.push(zip);
         }
-        ensure_chain(&checked)?;
-        self.ensure_nothing_else(feed, &checked.manifest)?;
+        ensure_chain(&checked, recalled)?;
+        self.ensure_nothing_else(feed, &checked.manifest, recalled)?;
         Ok(checked)
     }
 
@@ -81,13 +89,19 @@ impl OutsideReader {
 
     /// No bundle lies about that is not listed, and no half-written file. One that was de-listed stays for a day: it is older than all that are
     /// listed, and the first of those is not the feed's first.
-    fn ensure_nothing_else(&self, feed: &Feed, manifest: &Manifest) -> anyhow::Result<()> {
+    fn ensure_nothing_else(
+        &self,
+        feed: &Feed,
+        manifest: &Manifest,
+        recalled: Option<&ListedBundle>,
+    ) -> anyhow::Result<()> {
         let oldest = manifest.bundles.first().filter(|first| first.sequence > 1);
         for entry in fs::read_dir(self.tree.join(feed.to_string()))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             let path = format!("{feed}/{name}");
             let listed = manifest.bundles.iter().any(|bundle| bundle.path == path);
-            let delisted = oldest.is_some_and(|oldest| path < oldest.path);
+            let delisted = oldest.is_some_and(|oldest| path < oldest.path)
+                || recalled.is_some_and(|recalled| recalled.path == path);
             let known = ["index.txt", "manifest", "coepi"].contains(&name.as_str()) || listed || delisted;
             ensure!(known, "{path} is published but not listed");
         }
@@ -140,12 +154,16 @@ impl CheckedFeed {
 }
 
 /// Bundles are numbered without a gap, touch, and never share an end.
-fn ensure_chain(feed: &CheckedFeed) -> anyhow::Result<()> {
+fn ensure_chain(feed: &CheckedFeed, recalled: Option<&ListedBundle>) -> anyhow::Result<()> {
+    let listed = feed.manifest.bundles.iter();
+    ensure!(listed.clone().all(|listed| Some(listed) != recalled), "what was recalled is listed");
+    let mut chain: Vec<&ListedBundle> = listed.chain(recalled).collect();
+    chain.sort_by_key(|listed| listed.sequence);
     for listed in &feed.manifest.bundles {
         ensure!(listed.start < listed.end, "bundle {} ends before it starts", listed.sequence);
         ensure!(listed.from_sequence == listed.sequence, "bundle {} carries others", listed.sequence);
     }
-    for pair in feed.manifest.bundles.windows(2) {
+    for pair in chain.windows(2) {
         ensure!(pair[1].sequence == pair[0].sequence + 1, "a gap after bundle {}", pair[0].sequence);
         ensure!(pair[1].start == pair[0].end, "bundles {} and the next do not touch", pair[0].sequence);
     }

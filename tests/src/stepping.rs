@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::Context as _;
 use exporter::Settings;
+use exporter::recall::RecallSpec;
 use store::DatabaseUrl;
 
 /// Seconds by which the clock of a stepping exporter is late. It always stands before the end of the newest bundle, so the times of its own
@@ -16,6 +17,19 @@ pub const CLOCK_OFFSET: i64 = -7_200;
 
 /// The variable in its environment that lets a stepping exporter take over what the buckets know, after a restore, in place of a pass.
 pub const ADOPT: &str = "STEPPING_ADOPT";
+
+/// The variable that names a bundle to be recalled, as `NO/gaen 4`.
+pub const RECALL: &str = "STEPPING_RECALL";
+
+/// What such a name means.
+///
+/// # Errors
+/// If it is no feed and sequence.
+pub fn recall_of(name: &str) -> anyhow::Result<RecallSpec> {
+    let (feed, sequence) = name.split_once(' ').context("a feed and a sequence")?;
+    let reason = Some("it should not have gone out".parse()?);
+    Ok(RecallSpec { feed: feed.parse()?, sequence: sequence.parse()?, without: Vec::new(), reason })
+}
 
 /// Settings that cut what waits into several bundles.
 ///

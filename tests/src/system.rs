@@ -6,6 +6,7 @@ use anyhow::{Context as _, ensure};
 use client::Trust;
 use exporter::config::{BucketSpec, BucketUrl, GatewayKeys, GatewaySpec};
 use exporter::keys::KeyPurpose;
+use exporter::recall::RecallSpec;
 use exporter::{Exporter, Report};
 use proto::bundle::{BundleKey, Limits};
 use proto::certificate::Algorithm;
@@ -410,14 +411,31 @@ impl System {
         Service::start(|listener| server::listen(listener, state))
     }
 
-    /// A pass of an exporter that holds nothing back for being small, unless that is set.
-    async fn pass(&self, set: impl FnOnce(&mut exporter::Settings)) -> anyhow::Result<Report> {
+    /// Recalls a bundle as an operator does: from now on nobody lists it.
+    ///
+    /// # Errors
+    /// If anything failed, or a bucket lists it still.
+    pub async fn recall(&self, feed: &Feed, sequence: u64) -> anyhow::Result<()> {
+        let reason = Some("it should not have gone out".parse()?);
+        let spec = RecallSpec { feed: feed.clone(), sequence, without: Vec::new(), reason };
+        let report = self.exporter(|_| ()).await?.recall(&spec).await?;
+        ensure!(report.exit_code() == 0, "{report}");
+        Ok(())
+    }
+
+    /// An exporter that holds nothing back for being small, unless that is set.
+    async fn exporter(&self, set: impl FnOnce(&mut exporter::Settings)) -> anyhow::Result<Exporter> {
         let database = self.databases.keys.of_role("pratique_exporter");
         let mut settings = exporter::Settings::new(database, self.keys_directory());
         settings.buckets = vec![BucketSpec { name: "main".to_owned(), url: BucketUrl::Directory(self.tree()) }];
         (settings.minimum_keys, settings.minimum_reports) = (1, 1);
         set(&mut settings);
-        let report = Exporter::open(&settings, self.clock.clone()).await?.once().await?;
+        Ok(Exporter::open(&settings, self.clock.clone()).await?)
+    }
+
+    /// A pass of such an exporter.
+    async fn pass(&self, set: impl FnOnce(&mut exporter::Settings)) -> anyhow::Result<Report> {
+        let report = self.exporter(set).await?.once().await?;
         let failures: Vec<String> = report.failures().map(ToString::to_string).collect();
         ensure!(failures.is_empty(), "{}", failures.join("; "));
         Ok(report)

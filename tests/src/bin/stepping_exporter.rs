@@ -2,7 +2,8 @@
 //! before it goes on. For tests that kill it there.
 //!
 //! Arguments: the database file, the directory of signing keys, seconds that its clock is off, then the directories of its buckets, which are
-//! called by their last components. With `STEPPING_ADOPT` in its environment it takes over what the buckets know in place of a pass.
+//! called by their last components. With `STEPPING_ADOPT` in its environment it takes over what the buckets know in place of a pass. If it names a
+//! bundle in `STEPPING_RECALL`, that is recalled.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +30,11 @@ async fn main() -> anyhow::Result<()> {
     for directory in arguments {
         let name = Path::new(&directory).file_name().context("a directory with a name")?.to_string_lossy().into_owned();
         exporter = exporter.with_bucket(&name, Arc::new(DirectoryBucket::open(Path::new(&directory))?));
+    }
+    if let Ok(recall) = std::env::var(stepping::RECALL) {
+        let report = exporter.recall(&stepping::recall_of(&recall)?).await?;
+        anyhow::ensure!(report.exit_code() == 0, "{report}");
+        return Ok(());
     }
     if std::env::var_os(stepping::ADOPT).is_some() {
         let report = exporter.adopt(&"the disk was lost".parse()?, false).await?;
