@@ -276,7 +276,9 @@ async fn a_bad_row_in_a_sealed_bundle_is_never_signed_and_once_set_aside_the_res
     let found: serde_json::Value = serde_json::from_slice(&found.stdout).expect("JSON");
     assert_eq!((&found["voided"], &found["found"][0]["bundle"]), (&serde_json::json!([1]), &1.into()), "{found}");
     world.pass(&["main"]).await;
-    assert_eq!(world.published("main", Kind::Gaen), keys_of(10..20));
+    // Of the voided bundle nothing is released before the next quarter of an hour begins, which may be any moment.
+    let at_once = world.published("main", Kind::Gaen);
+    assert!(at_once == keys_of(10..20) || at_once == all_but(0..20, 7));
     world.later(QUARTER);
     world.pass(&["main"]).await;
     assert_eq!(world.published("main", Kind::Gaen), all_but(0..20, 7));
