@@ -17,7 +17,7 @@ done is written down for good (server audit list).
 
 In one transaction the bundle leaves the list with the feed's next number, and what is in it waits again, so that the next bundle carries it: exactly
 once, at the next quarter of an hour at the earliest, and as the policy of the feed says. Where more was said of an entry since, the last word is
-published and nothing older after it; what was revoked does not return. --without sets entries aside for good, see `exporter quarantine`. Then
+published and nothing older after it; what was revoked does not return. --without sets entries aside, see `exporter quarantine`. Then
 every bucket is brought to a list that does not name the bundle, as by a pass that seals nothing. No bucket, new or healed, is ever given the bundle
 again, nor a list that names it. The object itself is deleted a day later, since somebody may have read the list just before.
 
