@@ -12,7 +12,7 @@ use proto::{Feed, Timestamp};
 
 use crate::error::StoreError;
 use crate::filler::{DrawnFiller, FillerMark};
-use crate::intervals::Grid;
+use crate::grid::Grid;
 
 /// How a feed is sealed.
 #[derive(Debug, Clone)]

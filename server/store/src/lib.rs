@@ -17,6 +17,7 @@ mod chaff;
 mod database_clock;
 mod filler;
 mod gateways;
+mod grid;
 mod intervals;
 mod key_sets;
 mod keys;
@@ -76,8 +77,9 @@ pub use filler::{
     SampleBounds, Sampled, SampledKey,
 };
 pub use gateways::Gateways;
+pub use grid::Grid;
 pub use guesses::{Guess, GuessLimits, GuessOutcome, GuessScope, Guesser, Guesses, STRIPES};
-pub use intervals::{ClosedInterval, Grid, Intervals};
+pub use intervals::{ClosedInterval, Intervals};
 pub use issuers::{ApiKeyGrant, ApiKeyKind, Issuer, IssuerKey, Issuers, RegisteredApiKey, RegisteredIssuer};
 pub use key_sets::{
     FetchFailure, FetchedKey, KEY_OVERLAP, KEY_SET_KEPT, KeySetChange, KeySetSource, KeySetStanding, KeySets,

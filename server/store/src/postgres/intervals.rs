@@ -11,7 +11,8 @@ use super::key_store::PostgresKeyStore;
 use super::transaction::{Mode, Transaction};
 use crate::clock::Clock;
 use crate::error::StoreError;
-use crate::intervals::{ClosedInterval, Grid, Intervals};
+use crate::grid::Grid;
+use crate::intervals::{ClosedInterval, Intervals};
 
 #[async_trait]
 impl Intervals for PostgresKeyStore {

@@ -9,7 +9,8 @@ use super::feeds;
 use super::feeds::FeedRow;
 use super::key_store::SqliteKeyStore;
 use crate::error::StoreError;
-use crate::intervals::{ClosedInterval, Grid, Intervals};
+use crate::grid::Grid;
+use crate::intervals::{ClosedInterval, Intervals};
 
 #[async_trait]
 impl Intervals for SqliteKeyStore {
