@@ -4,7 +4,7 @@ use std::io::{Cursor, ErrorKind};
 use std::ops::ControlFlow;
 
 use proto::bundle::{Entry, GaenEntry, Header, TcnEntry, Unsigned, Writer};
-use store::{BadEntry, BundleRow, EntryName, EntryPlace, KeyStore, Member, MemberDigest, MemberSink, StoreError};
+use store::{BadEntry, BundleRow, EntryPlace, KeyStore, Member, MemberDigest, MemberSink, StoreError};
 
 use crate::error::ExportError;
 
@@ -129,7 +129,7 @@ pub(crate) fn corrupt(row: &BundleRow, what: &str) -> ExportError {
 
 /// A member that must not be signed, by its name, and what to type.
 fn bad(row: &BundleRow, member: &Member, breaks: &str) -> ExportError {
-    let (feed, entry, place) = (row.feed.clone(), EntryName::of_member(member), EntryPlace::Bundle(row.sequence));
+    let (feed, entry, place) = (row.feed.clone(), member.name(), EntryPlace::Bundle(row.sequence));
     StoreError::BadEntry(Box::new(BadEntry { feed, entry, place, breaks: breaks.to_owned() })).into()
 }
 

@@ -21,7 +21,8 @@ is a request to them. Android lets a key change once: from self-report to confir
 confirmed key that it has matched stays. Apple's and the published Android parsers skip revised keys altogether; microG reads them. Apps over this
 project's client drop revoked keys and withdrawn reports; the apps of 2020 (CoEpi, Covid Watch) know neither. To keep a bundle from phones that do
 not have it yet, recall it afterwards (exporter recall).
-Revocations leave with the next bundle of their feed, once as many of them wait there as the exporter's --minimum-revised says, or for as long as its --revised-hold.";
+Revocations leave with the next bundle of their feed, once as many of them wait there as the exporter's --minimum-revised says, or
+one has waited for its --revised-hold.";
 
 /// Behind the help of the flags.
 pub(crate) const WITHDRAW: &str = "\
@@ -35,7 +36,8 @@ is a request to them. Android lets a key change once: from self-report to confir
 confirmed key that it has matched stays. Apple's and the published Android parsers skip revised keys altogether; microG reads them. Apps over this
 project's client drop revoked keys and withdrawn reports; the apps of 2020 (CoEpi, Covid Watch) know neither. To keep a bundle from phones that do
 not have it yet, recall it afterwards (exporter recall).
-Revocations leave with the next bundle of their feed, once as many of them wait there as the exporter's --minimum-revised says, or for as long as its --revised-hold.
+Revocations leave with the next bundle of their feed, once as many of them wait there as the exporter's --minimum-revised says, or
+one has waited for its --revised-hold.
 
 JSON (--json): {\"applied\": true or false, \"counts\": {\"gaen\", \"tcn\", \"tcn-self\": {\"selected\", \"tombstones\", \"feeds\": {FEED: {\"waiting\",
 \"sealed\", \"revoked\"}}}}, \"phones\"}. waiting: will never be published; sealed: published, to be revoked; revoked and tombstones: withdrawn before.";

@@ -6,8 +6,6 @@ use std::str::FromStr;
 use proto::{Feed, Malformed};
 use sha2::{Digest, Sha256};
 
-use crate::bundles::Member;
-
 /// What an entry is called where its identity must not stand, as in logs and on screens: the first eight bytes of the SHA-256 of the 16 bytes of a
 /// key, or of the 32 bytes of a report's verification key, as 16 hexadecimal digits. Whoever holds the entry can tell that it is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,14 +17,6 @@ impl EntryName {
         let digest: [u8; 32] = Sha256::digest(identity).into();
         let [a, b, c, d, e, f, g, h, ..] = digest;
         Self([a, b, c, d, e, f, g, h])
-    }
-
-    /// The name of a member of a bundle.
-    pub fn of_member(member: &Member) -> Self {
-        match member {
-            Member::Gaen(entry) => Self::of(entry.key.data()),
-            Member::Tcn(entry) => Self::of(entry.report.verification_key()),
-        }
     }
 
     /// The eight bytes.

@@ -10,6 +10,7 @@ use proto::bundle::{FORMAT, GaenEntry, MAX_KEYS, SigningKeyId, TcnEntry};
 use proto::manifest::{AnnouncedGateway, AnnouncedKey};
 use proto::{Feed, Timestamp};
 
+use crate::bad_entry::EntryName;
 use crate::error::StoreError;
 use crate::filler::{DrawnFiller, FillerMark};
 use crate::grid::Grid;
@@ -141,6 +142,16 @@ pub enum Member {
     Gaen(GaenEntry),
     /// A report.
     Tcn(TcnEntry),
+}
+
+impl Member {
+    /// What it is called where its identity must not stand.
+    pub fn name(&self) -> EntryName {
+        match self {
+            Self::Gaen(entry) => EntryName::of(entry.key.data()),
+            Self::Tcn(entry) => EntryName::of(entry.report.verification_key()),
+        }
+    }
 }
 
 /// A page of members in bundle order: ordinary ones by class and bytes, then revised ones.

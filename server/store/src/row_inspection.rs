@@ -2,7 +2,7 @@
 
 use proto::{Feed, Timestamp};
 
-use crate::bad_entry::{BadEntry, EntryName, EntryPlace};
+use crate::bad_entry::{BadEntry, EntryPlace};
 use crate::bundles::Member;
 use crate::error::StoreError;
 use crate::member_digest::MemberDigest;
@@ -33,7 +33,7 @@ impl<'a> Looked<'a> {
         match read {
             Ok(stored) => {
                 if let Some(breaks) = breaks(&stored, leaves) {
-                    let (feed, place, entry) = (self.feed.clone(), self.place, EntryName::of_member(&stored.member));
+                    let (feed, place, entry) = (self.feed.clone(), self.place, stored.member.name());
                     self.findings.entries.push(BadEntry { feed, entry, place, breaks });
                 }
                 self.digest.push(stored.revised, &stored.member);
