@@ -51,8 +51,9 @@ fn what_is_private_is_its_owners_alone() {
     }
     let is_public = |path: &Path| fs::read_to_string(path).expect("text").contains("PUBLIC KEY");
     let secret: Vec<_> = files_below(&dir.path().join("private")).into_iter().filter(|path| !is_public(path)).collect();
-    // The service's secret, a certificate key, three bundle keys, the keys of revision tokens, the API keys, the keys of two gateways.
-    assert_eq!(secret.len(), 9, "{secret:?}");
+    // The service's secret, a certificate key, three bundle keys and the secret of filler, the keys of revision tokens, the API keys, the keys of two
+    // gateways.
+    assert_eq!(secret.len(), 10, "{secret:?}");
     assert!(secret.iter().all(|path| mode(path) == 0o600), "{secret:?}");
     assert!(
         files_below(&dir.path().join("cdn"))
