@@ -10,8 +10,6 @@ use rand::seq::SliceRandom;
 const DEALS: usize = 100;
 /// How many times as far as the farthest deal something must be to tell.
 const TELLING: f64 = 3.0;
-/// Chance strays farther than this, in standard deviations, once in five hundred million times.
-const CHANCE: f64 = 6.0;
 
 /// Rows of a table in the order in which they stand.
 pub(crate) struct Table {
@@ -74,13 +72,27 @@ impl Table {
         found > TELLING * farthest
     }
 
-    /// Whether rows stand beside their like more often, or less, than chance has it.
+    /// Whether rows stand beside their like more often, or less, than chance has it. Here, too, people are dealt: where a person's rows stand follows
+    /// from what that person's rows have in common.
     fn neighbours_tell(&self) -> bool {
-        let labels: Vec<bool> = self.rows.iter().map(|row| row.filler).collect();
-        let share = labels.iter().filter(|label| **label).count() as f64 / labels.len() as f64;
-        let alike = share * share + (1.0 - share) * (1.0 - share);
-        let pairs = labels.len().saturating_sub(1) as f64;
-        let found = labels.windows(2).filter(|pair| pair[0] == pair[1]).count() as f64;
-        (found - pairs * alike).abs() > CHANCE * (pairs * alike * (1.0 - alike)).sqrt().max(1.0)
+        let mut filler = vec![false; self.rows.iter().map(|row| row.person + 1).max().unwrap_or(0)];
+        self.rows.iter().for_each(|row| filler[row.person] = row.filler);
+        let pairs: Vec<_> = self.rows.windows(2).map(|pair| (pair[0].person, pair[1].person)).collect();
+        let alike = |filler: &[bool]| pairs.iter().filter(|(a, b)| filler[*a] == filler[*b]).count() as f64;
+        let mut people: Vec<usize> = self.rows.iter().map(|row| row.person).collect();
+        people.sort_unstable();
+        people.dedup();
+        let mut rng = StdRng::seed_from_u64(37);
+        let mut dealt = Vec::with_capacity(DEALS);
+        for _ in 0..DEALS {
+            let mut labels: Vec<bool> = people.iter().map(|person| filler[*person]).collect();
+            labels.shuffle(&mut rng);
+            let mut as_dealt = filler.clone();
+            people.iter().zip(labels).for_each(|(person, filler)| as_dealt[*person] = filler);
+            dealt.push(alike(&as_dealt));
+        }
+        let mean = dealt.iter().sum::<f64>() / dealt.len() as f64;
+        let farthest = dealt.iter().map(|found| (found - mean).abs()).fold(1.0, f64::max);
+        (alike(&filler) - mean).abs() > TELLING * farthest
     }
 }
