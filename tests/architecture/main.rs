@@ -8,11 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate with the folder of its manifest and the crates of this workspace that it may use, in reading order: arrows run down.
-const CRATES: [(&str, &str, &[&str]); 11] = [
+const CRATES: [(&str, &str, &[&str]); 13] = [
     ("pratique", "deploy/standalone", &["client", "exporter", "proto", "server", "service", "store", "verification"]),
     ("tests", "tests", &["client", "cluster", "exporter", "proto", "server", "service", "store", "verification"]),
     ("cluster", "tests/cluster", &[]),
+    ("load", "tests/load", &["client", "proto"]),
     ("model", "tests/model", &[]),
+    ("stack", "tests/stack", &["cluster"]),
     ("verification", "verification", &["proto", "service", "store"]),
     ("server", "server", &["proto", "service", "store"]),
     ("exporter", "exporter", &["proto", "service", "store"]),
