@@ -1,0 +1,16 @@
+//! One page of HTML with everything in it: it loads nothing, runs no script, and is read on screens, telephones and paper.
+
+mod gauges;
+mod latencies;
+mod markup;
+mod over_time;
+mod panel;
+mod plot;
+mod rates;
+mod scale;
+mod summary;
+mod table;
+mod thin;
+mod whole;
+
+pub use whole::page;

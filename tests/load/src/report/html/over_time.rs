@@ -1,0 +1,55 @@
+//! What all plots along the time share: the axis, the marks, and the words for a step.
+
+use super::plot::{Axis, Plot, Size};
+use super::scale::{Scale, time_step};
+use super::thin::Thin;
+use crate::results::{Mark, Series};
+use crate::words::clock;
+
+/// Steps of a small plot, of a wide one, and of what is told when a pointer rests there.
+const STEPS: usize = 180;
+const WIDE_STEPS: usize = 360;
+const TOLD_STEPS: usize = 60;
+/// Rows of a table that stands for a plot.
+const ROWS: usize = 15;
+
+/// The time of a run.
+#[derive(Clone, Copy)]
+pub(super) struct OverTime<'a> {
+    series: &'a Series,
+    marks: &'a [Mark],
+}
+
+impl<'a> OverTime<'a> {
+    pub(super) fn new(series: &'a Series, marks: &'a [Mark]) -> Self {
+        Self { series, marks }
+    }
+
+    /// An empty plot along the time, and how its points are thinned.
+    pub(super) fn plot(self, size: Size, y: Axis) -> (Plot, Thin) {
+        let thin = Thin::to(self.series, if size.width > 600.0 { WIDE_STEPS } else { STEPS });
+        let (seconds, step) = (thin.all_seconds(), time_step(thin.all_seconds()));
+        let labels = (0..=(seconds / step) as u32).map(|at| f64::from(at) * step);
+        let labels = labels.map(|at| (at, clock(at as u64))).collect();
+        let mut plot = Plot::new(size, Axis { scale: Scale::Linear(0.0, seconds), labels }, y);
+        for (number, mark) in self.marks.iter().enumerate() {
+            plot.mark(mark.at_seconds, &(number + 1).to_string());
+        }
+        (plot, thin)
+    }
+
+    /// The points thinned for what is told in the plot.
+    pub(super) fn told(self) -> Thin {
+        Thin::to(self.series, TOLD_STEPS)
+    }
+
+    /// The points thinned for the rows of a table.
+    pub(super) fn rows(self) -> Thin {
+        Thin::to(self.series, ROWS)
+    }
+
+    /// How long a step of a small plot is, in words.
+    pub(super) fn step_words(self) -> String {
+        crate::words::length(Thin::to(self.series, STEPS).seconds())
+    }
+}

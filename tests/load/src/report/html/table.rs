@@ -1,0 +1,56 @@
+//! Tables: the figures themselves, and what plots show for those who cannot see them.
+
+use super::markup::Markup;
+
+/// Rows of cells below a head. The first cell of a row names it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table {
+    pub(super) caption: String,
+    pub(super) head: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn new(caption: &str, head: &[&str]) -> Self {
+        Self { caption: caption.to_owned(), head: head.iter().map(|&cell| cell.to_owned()).collect(), rows: Vec::new() }
+    }
+
+    /// The table, which may be scrolled sideways where the screen is narrow.
+    pub(super) fn render(&self, into: &mut Markup) {
+        if self.rows.is_empty() {
+            return into.says("p", &[], &format!("{}: nothing was measured.", self.caption));
+        }
+        let area = [("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", self.caption.as_str())];
+        into.element("div", &area, |area| {
+            area.element("table", &[], |table| {
+                table.says("caption", &[], &self.caption);
+                table.element("thead", &[], |head| {
+                    head.element("tr", &[], |row| {
+                        self.head.iter().for_each(|cell| row.says("th", &[("scope", "col")], cell))
+                    });
+                });
+                table.element("tbody", &[], |body| self.rows.iter().for_each(|cells| render_row(cells, body)));
+            });
+        });
+    }
+
+    /// The same, folded away below a plot.
+    pub(super) fn render_folded(&self, into: &mut Markup) {
+        into.element("details", &[], |details| {
+            details.says("summary", &[], "Show as a table");
+            self.render(details);
+        });
+    }
+}
+
+fn render_row(cells: &[String], into: &mut Markup) {
+    into.element("tr", &[], |row| {
+        for (at, cell) in cells.iter().enumerate() {
+            if at == 0 {
+                row.says("th", &[("scope", "row")], cell);
+            } else {
+                row.says("td", &[], cell);
+            }
+        }
+    });
+}

@@ -1,0 +1,225 @@
+//! The page, from top to bottom.
+
+use super::gauges;
+use super::latencies;
+use super::markup::Markup;
+use super::over_time::OverTime;
+use super::rates::Stack;
+use super::summary::{self, spoken};
+use super::table::Table;
+use crate::results::{GaugeSeries, Limit, Operation, OperationSeries, Results};
+use crate::words::{bytes, clock, count, grouped, milliseconds, rate};
+
+const STYLE: &str = include_str!("style.css");
+
+/// Forbids the page to load anything or to run anything, whatever a name in it may contain.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+/// The report of a run as one page of HTML.
+pub fn page(results: &Results) -> String {
+    let mut page = Markup::default();
+    page.push_raw("<!DOCTYPE html>\n");
+    page.element("html", &[("lang", "en")], |html| {
+        html.element("head", &[], |head| head_of(results, head));
+        html.element("body", &[], |body| body.element("main", &[], |main| main_of(results, main)));
+    });
+    let mut text = page.into_text();
+    text.push('\n');
+    text
+}
+
+fn head_of(results: &Results, head: &mut Markup) {
+    head.empty("meta", &[("charset", "utf-8")]);
+    head.empty("meta", &[("http-equiv", "Content-Security-Policy"), ("content", POLICY)]);
+    head.empty("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
+    head.empty("meta", &[("name", "color-scheme"), ("content", "light dark")]);
+    head.says("title", &[], &format!("Load report: {}, {}", results.run.preset, results.run.started_at));
+    head.element("style", &[], |style| style.push_raw(STYLE));
+}
+
+fn main_of(results: &Results, main: &mut Markup) {
+    let time = OverTime::new(&results.series, &results.marks);
+    summary::header(results, main);
+    summary::verdict(results, main);
+    summary::tiles(results, main);
+    if let Some(proof) = &results.proof {
+        summary::proof(proof, main);
+    }
+    whole_run(results, time, main);
+    section(main, "Figures", |section| {
+        table_of_times(&results.operations).render(section);
+        table_of_requests(&results.operations).render(section);
+    });
+    for operation in &results.operations {
+        let series = results.series.operations.iter().find(|series| series.name == operation.name);
+        section(main, &spoken(&operation.name), |section| one_operation(results, time, (operation, series), section));
+    }
+    section(main, "How to read this", |section| reading(time, section));
+    section(main, "Settings", |section| settings(results).render(section));
+}
+
+fn section(into: &mut Markup, title: &str, inside: impl FnOnce(&mut Markup)) {
+    into.element("section", &[("class", "card")], |section| {
+        section.says("h2", &[], title);
+        inside(section);
+    });
+}
+
+fn whole_run(results: &Results, time: OverTime<'_>, into: &mut Markup) {
+    section(into, "The whole run", |section| {
+        Stack::of_outcomes(&results.series.operations).wide_panel(time, "All answers").render(section);
+        if !results.marks.is_empty() {
+            section.element("ol", &[("class", "marks")], |list| {
+                for mark in &results.marks {
+                    list.says("li", &[], &format!("{} {}", clock(mark.at_seconds as u64), mark.what));
+                }
+            });
+        }
+        section.element("div", &[("class", "plots")], |plots| {
+            if let Some(failures) = gauges::failures(results) {
+                failures.small_panel(time, "Errors by reason", "all operations").render(plots);
+            }
+            let waited = waited(&results.series.operations);
+            for gauge in waited.iter().chain(&results.series.gauges) {
+                gauges::gauge(time, gauge, &titled(&gauge.name)).render(plots);
+            }
+        });
+    });
+}
+
+/// The longest wait for the load machine, over all operations. None if that was not measured.
+fn waited(operations: &[OperationSeries]) -> Option<GaugeSeries> {
+    let points = operations.iter().map(|series| series.waited_max_ms.len()).max()?;
+    let longest = |at: usize| operations.iter().filter_map(|series| *series.waited_max_ms.get(at)?).reduce(f64::max);
+    let max: Vec<Option<f64>> = (0..points).map(longest).collect();
+    let name = "waited_for_the_load_machine_ms".to_owned();
+    max.iter().any(Option::is_some).then(|| GaugeSeries { name, mean: Vec::new(), max })
+}
+
+/// `Waited for the load machine, ms`: the name of a gauge with its unit set apart.
+fn titled(name: &str) -> String {
+    let (name, unit) = match name.rsplit_once('_') {
+        Some((name, unit @ ("ms" | "seconds" | "bytes"))) => (name, format!(", {unit}")),
+        _ => (name, String::new()),
+    };
+    let mut letters = name.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}{unit}", spoken(letters.as_str()))
+}
+
+fn one_operation(results: &Results, time: OverTime<'_>, of: (&Operation, Option<&OperationSeries>), into: &mut Markup) {
+    let (operation, series) = of;
+    into.says("p", &[("class", "extent")], &extent(operation));
+    into.element("div", &[("class", "plots")], |plots| {
+        if let Some(series) = series {
+            let limits: Vec<&Limit> = results.limits.iter().filter(|limit| limit.operation == operation.name).collect();
+            if operation.latency.is_some() {
+                latencies::over_time(time, series, &limits).render(plots);
+            }
+            Stack::of_outcomes(std::slice::from_ref(series))
+                .small_panel(time, "Answers", &operation.name)
+                .render(plots);
+        }
+        if let Some(panel) = latencies::distribution(operation) {
+            panel.render(plots);
+        }
+    });
+    let kinds = [("refused as expected", &operation.refused), ("failed", &operation.failed)];
+    let rows = kinds.into_iter().flat_map(|(how, counts)| counts.iter().map(move |(name, count)| (name, how, *count)));
+    let rows: Vec<Vec<String>> =
+        rows.map(|(name, how, count)| vec![name.clone(), how.to_owned(), grouped(count)]).collect();
+    if !rows.is_empty() {
+        Table { rows, ..Table::new("What was not answered as asked", &["code or reason", "how", "requests"]) }
+            .render(into);
+    }
+}
+
+/// `1,200 requests, 4 a second (4 asked for); p50 3 ms, p99 12 ms, longest 40 ms; 1.2 MB received`.
+fn extent(operation: &Operation) -> String {
+    let mut words = count(operation.ended, "request");
+    if let Some(reached) = operation.ended_per_second {
+        let asked = operation.asked_per_second.map(|asked| format!(" ({} asked for)", rate(asked))).unwrap_or_default();
+        words += &format!(", {} a second{asked}", rate(reached));
+    }
+    if let Some(latency) = &operation.latency {
+        let [p50, p99, longest] = [latency.p50_ms, latency.p99_ms, latency.max_ms].map(milliseconds);
+        words += &format!("; p50 {p50} ms, p99 {p99} ms, longest {longest} ms");
+    }
+    format!("{words}; {} received", bytes(operation.received_bytes))
+}
+
+fn table_of_times(operations: &[Operation]) -> Table {
+    let caption = "Latency in milliseconds, from the time of the schedule";
+    let mut table = Table::new(
+        caption,
+        &["operation", "p50", "p90", "p99", "p99.9", "longest", "mean", "of it waiting for the load machine, p99"],
+    );
+    for operation in operations {
+        let Some(latency) = &operation.latency else { continue };
+        let figures =
+            [latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.p999_ms, latency.max_ms, latency.mean_ms];
+        let waited = operation.waited.as_ref().map_or_else(|| "-".to_owned(), |waited| milliseconds(waited.p99_ms));
+        let cells = std::iter::once(spoken(&operation.name)).chain(figures.map(milliseconds)).chain([waited]);
+        table.rows.push(cells.collect());
+    }
+    table
+}
+
+fn table_of_requests(operations: &[Operation]) -> Table {
+    let head = [
+        "operation",
+        "asked a second",
+        "ended a second",
+        "done",
+        "not modified",
+        "refused",
+        "failed",
+        "unfinished",
+        "received",
+    ];
+    let mut table = Table::new("Requests and how they ended", &head);
+    for operation in operations {
+        let per_second = |rated: Option<f64>| rated.map_or_else(|| "-".to_owned(), rate);
+        let rates = [operation.asked_per_second, operation.ended_per_second].map(per_second);
+        let counts = [
+            operation.done,
+            operation.not_modified,
+            operation.all_refused(),
+            operation.all_failed(),
+            operation.unfinished,
+        ];
+        let cells = std::iter::once(spoken(&operation.name)).chain(rates).chain(counts.map(grouped));
+        table.rows.push(cells.chain([bytes(operation.received_bytes)]).collect());
+    }
+    table
+}
+
+fn reading(time: OverTime<'_>, into: &mut Markup) {
+    let step = time.step_words();
+    let notes = [
+        "Requests are sent by a schedule that waits for nobody. Latency counts from the time that the schedule gave to a request, until the last byte of its answer: if the deployment stalls for a second, everybody who came in that second is counted with the wait they had. What was sent late because the load machine itself was busy is in it, too, and is shown apart.",
+        "p99 is the time within which 99 of 100 requests were answered. Requests that failed stand in no latency; they are errors. Refused as expected are answers that an actor must get, such as a guesser's wrong code.",
+        "In plots along the time, latencies stand where the request was due and answers where they came.",
+    ];
+    notes.into_iter().for_each(|note| into.says("p", &[], note));
+    let note = format!(
+        "A point of the small plots is {step} long; its p99 and longest are those of its worst part, its p50 the middle one. Percentiles along the time are at most 3.2 % too high."
+    );
+    into.says("p", &[], &note);
+}
+
+fn settings(results: &Results) -> Table {
+    let run = &results.run;
+    let mut table = Table::new("Settings and machine", &["setting", "value"]);
+    let machine = &run.machine;
+    let own = [
+        ("preset", run.preset.clone()),
+        ("through faults", if run.through_faults { "yes" } else { "no" }.to_owned()),
+        ("processor", format!("{}, {}", count(machine.cores as u64, "core"), machine.cpu)),
+        ("memory", bytes(machine.memory_bytes)),
+        ("system", machine.system.clone()),
+    ];
+    table.rows.extend(run.settings.iter().map(|(name, value)| vec![name.clone(), value.clone()]));
+    table.rows.extend(own.map(|(name, value)| vec![name.to_owned(), value]));
+    table
+}

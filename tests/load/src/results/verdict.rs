@@ -1,0 +1,131 @@
+//! Whether a run is good, and why not.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Operation, Proof, Results};
+use crate::words::{grouped, milliseconds};
+
+/// Beyond this wait for the load machine (p99, in milliseconds) the report says that the load machine was the bottleneck.
+const NOTABLE_WAIT_MS: f64 = 100.0;
+
+/// A limit that was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    /// The operation that it is about.
+    pub operation: String,
+    /// So many percent of its requests ...
+    pub percentile: f64,
+    /// ... must take no longer than this from the intended time, in milliseconds.
+    pub at_most_ms: f64,
+    /// What was measured. Null if nothing was answered, which breaks the limit.
+    pub measured_ms: Option<f64>,
+    /// Whether it was kept.
+    pub held: bool,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Nothing failed, and the proof holds if there is one.
+    #[default]
+    Passed,
+    /// There were errors, or a limit was broken.
+    Failed,
+    /// Keys were lost, doubled or wrong.
+    ProofFailed,
+}
+
+/// How a run ended, and why.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The ending.
+    pub ending: Ending,
+    /// The exit code that belongs to it: 0, 1 or 2.
+    pub exit_code: u8,
+    /// What decided against the run, in whole sentences. Empty if it passed.
+    pub reasons: Vec<String>,
+    /// What one should know about the figures, in whole sentences.
+    pub remarks: Vec<String>,
+}
+
+impl Verdict {
+    /// Judges a run by its other fields.
+    pub(super) fn of(results: &Results) -> Self {
+        let lost: Vec<String> = results.proof.iter().filter(|proof| !proof.holds()).flat_map(proof_reasons).collect();
+        let errors = error_reasons(results);
+        // Through faults errors are expected: they are told, and decide nothing.
+        let (errors, mut remarks) =
+            if results.run.through_faults { (Vec::new(), errors) } else { (errors, Vec::new()) };
+        let (ending, exit_code) = match (lost.is_empty(), errors.is_empty()) {
+            (false, _) => (Ending::ProofFailed, 2),
+            (true, false) => (Ending::Failed, 1),
+            (true, true) => (Ending::Passed, 0),
+        };
+        remarks.extend(results.operations.iter().filter_map(late));
+        if results.proof.is_none() {
+            remarks.push("Published bundles were not compared with what was acknowledged.".to_owned());
+        }
+        Self { ending, exit_code, reasons: lost.into_iter().chain(errors).collect(), remarks }
+    }
+}
+
+fn proof_reasons(proof: &Proof) -> Vec<String> {
+    let of = grouped(proof.acknowledged);
+    let mut reasons = Vec::new();
+    if proof.missing > 0 {
+        reasons.push(format!(
+            "{} of {of} acknowledged keys are missing from the published bundles.",
+            grouped(proof.missing)
+        ));
+    }
+    if proof.twice > 0 {
+        reasons.push(format!("{} of {of} acknowledged keys are published more than once.", grouped(proof.twice)));
+    }
+    reasons.extend(proof.faults.iter().cloned());
+    if reasons.is_empty() {
+        let published = grouped(proof.published);
+        reasons.push(format!("{published} of {of} acknowledged keys were found published exactly once, and the others are not accounted for."));
+    }
+    reasons
+}
+
+fn error_reasons(results: &Results) -> Vec<String> {
+    let failed = results.operations.iter().filter(|operation| operation.all_failed() > 0).map(|operation| {
+        let (failed, of) = (grouped(operation.all_failed()), grouped(operation.ended));
+        format!("{failed} of {of} requests of {} failed: {}.", operation.name, counts(&operation.failed))
+    });
+    let unfinished = results.operations.iter().filter(|operation| operation.unfinished > 0);
+    let unfinished = unfinished.map(|operation| {
+        format!("{} requests of {} were asked for and never finished.", grouped(operation.unfinished), operation.name)
+    });
+    let broken = results.limits.iter().filter(|limit| !limit.held).map(|limit| {
+        let Limit { operation, percentile, at_most_ms, measured_ms, .. } = limit;
+        let at_most = milliseconds(*at_most_ms);
+        match measured_ms {
+            Some(ms) => format!(
+                "p{percentile} of {operation} is {} ms, and at most {at_most} ms were asked for.",
+                milliseconds(*ms)
+            ),
+            None => format!("p{percentile} of {operation} must be at most {at_most} ms, and nothing was answered."),
+        }
+    });
+    failed.chain(unfinished).chain(broken).collect()
+}
+
+/// What to say of an operation whose requests waited for the load machine.
+fn late(operation: &Operation) -> Option<String> {
+    let waited = operation.waited.as_ref().filter(|waited| waited.p99_ms >= NOTABLE_WAIT_MS)?;
+    let (name, p99) = (&operation.name, milliseconds(waited.p99_ms));
+    Some(format!(
+        "Requests of {name} waited up to {p99} ms (p99) for the load machine itself; their latency includes that."
+    ))
+}
+
+/// `timeout 3, status_500 1`.
+fn counts(counts: &BTreeMap<String, u64>) -> String {
+    let words = counts.iter().map(|(name, count)| format!("{name} {}", grouped(*count)));
+    words.collect::<Vec<String>>().join(", ")
+}

@@ -1,0 +1,60 @@
+use load::record::Outcome;
+use load::report;
+use load::results::{Ending, Proof};
+
+use crate::scene::{Scene, country};
+
+#[test]
+fn a_summary_fits_a_terminal_and_says_what_was_found() {
+    let summary = report::summary(&country(120, true));
+    for text in [
+        "8,372 keys acknowledged, each of them published exactly once",
+        "upload FAILED: timeout",
+        "p99 of upload is",
+        "code_invalid 120",
+    ] {
+        assert!(summary.contains(text), "{text} is missing in\n{summary}");
+    }
+    for line in summary.lines().take_while(|line| !line.contains("FAILED")) {
+        assert!(line.chars().count() <= 100, "too wide: {line}");
+    }
+}
+
+#[test]
+fn a_run_is_judged_by_errors_limits_and_the_proof() {
+    let run = |outcome| {
+        let scene = Scene::new();
+        scene.request("upload", [0.0, 0.0, 0.5], outcome, 0);
+        scene.results(1.0)
+    };
+    let ending = |results: &load::results::Results| (results.verdict.ending, results.verdict.exit_code);
+    let good = run(Outcome::Done);
+    assert_eq!(ending(&good), (Ending::Passed, 0));
+    assert_eq!(ending(&run(Outcome::Refused("code_invalid"))), (Ending::Passed, 0));
+    let bad = run(Outcome::Failed("timeout"));
+    assert_eq!(ending(&bad), (Ending::Failed, 1));
+    assert_eq!(bad.verdict.reasons, ["1 of 1 requests of upload failed: timeout 1."]);
+    assert_eq!(ending(&good.clone().with_limit("upload", 99.0, 501.0)), (Ending::Passed, 0));
+    assert_eq!(ending(&good.clone().with_limit("upload", 99.0, 499.0)), (Ending::Failed, 1));
+    assert_eq!(ending(&good.clone().with_limit("poll", 99.0, 499.0)), (Ending::Failed, 1), "nothing was measured");
+    let proof = |published, missing, twice| Proof { acknowledged: 14, published, missing, twice, ..Proof::default() };
+    assert_eq!(ending(&good.clone().with_proof(proof(14, 0, 0))), (Ending::Passed, 0));
+    for lost in [proof(13, 1, 0), proof(13, 0, 1), proof(13, 0, 0)] {
+        assert_eq!(ending(&bad.clone().with_proof(lost.clone())), (Ending::ProofFailed, 2));
+        assert!(report::summary(&good.clone().with_proof(lost)).contains("The proof failed"));
+    }
+    let changed = Proof { faults: vec!["A bundle has changed.".to_owned()], ..proof(14, 0, 0) };
+    assert_eq!(ending(&good.with_proof(changed)), (Ending::ProofFailed, 2));
+}
+
+#[test]
+fn through_faults_only_the_proof_counts() {
+    let scene = Scene::new();
+    scene.request("upload", [0.0, 0.0, 0.5], Outcome::Failed("refused"), 0);
+    let run = crate::scene::run().through_faults(true);
+    let results = scene.recorder.results(run, scene.at(1.0));
+    let proved = results.clone().with_proof(Proof { acknowledged: 1, published: 1, ..Proof::default() });
+    assert_eq!((proved.verdict.exit_code, proved.verdict.remarks.len()), (0, 1));
+    let lost = results.with_proof(Proof { acknowledged: 1, missing: 1, ..Proof::default() });
+    assert_eq!((lost.verdict.exit_code, lost.verdict.ending), (2, Ending::ProofFailed));
+}
