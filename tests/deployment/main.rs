@@ -1,1 +1,3 @@
 //! What stands under `deploy/` is right: each file is read by the program that it is for, and each command in the runbook does what it says.
+
+mod edge;

@@ -1,30 +1,26 @@
 //! nginx in front of a directory bucket answers apps made from CoEpi's, with the configuration that `deploy/` has.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proto::{Kind, ReportType, Timestamp};
+use tests::nginx::{Answer, Nginx, Site, ask as send};
 use tests::system::{NOON, System};
-
-use crate::tools::repository;
 
 /// Six hours; noon is where an interval begins.
 const LENGTH: i64 = 21_600;
-/// How long a program is waited for that does not start.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_made_from_coepis_reads_every_interval_through_nginx() -> anyhow::Result<()> {
     let (system, authority) = System::with_authority().await?;
     let (feed, n) = (authority.feed(Kind::Tcn), NOON.unix() / LENGTH);
-    let nginx = Nginx::start(&system.tree(), &feed.to_string())?;
-    let ask = |number: i64| nginx.ask(&format!("/tcnreport/0.4.0?intervalNumber={number}&intervalLength=21600"));
+    let directory = tempfile::tempdir()?;
+    let nginx = nginx(directory.path(), &system.tree(), &feed.to_string())?;
+    let get = |path: &str| nginx.get(path).expect("nginx answers");
+    let ask = |number: i64| get(&format!("/tcnreport/0.4.0?intervalNumber={number}&intervalLength=21600"));
 
     // The first pass ever: what runs is rendered, what comes is not.
     system.export_with_rendering(&feed).await?;
@@ -59,7 +55,7 @@ async fn an_app_made_from_coepis_reads_every_interval_through_nginx() -> anyhow:
         format!("/tcnreport/0.4.0?intervalLength=21600&intervalNumber={next}"),
         format!("/tcnreport/0.4.0?intervalLength=21600&other=1&intervalNumber={next}"),
     ] {
-        assert_eq!(nginx.ask(&path).body, there.body, "{path}");
+        assert_eq!(get(&path).body, there.body, "{path}");
     }
     for (status, query) in [
         (400, String::new()),
@@ -74,11 +70,11 @@ async fn an_app_made_from_coepis_reads_every_interval_through_nginx() -> anyhow:
         (404, format!("?intervalNumber={next}&intervalLength=3600")),
         (503, "?intervalNumber=9999999999&intervalLength=21600".to_owned()),
     ] {
-        assert_eq!(nginx.ask(&format!("/tcnreport/0.4.0{query}")).status, status, "{query}");
+        assert_eq!(get(&format!("/tcnreport/0.4.0{query}")).status, status, "{query}");
     }
-    assert_eq!(nginx.send("DELETE /tcnreport/0.4.0", "").status, 405);
+    assert_eq!(send(nginx.address(0), "DELETE /tcnreport/0.4.0", &[], "")?.status, 405);
     // The same address takes reports.
-    assert_eq!(nginx.send("POST /tcnreport/0.4.0", "a report").body, b"stored: a report");
+    assert_eq!(send(nginx.address(0), "POST /tcnreport/0.4.0", &[], "a report")?.body, b"stored: a report");
     Ok(())
 }
 
@@ -88,96 +84,13 @@ fn reports(answer: &Answer) -> Option<Vec<Vec<u8>>> {
     encoded.iter().map(|report| STANDARD.decode(report).ok()).collect()
 }
 
-/// A running nginx, on a socket of its own; it ends with this value.
-struct Nginx {
-    process: Child,
-    directory: tempfile::TempDir,
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Nginx {
-    /// Starts it over a tree, with a key server behind it that says what it was sent.
-    fn start(tree: &Path, feed: &str) -> anyhow::Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let at = |name: &str| directory.path().join(name).display().to_string();
-        let temporary = ["client_body", "proxy", "fastcgi", "scgi", "uwsgi"]
-            .map(|kind| format!("{kind}_temp_path {};", at(kind)))
-            .concat();
-        let configuration = format!(
-            "daemon off; master_process off; pid {pid}; error_log {errors}; events {{}}
-             http {{
-                 access_log off; {temporary}
-                 upstream pratique_server {{ server unix:{server}; }}
-                 server {{ listen unix:{socket}; root {tree}; set $coepi_feed {feed}; include {rules}; }}
-             }}",
-            pid = at("pid"),
-            errors = at("errors"),
-            server = at("server"),
-            socket = at("nginx"),
-            tree = tree.display(),
-            rules = fs::canonicalize(repository().join("deploy/nginx/coepi.conf"))?.display(),
-        );
-        fs::write(directory.path().join("nginx.conf"), configuration)?;
-        serve(UnixListener::bind(directory.path().join("server"))?);
-        let nginx = |arguments: &[&str]| {
-            // Debian has it where only root looks for programs.
-            let program = ["/usr/sbin/nginx", "nginx"].into_iter().find(|path| Path::new(path).exists());
-            let mut command = Command::new(program.unwrap_or("nginx"));
-            command.arg("-c").arg(directory.path().join("nginx.conf")).arg("-e").arg(at("errors")).args(arguments);
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-            command
-        };
-        let tested = nginx(&["-t"])
-            .output()
-            .map_err(|why| anyhow::anyhow!("nginx: {why}; apt-get install nginx-light (tests/run does it)"))?;
-        anyhow::ensure!(tested.status.success(), "nginx -t: {}", String::from_utf8_lossy(&tested.stderr));
-        let mut process = nginx(&[]).stderr(Stdio::null()).spawn()?;
-        let (begun, socket) = (Instant::now(), directory.path().join("nginx"));
-        while UnixStream::connect(&socket).is_err() {
-            anyhow::ensure!(process.try_wait()?.is_none() && begun.elapsed() < PATIENCE, "nginx does not start");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Ok(Self { process, directory })
-    }
-
-    fn ask(&self, path: &str) -> Answer {
-        self.send(&format!("GET {path}"), "")
-    }
-
-    fn send(&self, line: &str, body: &str) -> Answer {
-        let socket: PathBuf = self.directory.path().join("nginx");
-        let mut stream = UnixStream::connect(socket).expect("nginx listens");
-        let length = body.len();
-        let request =
-            format!("{line} HTTP/1.1\r\nHost: cdn\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
-        stream.write_all(request.as_bytes()).expect("sent");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("answered");
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
-        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        Answer { status, head, body: answer.split_off(end + 4) }
-    }
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> &str {
-        let named = |line: &&str| line.split_once(':').is_some_and(|(known, _)| known.eq_ignore_ascii_case(name));
-        self.head.lines().find(named).and_then(|line| line.split_once(": ")).map_or("", |(_, value)| value)
-    }
-}
-
-/// Nothing that a test started outlives it.
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Starts it over a tree, with a key server behind it that says what it was sent.
+fn nginx(directory: &Path, tree: &Path, feed: &str) -> anyhow::Result<Nginx> {
+    let (server, tree) = (directory.join("server"), tree.display());
+    serve(UnixListener::bind(&server)?);
+    let http = format!("upstream pratique_server {{ server unix:{}; }}", server.display());
+    let inside = format!("root {tree}; set $coepi_feed {feed}; include objects.conf; include coepi.conf;");
+    Nginx::start(directory, &Site { http, servers: vec![inside], ..Site::default() })
 }
 
 /// Answers one request with what it was sent. Its thread ends with it, or with the process.

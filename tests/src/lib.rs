@@ -3,6 +3,7 @@
 //! Nothing here is a mock of our own code: authorities, phones, the network and outside readers are simulated, everything between them is
 //! real, on real files and real loopback ports.
 
+pub mod nginx;
 pub mod service;
 pub mod wire;
 

@@ -61,7 +61,8 @@ impl Request {
         Reply::parse(&bytes)
     }
 
-    fn to_bytes(&self, to: SocketAddr) -> Vec<u8> {
+    /// The bytes that [`send`](Self::send) sends.
+    pub fn to_bytes(&self, to: SocketAddr) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n", self.method, self.path);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));

@@ -2,6 +2,9 @@
 //! network that fails.
 
 mod between;
+#[path = "../../../tests/src/nginx.rs"]
+#[expect(dead_code, unreachable_pub, reason = "the tests of everything need more of it")]
+mod nginx;
 mod s3;
 mod scene;
 #[path = "../pass/world.rs"]
@@ -15,4 +18,5 @@ mod outages;
 mod program;
 mod promises;
 mod replicas;
+mod web_cache;
 mod web_server;

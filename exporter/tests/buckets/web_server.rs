@@ -1,79 +1,35 @@
 //! A directory bucket behind a real nginx with the configuration in `deploy/nginx`: it says of each object what object stores are told.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use exporter::bucket::{Bucket, DirectoryBucket, Headers};
 
+use crate::nginx::{Answer, Nginx, Site, ask};
 use crate::promises::path;
 
-/// Where the configuration stands.
-const OBJECTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/nginx/objects.conf");
-
-/// nginx with a tree, on a socket in a directory of its own.
+/// nginx with a tree.
 struct WebServer {
-    process: Child,
+    nginx: Nginx,
     directory: tempfile::TempDir,
 }
 
 impl WebServer {
     fn start() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let here = directory.path().display();
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .iter()
-            .map(|kind| format!("{kind}_temp_path {here}/{kind};\n"))
-            .collect();
-        let configuration = format!(
-            "daemon off; master_process off; pid {here}/pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; {temporary}\
-             server {{ listen unix:{here}/socket; root {here}/cdn; include {OBJECTS}; }} }}\n"
-        );
-        fs::write(directory.path().join("nginx.conf"), configuration).expect("written");
-        fs::create_dir(directory.path().join("cdn")).expect("a directory");
-        let program = ["/usr/sbin/nginx", "nginx"].into_iter().find(|name| Path::new(name).exists()).unwrap_or("nginx");
-        let mut command = Command::new(program);
-        command.arg("-e").arg("stderr").arg("-c").arg(directory.path().join("nginx.conf"));
-        let mut server =
-            Self { process: command.stderr(Stdio::piped()).spawn().expect("nginx; tests/run installs it"), directory };
-        while UnixStream::connect(server.socket()).is_err() {
-            if server.process.try_wait().expect("it is ours").is_some() {
-                let mut why = String::new();
-                let _ = server.process.stderr.take().expect("a pipe").read_to_string(&mut why);
-                panic!("nginx does not start: {why}");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        server
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.directory.path().join("socket")
+        let tree = directory.path().join("cdn");
+        fs::create_dir(&tree).expect("a directory");
+        let inside = format!("root {}; include objects.conf;", tree.display());
+        let site = Site { servers: vec![inside], ..Site::default() };
+        Self { nginx: Nginx::start(directory.path(), &site).expect("nginx"), directory }
     }
 
     fn tree(&self) -> PathBuf {
         self.directory.path().join("cdn")
     }
 
-    /// The head of the answer, its lines in lower case, and the body.
-    fn get(&self, path: &str) -> (Vec<String>, String) {
-        let mut stream = UnixStream::connect(self.socket()).expect("a connection");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: cdn\r\nConnection: close\r\n\r\n").expect("asked");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        (head.to_ascii_lowercase().lines().map(str::to_owned).collect(), body.to_owned())
-    }
-}
-
-/// Nothing that a test started outlives it.
-impl Drop for WebServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    fn get(&self, path: &str) -> Answer {
+        self.nginx.get(path).expect("an answer")
     }
 }
 
@@ -83,12 +39,11 @@ async fn nginx_says_of_an_object_what_object_stores_are_told() {
     let bucket = DirectoryBucket::open(&server.tree()).expect("a bucket");
     for name in ["NO/gaen/1790000000-1790014400-00001.zip", "US-WA/tcn-self/index.txt", "NO/gaen/manifest", "ready"] {
         bucket.replace(&path(name), b"as it is", None).await.expect("written");
-        let (head, body) = server.get(&format!("/{name}"));
-        assert_eq!(head[0], "http/1.1 200 ok", "{name}");
+        let answer = server.get(&format!("/{name}"));
+        assert_eq!((answer.status, &*answer.body), (200, &b"as it is"[..]), "{name}");
         let Headers { content_type, cache_control } = Headers::of(name);
-        assert!(head.contains(&format!("content-type: {content_type}")), "{name}: {head:?}");
-        assert!(head.contains(&format!("cache-control: {cache_control}")), "{name}: {head:?}");
-        assert_eq!(body, "as it is", "{name}");
+        assert_eq!(answer.header("content-type"), content_type, "{name}");
+        assert_eq!(answer.header("cache-control"), cache_control, "{name}");
     }
 }
 
@@ -97,16 +52,53 @@ async fn nginx_gives_out_nothing_but_objects_and_no_cache_keeps_that() {
     let server = WebServer::start();
     let tree = server.tree();
     fs::create_dir_all(tree.join("NO/gaen")).expect("directories");
-    for name in [".lock", "NO/gaen/.put-1.zip", "NO/gaen/notes.txt", "index.txt", "NO/ready"] {
+    fs::create_dir_all(tree.join("NO/tcn-self/coepi/21600")).expect("directories");
+    let hidden =
+        [".lock", "NO/gaen/.put-1.zip", "NO/gaen/notes.txt", "index.txt", "NO/ready", "NO/tcn-self/coepi/21600/7.json"];
+    for name in hidden {
         fs::write(tree.join(name), "not for phones").expect("written");
     }
-    let absent = ["ready", "NO/gaen/index.txt", "NO/gaen/1-2-00001.zip", "", "NO/gaen/", "../nginx.conf"];
-    for name in [".lock", "NO/gaen/.put-1.zip", "NO/gaen/notes.txt", "index.txt", "NO/ready"].iter().chain(&absent) {
-        let (head, body) = server.get(&format!("/{name}"));
-        assert!(head[0].contains(" 404 ") || head[0].contains(" 400 "), "{name}: {head:?}");
+    let absent = ["ready", "NO/gaen/index.txt", "NO/gaen/1-2-00001.zip", "", "NO/gaen/", "../main.conf"];
+    for name in hidden.iter().chain(&absent) {
+        let answer = server.get(&format!("/{name}"));
+        let body = String::from_utf8_lossy(&answer.body);
+        assert!([400, 404, 503].contains(&answer.status), "{name}: {}", answer.head);
         assert!(!body.contains("not for phones") && !body.contains("temp_path"), "{name}");
-        if head[0].contains(" 404 ") {
-            assert!(head.contains(&"cache-control: no-store".to_owned()), "{name}: {head:?}");
+        if answer.status != 400 {
+            assert_eq!(answer.header("cache-control"), "no-store", "{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_list_that_is_replaced_is_seen_at_once_and_one_that_is_known_is_not_sent_again() {
+    let server = WebServer::start();
+    let bucket = DirectoryBucket::open(&server.tree()).expect("a bucket");
+    let list = path("NO/gaen/index.txt");
+    for content in ["NO/gaen/1-2-00001.zip", "NO/gaen/1-2-00001.zip\nNO/gaen/2-3-00001.zip"] {
+        let seen = bucket.get(&list).await.expect("a read").map(|object| object.version);
+        bucket.replace(&list, content.as_bytes(), seen.as_ref()).await.expect("written");
+        let answer = server.get("/NO/gaen/index.txt?and=what");
+        assert_eq!(String::from_utf8_lossy(&answer.body), content);
+        let known = format!("If-None-Match: {}", answer.header("etag"));
+        let again = ask(server.nginx.address(0), "GET /NO/gaen/index.txt", &[&known], "").expect("an answer");
+        assert_eq!((again.status, again.body.len()), (304, 0));
+        assert_eq!(again.header("cache-control"), "public, max-age=300");
+    }
+}
+
+#[tokio::test]
+async fn objects_are_read_and_nothing_else() {
+    let server = WebServer::start();
+    let bucket = DirectoryBucket::open(&server.tree()).expect("a bucket");
+    bucket.replace(&path("ready"), b"now", None).await.expect("written");
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "MKCOL", "TRACE"] {
+        let answer = ask(server.nginx.address(0), &format!("{method} /ready"), &[], "").expect("an answer");
+        assert_eq!(answer.status, 405, "{method}");
+    }
+    let head = ask(server.nginx.address(0), "HEAD /ready", &[], "").expect("an answer");
+    assert_eq!((head.status, head.header("content-length"), head.body.len()), (200, "3", 0));
+    let long = "x".repeat(2_000);
+    let answer = ask(server.nginx.address(0), "GET /ready", &[], &long).expect("an answer");
+    assert_eq!(answer.status, 413, "nobody who reads has so much to say");
 }
