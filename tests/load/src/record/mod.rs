@@ -11,6 +11,7 @@ mod spread;
 mod tally;
 mod timeline;
 mod whole;
+mod windows;
 
 pub use glance::Glance;
 pub use outcome::{Outcome, Times};

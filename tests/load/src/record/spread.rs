@@ -30,14 +30,18 @@ impl Spread {
 
     /// The time within which `percentile` percent ended, in milliseconds. None if there are none.
     pub(super) fn percentile_ms(&self, percentile: f64) -> Option<f64> {
-        let all: u64 = self.steps.iter().map(|&(_, count)| u64::from(count)).sum();
-        let rank = (percentile / 100.0 * all as f64).ceil().max(1.0) as u64;
+        let rank = (percentile / 100.0 * self.count() as f64).ceil().max(1.0) as u64;
         let mut seen = 0;
         let found = self.steps.iter().find(|&&(_, count)| {
             seen += u64::from(count);
             seen >= rank
         })?;
         Some(milliseconds(highest(found.0).min(self.longest_us)))
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.steps.iter().map(|&(_, count)| u64::from(count)).sum()
     }
 
     /// The longest time in milliseconds. None if there are none.

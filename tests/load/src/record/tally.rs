@@ -8,6 +8,7 @@ use super::slot::Slot;
 use super::spread::round;
 use super::timeline::Timeline;
 use super::whole::Whole;
+use super::windows::windows;
 use crate::results::{Operation, OperationSeries};
 
 /// One operation of the run. The lock around it is held for a fraction of a microsecond at a time.
@@ -139,6 +140,7 @@ impl Tally {
             p99_ms: times(|slot| slot.latency.percentile_ms(99.0)),
             max_ms: times(|slot| slot.latency.longest_ms()),
             waited_max_ms: times(|slot| slot.waited_ms()),
+            windows: windows(&slots, seconds),
         }
     }
 }

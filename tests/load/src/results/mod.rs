@@ -17,6 +17,6 @@ pub use machine::Machine;
 pub use operation::Operation;
 pub use proof::Proof;
 pub use run::Run;
-pub use series::{GaugeSeries, Mark, OperationSeries, Series};
+pub use series::{GaugeSeries, Mark, OperationSeries, Series, Windows};
 pub use verdict::{Ending, Limit, Verdict};
 pub use whole::{FORMAT, Results};

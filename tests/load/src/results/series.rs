@@ -46,6 +46,22 @@ pub struct OperationSeries {
     pub max_ms: Vec<Option<f64>>,
     /// The longest wait for the load machine, exactly. Null if that was not measured.
     pub waited_max_ms: Vec<Option<f64>>,
+    /// The same times over longer windows, for plots.
+    pub windows: Windows,
+}
+
+/// Times over windows of several points each: not more than 200 of them, and not more than 90 if there are fewer than a hundred requests in
+/// each. A p99 of three requests is the slowest of them and no p99.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Windows {
+    /// The length of a window: a multiple of the length of a point.
+    pub seconds_per_window: u32,
+    /// Half of the requests due in this window took no longer; at most 3.2 % too high. Null if none was answered.
+    pub p50_ms: Vec<Option<f64>>,
+    /// 99 % took no longer; likewise.
+    pub p99_ms: Vec<Option<f64>>,
+    /// The longest, exactly.
+    pub max_ms: Vec<Option<f64>>,
 }
 
 /// One gauge. Null where nothing was told.

@@ -69,6 +69,8 @@ fn a_stalled_second_shows_as_what_those_who_came_in_it_had_to_wait() {
     assert!((1_001.0..1_003.0).contains(&of(&upload.max_ms, 5)), "{:?}", upload.max_ms);
     assert_eq!((upload.asked[5], upload.done[5], upload.done[6]), (100, 0, 200), "answers, where they came");
     let latency = results.operations[0].latency.as_ref().expect("answered");
+    assert_eq!(upload.windows.seconds_per_window, 1);
+    assert_eq!(upload.windows.max_ms[5], upload.max_ms[5]);
     // Somebody who waits for each answer before the next request would have met the stall once, and seen a p99 of 2 ms.
     assert!(latency.p99_ms > 900.0, "p99 {} ms", latency.p99_ms);
 }
@@ -166,4 +168,23 @@ fn the_memory_of_a_long_run_is_bounded() {
     assert_eq!((results.series.seconds_per_point, results.series.points <= 3_600), (600, true));
     let answered: u64 = results.series.operations.iter().flat_map(|operation| &operation.done).sum();
     assert_eq!(answered, 3_600 * 20 + 99 * 360 * 5, "coarser, and nothing is lost");
+}
+
+#[test]
+fn windows_hold_enough_requests_for_a_percentile() {
+    let mut scene = Scene::new();
+    for second in 0..1_800 {
+        for _ in 0..2 {
+            let (intended, length) = (f64::from(second) + 0.5, 0.01 + scene.chance());
+            scene.request("upload", [intended, intended, intended + length], Outcome::Done, 0);
+        }
+    }
+    let results = scene.results(1_802.0);
+    let upload = &results.series.operations[0];
+    let windows = &upload.windows;
+    assert_eq!((windows.seconds_per_window, windows.p50_ms.len()), (30, 61), "60 requests each");
+    let longest = |values: &[Option<f64>]| values.iter().flatten().copied().reduce(f64::max);
+    assert_eq!(longest(&windows.max_ms), longest(&upload.max_ms));
+    let p50 = windows.p50_ms[3].expect("there were some");
+    assert!((300.0..700.0).contains(&p50), "{p50} ms");
 }

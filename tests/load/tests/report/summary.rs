@@ -1,6 +1,6 @@
 use load::record::Outcome;
 use load::report;
-use load::results::{Ending, Proof};
+use load::results::{Ending, Proof, Results};
 
 use crate::scene::{Scene, country};
 
@@ -27,7 +27,7 @@ fn a_run_is_judged_by_errors_limits_and_the_proof() {
         scene.request("upload", [0.0, 0.0, 0.5], outcome, 0);
         scene.results(1.0)
     };
-    let ending = |results: &load::results::Results| (results.verdict.ending, results.verdict.exit_code);
+    let ending = |results: &Results| (results.verdict.ending, results.verdict.exit_code);
     let good = run(Outcome::Done);
     assert_eq!(ending(&good), (Ending::Passed, 0));
     assert_eq!(ending(&run(Outcome::Refused("code_invalid"))), (Ending::Passed, 0));
@@ -57,4 +57,29 @@ fn through_faults_only_the_proof_counts() {
     assert_eq!((proved.verdict.exit_code, proved.verdict.remarks.len()), (0, 1));
     let lost = results.with_proof(Proof { acknowledged: 1, missing: 1, ..Proof::default() });
     assert_eq!((lost.verdict.exit_code, lost.verdict.ending), (2, Ending::ProofFailed));
+}
+
+#[test]
+fn two_runs_are_compared_operation_by_operation() {
+    let run = |length: f64, more: &'static str| {
+        let scene = Scene::new();
+        for number in 0..10 {
+            let intended = f64::from(number);
+            scene.request("upload", [intended, intended, intended + length], Outcome::Done, 0);
+        }
+        scene.request(more, [0.0, 0.0, 0.1], Outcome::Failed("timeout"), 0);
+        scene.results(11.0)
+    };
+    let (a, mut b) = (run(0.1, "poll"), run(0.25, "chaff"));
+    b.run.settings.insert("factor".to_owned(), "0.04".to_owned());
+    let compared = report::comparison(&a, &b);
+    let line = |name: &str| {
+        let line =
+            compared.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in\n{compared}"));
+        line.split_whitespace().collect::<Vec<&str>>()
+    };
+    assert_eq!(line("upload "), ["upload", "100", "250", "2.50", "100", "250", "2.50", "1", "1", "1.00", "0", "0"]);
+    assert_eq!(line("poll "), ["poll", "-", "-", "-", "-", "-", "-", "-", "-", "-", "1", "0"]);
+    assert_eq!(line("chaff "), ["chaff", "-", "-", "-", "-", "-", "-", "-", "-", "-", "0", "1"]);
+    assert!(compared.contains("They differ in factor: 0.02 and 0.04"), "{compared}");
 }

@@ -19,7 +19,7 @@ pub(super) fn gauge<'a>(time: OverTime<'_>, gauge: &GaugeSeries, title: &'a str)
     let write = if gauge.name.ends_with("_bytes") { |value: f64| bytes(value as u64) } else { rate };
     let highest = gauge.max.iter().flatten().copied().fold(0.0, f64::max);
     let (mut plot, thin) = time.plot(SMALL, Axis::labelled(Scale::from_zero(highest), write));
-    plot.line("max", thin.middles().zip(thin.highest(&gauge.max)));
+    plot.line(if gauge.mean.is_empty() { "p50" } else { "max" }, thin.middles().zip(thin.highest(&gauge.max)));
     plot.line("p50", thin.middles().zip(thin.middle(&gauge.mean)));
     let described = format!("{title} over time, at most {}. The figures stand in the table below.", write(highest));
     let mut table = Table::new(&format!("{title} over time"), &["from", "mean", "highest"]);
@@ -29,11 +29,12 @@ pub(super) fn gauge<'a>(time: OverTime<'_>, gauge: &GaugeSeries, title: &'a str)
         let of = |values: &[Option<f64>]| or_none(values.get(at).copied().flatten());
         table.rows.push(vec![clock(from as u64), of(&mean), of(&max)]);
     }
-    let mut keys = vec![("max", "highest".to_owned())];
-    if !gauge.mean.is_empty() {
-        keys.insert(0, ("p50", "mean".to_owned()));
-    }
-    Panel { title, unit: "", keys, pictures: vec![plot.picture("small", &described)], table }
+    // A line that stands alone need not be a quiet one.
+    let keys = match gauge.mean.is_empty() {
+        true => vec![("p50", "highest".to_owned())],
+        false => vec![("p50", "mean".to_owned()), ("max", "highest".to_owned())],
+    };
+    Panel { title, unit: String::new(), keys, pictures: vec![plot.picture("small", &described)], table }
 }
 
 /// The failures of all operations by reason, the most frequent first. None if there are none.

@@ -1,29 +1,31 @@
 //! How long answers took: along the time, and as a distribution.
 
 use super::markup::Markup;
-use super::over_time::OverTime;
+use super::over_time::{OverTime, ROWS, TOLD_STEPS};
 use super::panel::Panel;
 use super::plot::{Axis, Plot, SMALL};
 use super::scale::Scale;
 use super::table::Table;
 use super::thin::Thin;
-use crate::results::{Latency, Limit, Operation, OperationSeries, Percentile};
-use crate::words::{clock, milliseconds};
+use crate::results::{Latency, Limit, Operation, OperationSeries, Percentile, Windows};
+use crate::words::{clock, length, milliseconds};
 
 /// The latency of one operation along the time, with the limits that it was given.
 pub(super) fn over_time(time: OverTime<'_>, series: &OperationSeries, limits: &[&Limit]) -> Panel<'static> {
+    let windows = &series.windows;
     let known = |values: &[Option<f64>]| values.iter().flatten().copied().collect::<Vec<f64>>();
-    let lowest = known(&series.p50_ms).into_iter().fold(f64::MAX, f64::min);
+    let lowest = known(&windows.p50_ms).into_iter().fold(f64::MAX, f64::min);
     let limited = limits.iter().map(|limit| limit.at_most_ms);
-    let highest = known(&series.max_ms).into_iter().chain(limited).fold(0.0, f64::max);
-    let (mut plot, thin) = time.plot(SMALL, Axis::labelled(Scale::around(lowest, highest), time_label));
-    plot.line("max", thin.middles().zip(thin.highest(&series.max_ms)));
-    plot.line("p99", thin.middles().zip(thin.highest(&series.p99_ms)));
-    plot.line("p50", thin.middles().zip(thin.middle(&series.p50_ms)));
+    let highest = known(&windows.max_ms).into_iter().chain(limited).fold(0.0, f64::max);
+    let (mut plot, _) = time.plot(SMALL, Axis::labelled(Scale::around(lowest, highest), time_label));
+    let all = thinned(windows, usize::MAX);
+    for (class, values) in [("max", &windows.max_ms), ("p99", &windows.p99_ms), ("p50", &windows.p50_ms)] {
+        plot.line(class, all.middles().zip(values.iter().copied()));
+    }
     for limit in limits {
         plot.level(limit.at_most_ms, &format!("limit of p{}", limit.percentile));
     }
-    plot.tell(told(time.told(), series));
+    plot.tell(told(windows));
     let name = &series.name;
     let described = format!(
         "Latency of {name} over time, from the intended time: p50, p99 and the longest, from {} to {} ms. The figures stand in the table below.",
@@ -32,33 +34,40 @@ pub(super) fn over_time(time: OverTime<'_>, series: &OperationSeries, limits: &[
     );
     let keys = [("p50", "p50"), ("p99", "p99"), ("max", "longest")].map(|(class, word)| (class, word.to_owned()));
     let pictures = vec![plot.picture("small", &described)];
-    let table = table_over_time(time.rows(), series);
-    Panel { title: "Latency", unit: "logarithmic", keys: keys.into_iter().collect(), pictures, table }
+    let table = table_over_time(series);
+    let unit = format!("logarithmic, {} a point", length(f64::from(windows.seconds_per_window)));
+    Panel { title: "Latency", unit, keys: keys.into_iter().collect(), pictures, table }
 }
 
-fn told(thin: Thin, series: &OperationSeries) -> Vec<(f64, f64, String)> {
-    let lists = [thin.middle(&series.p50_ms), thin.highest(&series.p99_ms), thin.highest(&series.max_ms)];
+/// Windows, thinned to at most so many steps.
+fn thinned(windows: &Windows, most: usize) -> Thin {
+    Thin::of(windows.p50_ms.len(), windows.seconds_per_window, most)
+}
+
+fn told(windows: &Windows) -> Vec<(f64, f64, String)> {
+    let thin = thinned(windows, TOLD_STEPS);
+    let lists = [thin.middle(&windows.p50_ms), thin.highest(&windows.p99_ms), thin.highest(&windows.max_ms)];
     let steps = thin.steps().enumerate().map(|(at, (from, to))| {
-        let [p50, p99, longest] = lists.each_ref().map(|list| list[at].map_or_else(|| "-".to_owned(), milliseconds));
+        let [p50, p99, longest] = lists.each_ref().map(|list| or_dash(list[at]));
         (from, to, format!("{}\np50: {p50} ms\np99: {p99} ms\nlongest: {longest} ms", clock(from as u64)))
     });
     steps.collect()
 }
 
-fn table_over_time(thin: Thin, series: &OperationSeries) -> Table {
-    let caption = format!("Latency of {} over time, in milliseconds", series.name);
-    let mut table = Table::new(&caption, &["from", "p50", "p90", "p99", "longest"]);
-    let lists = [
-        thin.middle(&series.p50_ms),
-        thin.highest(&series.p90_ms),
-        thin.highest(&series.p99_ms),
-        thin.highest(&series.max_ms),
-    ];
+fn table_over_time(series: &OperationSeries) -> Table {
+    let (windows, caption) = (&series.windows, format!("Latency of {} over time, in milliseconds", series.name));
+    let mut table = Table::new(&caption, &["from", "p50", "p99", "longest"]);
+    let thin = thinned(windows, ROWS);
+    let lists = [thin.middle(&windows.p50_ms), thin.highest(&windows.p99_ms), thin.highest(&windows.max_ms)];
     for (at, (from, _)) in thin.steps().enumerate() {
-        let cells = lists.iter().map(|list| list[at].map_or_else(|| "-".to_owned(), milliseconds));
+        let cells = lists.iter().map(|list| or_dash(list[at]));
         table.rows.push(std::iter::once(clock(from as u64)).chain(cells).collect());
     }
     table
+}
+
+fn or_dash(ms: Option<f64>) -> String {
+    ms.map_or_else(|| "-".to_owned(), milliseconds)
 }
 
 /// The distribution of one operation's latency; beside it, if that is known, what the deployment took by itself.
@@ -71,11 +80,12 @@ pub(super) fn distribution(operation: &Operation) -> Option<Panel<'static>> {
     let x = Axis { scale: Scale::Logarithmic(1.0, nines(most).max(10.0)), labels: percentile_labels(most) };
     let mut plot = Plot::new(SMALL, x, Axis::labelled(Scale::around(lowest, highest), time_label));
     let mut keys = vec![("latency", "from the intended time".to_owned())];
+    // The broken line lies above, so that both are seen where they are one.
+    plot.line("latency", ladder(latency, most));
     if let Some(service) = &operation.service {
         plot.line("service", ladder(service, most));
         keys.push(("service", "from when it was sent".to_owned()));
     }
-    plot.line("latency", ladder(latency, most));
     let described = format!(
         "Distribution of the latency of {}: half within {} ms, 99 % within {} ms, the longest {} ms.",
         operation.name,
@@ -85,7 +95,7 @@ pub(super) fn distribution(operation: &Operation) -> Option<Panel<'static>> {
     );
     let pictures: Vec<Markup> = vec![plot.picture("small", &described)];
     let table = table_of_distribution(operation, latency);
-    Some(Panel { title: "Percentiles", unit: "logarithmic", keys, pictures, table })
+    Some(Panel { title: "Percentiles", unit: "logarithmic".to_owned(), keys, pictures, table })
 }
 
 /// The points of a distribution; the longest stands at the end, where 100 % would be infinitely far.
@@ -99,7 +109,7 @@ fn nines(percentile: f64) -> f64 {
 }
 
 fn percentile_labels(most: f64) -> Vec<(f64, String)> {
-    let labels = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999, 99.999_9];
+    let labels = [50.0, 90.0, 99.0, 99.9, 99.99, 99.999, 99.999_9];
     let within = labels.into_iter().filter(|label| nines(*label) <= nines(most).max(10.0) * 1.001);
     within.map(|label| (nines(label), format!("{label} %"))).collect()
 }

@@ -7,11 +7,11 @@ use crate::results::{Mark, Series};
 use crate::words::clock;
 
 /// Steps of a small plot, of a wide one, and of what is told when a pointer rests there.
-const STEPS: usize = 180;
+const STEPS: usize = 170;
 const WIDE_STEPS: usize = 360;
-const TOLD_STEPS: usize = 60;
+pub(super) const TOLD_STEPS: usize = 45;
 /// Rows of a table that stands for a plot.
-const ROWS: usize = 15;
+pub(super) const ROWS: usize = 12;
 
 /// The time of a run.
 #[derive(Clone, Copy)]
@@ -28,7 +28,7 @@ impl<'a> OverTime<'a> {
     /// An empty plot along the time, and how its points are thinned.
     pub(super) fn plot(self, size: Size, y: Axis) -> (Plot, Thin) {
         let thin = Thin::to(self.series, if size.width > 600.0 { WIDE_STEPS } else { STEPS });
-        let (seconds, step) = (thin.all_seconds(), time_step(thin.all_seconds()));
+        let (seconds, step) = (thin.all_seconds(), time_step(thin.all_seconds(), size.width / 78.0));
         let labels = (0..=(seconds / step) as u32).map(|at| f64::from(at) * step);
         let labels = labels.map(|at| (at, clock(at as u64))).collect();
         let mut plot = Plot::new(size, Axis { scale: Scale::Linear(0.0, seconds), labels }, y);
@@ -46,10 +46,5 @@ impl<'a> OverTime<'a> {
     /// The points thinned for the rows of a table.
     pub(super) fn rows(self) -> Thin {
         Thin::to(self.series, ROWS)
-    }
-
-    /// How long a step of a small plot is, in words.
-    pub(super) fn step_words(self) -> String {
-        crate::words::length(Thin::to(self.series, STEPS).seconds())
     }
 }

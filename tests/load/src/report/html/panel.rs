@@ -7,7 +7,7 @@ use super::table::Table;
 pub(super) struct Panel<'a> {
     pub(super) title: &'a str,
     /// What the vertical axis counts.
-    pub(super) unit: &'a str,
+    pub(super) unit: String,
     /// The class of each colour and what it stands for.
     pub(super) keys: Vec<(&'static str, String)>,
     pub(super) pictures: Vec<Markup>,
@@ -19,7 +19,7 @@ impl Panel<'_> {
         into.element("figure", &[], |figure| {
             figure.element("figcaption", &[], |caption| {
                 caption.says("strong", &[], self.title);
-                caption.says("span", &[("class", "unit")], self.unit);
+                caption.says("span", &[("class", "unit")], &self.unit);
             });
             self.pictures.iter().for_each(|picture| figure.append(picture));
             figure.element("p", &[("class", "keys")], |keys| {

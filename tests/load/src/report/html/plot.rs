@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::markup::Markup;
+use super::path::{Path, short};
 use super::scale::Scale;
 
 /// How large a plot is, in its own units: a character is about 6 wide and 11 high.
@@ -54,32 +55,29 @@ impl Plot {
 
     /// A line through values that stand at these places; where there is none, the line is interrupted.
     pub(super) fn line(&mut self, class: &str, points: impl IntoIterator<Item = (f64, Option<f64>)>) {
-        let (mut path, mut pen_down) = (String::new(), false);
+        let (mut path, mut drawing) = (Path::default(), false);
         for (x, y) in points {
-            let Some(y) = y else {
-                pen_down = false;
-                continue;
-            };
-            let (x, y) = (short(self.place_x(x)), short(self.place_y(y)));
-            // A point alone becomes a dot, because lines end round.
-            let _ = if pen_down { write!(path, "L{x} {y}") } else { write!(path, "M{x} {y}h0") };
-            pen_down = true;
+            match y.map(|y| (self.place_x(x), self.place_y(y))) {
+                Some((x, y)) if drawing => path.to(x, y),
+                Some((x, y)) => path.begin(x, y),
+                None => {}
+            }
+            drawing = y.is_some();
         }
-        self.drawn.empty("path", &[("class", &format!("line {class}")), ("d", &path)]);
+        self.drawn.empty("path", &[("class", &format!("line {class}")), ("d", path.letters())]);
     }
 
     /// The area between two lines: place, lower value, upper value.
     pub(super) fn area(&mut self, class: &str, points: &[(f64, f64, f64)]) {
-        let mut path = String::new();
-        for (at, &(x, _, upper)) in points.iter().enumerate() {
-            let letter = if at == 0 { 'M' } else { 'L' };
-            let _ = write!(path, "{letter}{} {}", short(self.place_x(x)), short(self.place_y(upper)));
+        let mut path = Path::default();
+        let upper = points.iter().map(|&(x, _, upper)| (x, upper));
+        let lower = points.iter().rev().map(|&(x, lower, _)| (x, lower));
+        for (at, (x, y)) in upper.chain(lower).enumerate() {
+            let (x, y) = (self.place_x(x), self.place_y(y));
+            if at == 0 { path.begin(x, y) } else { path.to(x, y) }
         }
-        for &(x, lower, _) in points.iter().rev() {
-            let _ = write!(path, "L{} {}", short(self.place_x(x)), short(self.place_y(lower)));
-        }
-        path.push('Z');
-        self.drawn.empty("path", &[("class", &format!("area {class}")), ("d", &path)]);
+        path.close();
+        self.drawn.empty("path", &[("class", &format!("area {class}")), ("d", path.letters())]);
     }
 
     /// A horizontal line with a word, for a limit.
@@ -88,7 +86,7 @@ impl Plot {
         let path = format!("M{} {}H{}", short(LEFT), short(y), short(right));
         self.drawn.empty("path", &[("class", "level"), ("d", &path)]);
         let y = if y < TOP + 14.0 { y + 11.0 } else { y - 4.0 };
-        self.drawn.says("text", &[("class", "end"), ("x", &short(right - 3.0)), ("y", &short(y))], word);
+        self.drawn.says("text", &[("class", "limit"), ("x", &short(right - 3.0)), ("y", &short(y))], word);
     }
 
     /// A vertical line with a number, for something that happened.
@@ -147,10 +145,4 @@ impl Plot {
         let height = self.size.height - TOP - BOTTOM;
         TOP + height - self.y.scale.place(value) * height
     }
-}
-
-/// A tenth of a unit is finer than any screen; more digits would only make the page larger.
-fn short(number: f64) -> String {
-    let text = format!("{number:.1}");
-    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }

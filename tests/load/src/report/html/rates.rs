@@ -61,7 +61,7 @@ impl Stack {
         if self.was_asked() {
             keys.push(("asked", "asked for".to_owned()));
         }
-        Panel { title, unit: "a second", keys, pictures, table: self.table(time, title) }
+        Panel { title, unit: "a second".to_owned(), keys, pictures, table: self.table(time, title) }
     }
 
     fn picture(&self, time: OverTime<'_>, size: Size, class: &str, title: &str) -> Markup {

@@ -41,27 +41,27 @@ impl Scale {
             }
             Self::Logarithmic(low, high) => {
                 let decades = (high / low).log10();
-                let within: &[f64] = if decades > 3.2 {
+                let digits: &[f64] = if decades > 4.2 {
                     &[1.0]
-                } else if decades > 1.6 {
+                } else if decades > 2.1 {
                     &[1.0, 3.0]
                 } else {
                     &[1.0, 2.0, 5.0]
                 };
                 let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
-                let all = (first..=last).flat_map(|power| within.iter().map(move |digit| digit * 10_f64.powi(power)));
+                let all = (first..=last).flat_map(|power| digits.iter().map(move |digit| digit * 10_f64.powi(power)));
                 all.filter(|tick| *tick >= low * 0.999 && *tick <= high * 1.001).collect()
             }
         }
     }
 }
 
-/// Steps of a time axis in seconds: not more than six of them.
-pub(super) fn time_step(seconds: f64) -> f64 {
+/// The step of a time axis in seconds, so that there are not more than `most`.
+pub(super) fn time_step(seconds: f64, most: f64) -> f64 {
     const STEPS: [f64; 15] =
         [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0];
-    let fits = STEPS.into_iter().find(|step| seconds / step <= 6.0);
-    fits.unwrap_or_else(|| (seconds / 6.0 / 86_400.0).ceil() * 86_400.0)
+    let fits = STEPS.into_iter().find(|step| seconds / step <= most);
+    fits.unwrap_or_else(|| (seconds / most / 86_400.0).ceil() * 86_400.0)
 }
 
 /// 1, 2 or 5 times a power of ten: the nearest above.
@@ -104,9 +104,9 @@ mod tests {
     #[test]
     fn a_time_axis_has_few_steps() {
         assert_eq!(
-            (time_step(5.0), time_step(300.0), time_step(1_800.0), time_step(86_400.0)),
+            (time_step(5.0, 6.0), time_step(300.0, 6.0), time_step(1_800.0, 6.0), time_step(86_400.0, 6.0)),
             (1.0, 60.0, 300.0, 14_400.0)
         );
-        assert_eq!(time_step(6_000_000.0), 1_036_800.0);
+        assert_eq!(time_step(6_000_000.0, 6.0), 1_036_800.0);
     }
 }

@@ -8,11 +8,18 @@ pub(super) struct Table {
     pub(super) caption: String,
     pub(super) head: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
+    /// Columns in which anything but zero is an error.
+    pub(super) errors: Vec<usize>,
 }
 
 impl Table {
     pub(super) fn new(caption: &str, head: &[&str]) -> Self {
-        Self { caption: caption.to_owned(), head: head.iter().map(|&cell| cell.to_owned()).collect(), rows: Vec::new() }
+        Self {
+            caption: caption.to_owned(),
+            head: head.iter().map(|&cell| cell.to_owned()).collect(),
+            rows: Vec::new(),
+            errors: Vec::new(),
+        }
     }
 
     /// The table, which may be scrolled sideways where the screen is narrow.
@@ -22,14 +29,16 @@ impl Table {
         }
         let area = [("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", self.caption.as_str())];
         into.element("div", &area, |area| {
-            area.element("table", &[], |table| {
+            // A table of few columns would be torn apart by the whole width of a page.
+            let class = if self.head.len() > 4 { "full" } else { "few" };
+            area.element("table", &[("class", class)], |table| {
                 table.says("caption", &[], &self.caption);
                 table.element("thead", &[], |head| {
                     head.element("tr", &[], |row| {
                         self.head.iter().for_each(|cell| row.says("th", &[("scope", "col")], cell))
                     });
                 });
-                table.element("tbody", &[], |body| self.rows.iter().for_each(|cells| render_row(cells, body)));
+                table.element("tbody", &[], |body| self.rows.iter().for_each(|cells| self.render_row(cells, body)));
             });
         });
     }
@@ -41,16 +50,17 @@ impl Table {
             self.render(details);
         });
     }
-}
 
-fn render_row(cells: &[String], into: &mut Markup) {
-    into.element("tr", &[], |row| {
-        for (at, cell) in cells.iter().enumerate() {
-            if at == 0 {
-                row.says("th", &[("scope", "row")], cell);
-            } else {
-                row.says("td", &[], cell);
+    fn render_row(&self, cells: &[String], into: &mut Markup) {
+        into.element("tr", &[], |row| {
+            for (at, cell) in cells.iter().enumerate() {
+                match cell.as_str() {
+                    name if at == 0 => row.says("th", &[("scope", "row")], name),
+                    "0" | "-" => row.says("td", &[("class", "nil")], cell),
+                    error if self.errors.contains(&at) => row.says("td", &[("class", "error")], error),
+                    figure => row.says("td", &[], figure),
+                }
             }
-        }
-    });
+        });
+    }
 }

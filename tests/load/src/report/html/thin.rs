@@ -11,10 +11,15 @@ pub(super) struct Thin {
 }
 
 impl Thin {
-    /// At most so many steps.
+    /// The points of a series in at most so many steps.
     pub(super) fn to(series: &Series, most: usize) -> Self {
-        let each = series.points.div_ceil(most.max(1)).max(1);
-        Self { points: series.points, each, seconds_per_point: f64::from(series.seconds_per_point) }
+        Self::of(series.points, series.seconds_per_point, most)
+    }
+
+    /// So many points of so many seconds in at most so many steps.
+    pub(super) fn of(points: usize, seconds_per_point: u32, most: usize) -> Self {
+        let each = points.div_ceil(most.max(1)).max(1);
+        Self { points, each, seconds_per_point: f64::from(seconds_per_point) }
     }
 
     /// The length of a step in seconds.

@@ -1,5 +1,6 @@
 //! The page, from top to bottom.
 
+use super::figures;
 use super::gauges;
 use super::latencies;
 use super::markup::Markup;
@@ -47,15 +48,15 @@ fn main_of(results: &Results, main: &mut Markup) {
     }
     whole_run(results, time, main);
     section(main, "Figures", |section| {
-        table_of_times(&results.operations).render(section);
-        table_of_requests(&results.operations).render(section);
+        figures::times(&results.operations).render(section);
+        figures::requests(&results.operations).render(section);
     });
     for operation in &results.operations {
         let series = results.series.operations.iter().find(|series| series.name == operation.name);
         section(main, &spoken(&operation.name), |section| one_operation(results, time, (operation, series), section));
     }
-    section(main, "How to read this", |section| reading(time, section));
-    section(main, "Settings", |section| settings(results).render(section));
+    section(main, "How to read this", reading);
+    section(main, "Settings", |section| figures::settings(&results.run).render(section));
 }
 
 fn section(into: &mut Markup, title: &str, inside: impl FnOnce(&mut Markup)) {
@@ -148,78 +149,12 @@ fn extent(operation: &Operation) -> String {
     format!("{words}; {} received", bytes(operation.received_bytes))
 }
 
-fn table_of_times(operations: &[Operation]) -> Table {
-    let caption = "Latency in milliseconds, from the time of the schedule";
-    let mut table = Table::new(
-        caption,
-        &["operation", "p50", "p90", "p99", "p99.9", "longest", "mean", "of it waiting for the load machine, p99"],
-    );
-    for operation in operations {
-        let Some(latency) = &operation.latency else { continue };
-        let figures =
-            [latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.p999_ms, latency.max_ms, latency.mean_ms];
-        let waited = operation.waited.as_ref().map_or_else(|| "-".to_owned(), |waited| milliseconds(waited.p99_ms));
-        let cells = std::iter::once(spoken(&operation.name)).chain(figures.map(milliseconds)).chain([waited]);
-        table.rows.push(cells.collect());
-    }
-    table
-}
-
-fn table_of_requests(operations: &[Operation]) -> Table {
-    let head = [
-        "operation",
-        "asked a second",
-        "ended a second",
-        "done",
-        "not modified",
-        "refused",
-        "failed",
-        "unfinished",
-        "received",
-    ];
-    let mut table = Table::new("Requests and how they ended", &head);
-    for operation in operations {
-        let per_second = |rated: Option<f64>| rated.map_or_else(|| "-".to_owned(), rate);
-        let rates = [operation.asked_per_second, operation.ended_per_second].map(per_second);
-        let counts = [
-            operation.done,
-            operation.not_modified,
-            operation.all_refused(),
-            operation.all_failed(),
-            operation.unfinished,
-        ];
-        let cells = std::iter::once(spoken(&operation.name)).chain(rates).chain(counts.map(grouped));
-        table.rows.push(cells.chain([bytes(operation.received_bytes)]).collect());
-    }
-    table
-}
-
-fn reading(time: OverTime<'_>, into: &mut Markup) {
-    let step = time.step_words();
+fn reading(into: &mut Markup) {
     let notes = [
         "Requests are sent by a schedule that waits for nobody. Latency counts from the time that the schedule gave to a request, until the last byte of its answer: if the deployment stalls for a second, everybody who came in that second is counted with the wait they had. What was sent late because the load machine itself was busy is in it, too, and is shown apart.",
         "p99 is the time within which 99 of 100 requests were answered. Requests that failed stand in no latency; they are errors. Refused as expected are answers that an actor must get, such as a guesser's wrong code.",
-        "In plots along the time, latencies stand where the request was due and answers where they came.",
+        "In plots along the time, latencies stand where the request was due and answers where they came. A point of a latency is long enough for a hundred requests if there are so many; where there are fewer, its p99 is its slowest request. Percentiles along the time are at most 3.2 % too high, those of the whole run at most 0.1 %.",
+        "Steps of a journey that follow from an answer, and not from the schedule, have no asked rate: they come when the answer before them came.",
     ];
     notes.into_iter().for_each(|note| into.says("p", &[], note));
-    let note = format!(
-        "A point of the small plots is {step} long; its p99 and longest are those of its worst part, its p50 the middle one. Percentiles along the time are at most 3.2 % too high."
-    );
-    into.says("p", &[], &note);
-}
-
-fn settings(results: &Results) -> Table {
-    let run = &results.run;
-    let mut table = Table::new("Settings and machine", &["setting", "value"]);
-    let machine = &run.machine;
-    let own = [
-        ("preset", run.preset.clone()),
-        ("through faults", if run.through_faults { "yes" } else { "no" }.to_owned()),
-        ("processor", format!("{}, {}", count(machine.cores as u64, "core"), machine.cpu)),
-        ("memory", bytes(machine.memory_bytes)),
-        ("system", machine.system.clone()),
-    ];
-    table.rows.extend(run.settings.iter().map(|(name, value)| vec![name.clone(), value.clone()]));
-    table.rows.extend(own.map(|(name, value)| vec![name.to_owned(), value]));
-    table
 }
