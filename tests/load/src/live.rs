@@ -119,19 +119,23 @@ struct Line {
 }
 
 impl Line {
-    /// `0:42 of 5:00, ramp up: asked 112/s, reached 111/s, in flight 12, errors 0, p99 512 ms (upload)`.
+    /// `0:42, ramp up: asked 112/s, reached 111/s, 402 answers/s, errors 0, p99 512 ms (upload), 4:18 to go`.
     fn next(&mut self, glance: Glance, now: Instant, started: Instant) -> String {
         let (then, before) = std::mem::replace(&mut self.last, (now, glance.clone()));
         let seconds = now.saturating_duration_since(then).as_secs_f64().max(0.001);
         let per_second = |now: u64, before: u64| rate(now.saturating_sub(before) as f64 / seconds);
-        let (asked, reached) = (per_second(glance.asked, before.asked), per_second(glance.ended, before.ended));
+        let (asked, reached) = (per_second(glance.asked, before.asked), per_second(glance.reached, before.reached));
+        let answers = per_second(glance.ended, before.ended);
         let run = now.saturating_duration_since(started).as_secs();
         let of = self.planned.filter(|planned| planned.as_secs() > run);
         let to_go = of.map(|planned| format!(", {} to go", clock(planned.as_secs() - run))).unwrap_or_default();
         let slowest = glance.slowest.map(|(name, p99)| format!(", p99 {} ms ({name})", milliseconds(p99)));
         let (phase, errors) = (&self.phase, grouped(glance.failed));
         let slowest = slowest.unwrap_or_default();
-        format!("{}, {phase}: asked {asked}/s, reached {reached}/s, errors {errors}{slowest}{to_go}", clock(run))
+        let idle = (glance.asked, glance.ended) == (before.asked, before.ended);
+        let rates = format!("asked {asked}/s, reached {reached}/s, {answers} answers/s, ");
+        let rates = if idle { String::new() } else { rates };
+        format!("{}, {phase}: {rates}errors {errors}{slowest}{to_go}", clock(run))
     }
 }
 
@@ -145,12 +149,20 @@ mod tests {
         let at = |seconds| started + Duration::from_secs(seconds);
         let planned = Some(Duration::from_secs(300));
         let mut line = Line { phase: "ramp up".to_owned(), planned, last: (started, Glance::default()) };
-        let glance = Glance { asked: 200, ended: 150, failed: 0, slowest: Some(("upload", 512.0)) };
+        let glance = Glance { asked: 200, reached: 150, ended: 180, failed: 0, slowest: Some(("upload", 512.0)) };
         let shown = line.next(glance, at(2), started);
-        assert_eq!(shown, "0:02, ramp up: asked 100/s, reached 75/s, errors 0, p99 512 ms (upload), 4:58 to go");
-        let glance = Glance { asked: 200, ended: 200, failed: 3, slowest: None };
+        assert_eq!(
+            shown,
+            "0:02, ramp up: asked 100/s, reached 75/s, 90 answers/s, errors 0, p99 512 ms (upload), 4:58 to go"
+        );
+        let glance = Glance { asked: 200, reached: 200, ended: 230, failed: 3, slowest: None };
         "proof".clone_into(&mut line.phase);
-        assert_eq!(line.next(glance, at(302), started), "5:02, proof: asked 0/s, reached 0.167/s, errors 3");
+        assert_eq!(
+            line.next(glance, at(302), started),
+            "5:02, proof: asked 0/s, reached 0.167/s, 0.167 answers/s, errors 3"
+        );
+        let glance = Glance { asked: 200, reached: 200, ended: 230, failed: 3, slowest: None };
+        assert_eq!(line.next(glance, at(303), started), "5:03, proof: errors 3");
     }
 
     #[test]

@@ -5,7 +5,9 @@
 pub struct Glance {
     /// Requests that the schedule asked for.
     pub asked: u64,
-    /// Requests that have ended, failures among them.
+    /// Those of them that have ended.
+    pub reached: u64,
+    /// All requests that have ended: those, and the steps that follow from an answer.
     pub ended: u64,
     /// Requests that failed.
     pub failed: u64,

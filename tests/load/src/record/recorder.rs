@@ -111,9 +111,11 @@ impl Recorder {
                 tally.since(from).iter().for_each(|slot| lately.absorb(&slot.latency));
                 tally.counts()
             };
-            glance.asked += counts.0;
-            glance.ended += counts.1;
-            glance.failed += counts.2;
+            let (asked, ended, failed) = counts;
+            glance.asked += asked;
+            glance.reached += ended.min(asked);
+            glance.ended += ended;
+            glance.failed += failed;
             if let Some(p99) =
                 lately.percentile_ms(99.0).filter(|p99| glance.slowest.is_none_or(|(_, most)| *p99 > most))
             {

@@ -132,8 +132,9 @@ fn a_glance_tells_how_it_feels_now() {
     scene.request("upload", [1.0, 1.0, 1.5], Outcome::Done, 0);
     scene.request("upload", [1.0, 1.0, 1.5], Outcome::Failed("timeout"), 0);
     scene.recorder.due("upload", scene.at(1.5));
+    scene.recorder.note("certificate", scene.at(1.5), scene.at(1.9), Outcome::Done, 0);
     let glance = scene.recorder.glance(scene.at(2.0));
-    assert_eq!((glance.asked, glance.ended, glance.failed), (4, 3, 1));
+    assert_eq!((glance.asked, glance.reached, glance.ended, glance.failed), (4, 3, 4, 1));
     assert_eq!(glance.slowest, Some(("upload", 500.0)));
     assert_eq!(scene.recorder.glance(scene.at(60.0)).slowest, None, "that was long ago");
 }
