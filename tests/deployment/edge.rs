@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use proto::api::verification::{API_KEY_HEADER, VerifyRequest};
@@ -254,15 +253,7 @@ async fn nginx_writes_down_neither_who_called_nor_what_for() -> anyhow::Result<(
 fn nginx_takes_the_samples() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let here = directory.path().display();
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=example.org", "-keyout"])
-        .arg(directory.path().join("key.pem"))
-        .arg("-out")
-        .arg(directory.path().join("certificate.pem"))
-        .output()
-        .context("openssl; tests/run installs it")?;
-    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    nginx::make_certificate(directory.path())?;
     let mut changes = vec![
         ("user www-data;".to_owned(), String::new()),
         ("/run/nginx.pid".to_owned(), format!("{here}/pid")),

@@ -21,7 +21,7 @@ const MAIN: &str = "main.conf";
 pub struct Site<'a> {
     /// What stands in `http` before the servers.
     pub http: String,
-    /// The insides of servers. Each is given a port of its own on loopback.
+    /// The insides of servers. Each is given a port of its own on loopback, and speaks TLS if it names a certificate.
     pub servers: Vec<String>,
     /// Processes that serve.
     pub workers: usize,
@@ -200,6 +200,20 @@ pub fn check(configuration: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Makes a certificate that nobody believes, and its key: `certificate.pem` and `key.pem`.
+///
+/// # Errors
+/// If openssl is not there or does not make them.
+pub fn make_certificate(directory: &Path) -> anyhow::Result<()> {
+    let mut command = Command::new("openssl");
+    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]);
+    command.args(["-subj", "/CN=example.org", "-keyout"]).arg(directory.join("key.pem"));
+    let made = command.arg("-out").arg(directory.join("certificate.pem")).output();
+    let made = made.context("openssl does not start; apt-get install openssl (tests/run does it)")?;
+    ensure!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
+    Ok(())
+}
+
 /// Debian has it where only root looks for programs.
 fn program() -> &'static str {
     ["/usr/sbin/nginx", "nginx"].into_iter().find(|path| Path::new(path).exists()).unwrap_or("nginx")
@@ -221,7 +235,10 @@ fn write_main(directory: &Path, site: &Site<'_>, addresses: &[SocketAddr]) -> an
         .servers
         .iter()
         .zip(addresses)
-        .map(|(inside, address)| format!("server {{ listen {address} backlog=4096;\n{inside}\n}}\n"))
+        .map(|(inside, address)| {
+            let tls = if inside.contains("ssl_certificate ") { " ssl" } else { "" };
+            format!("server {{ listen {address}{tls} backlog=4096;\n{inside}\n}}\n")
+        })
         .collect();
     let (workers, http) = (site.workers.max(1), &site.http);
     let main = format!(

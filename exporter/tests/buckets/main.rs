@@ -2,9 +2,15 @@
 //! network that fails.
 
 mod between;
+#[path = "../../benches/cdn/drive.rs"]
+mod drive;
+#[path = "../../../proto/benches/generator.rs"]
+mod generator;
 #[path = "../../../tests/src/nginx.rs"]
-#[expect(dead_code, unreachable_pub, reason = "the tests of everything need more of it")]
+#[expect(unreachable_pub, reason = "it is part of a library, too")]
 mod nginx;
+#[path = "../../benches/cdn/published.rs"]
+mod published;
 mod s3;
 mod scene;
 #[path = "../pass/world.rs"]
@@ -18,5 +24,6 @@ mod outages;
 mod program;
 mod promises;
 mod replicas;
+mod throughput;
 mod web_cache;
 mod web_server;

@@ -51,6 +51,22 @@ pub(crate) async fn new_bucket() -> String {
     name
 }
 
+/// Lets everybody read the objects of a bucket, as a bucket behind a CDN does.
+pub(crate) async fn open_to_readers(bucket: &str) {
+    let policy = serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": format!("arn:aws:s3:::{bucket}/*"),
+        }],
+    });
+    let url = format!("http://{}/{bucket}?policy", server());
+    let taken = signed(plain().put(url)).body(policy.to_string()).send().await.expect("an answer");
+    assert!(taken.status().is_success(), "{taken:?}");
+}
+
 /// Somebody who speaks HTTP with the store and knows nothing of S3.
 pub(crate) fn plain() -> reqwest::Client {
     // reqwest brings no cryptography of its own; if another test was faster, its is as good.

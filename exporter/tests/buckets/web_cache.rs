@@ -37,7 +37,7 @@ struct Cached {
 impl Cached {
     async fn start(changes: &[(&str, &str)]) -> Self {
         let name = s3::new_bucket().await;
-        open_to_readers(&name).await;
+        s3::open_to_readers(&name).await;
         let bucket = Arc::new(s3::open(&s3::url(&name, s3::server(), "")).await.expect("a bucket"));
         let mut world = World::new().await;
         world.settings.coepi = vec![feed(Kind::Tcn)];
@@ -98,22 +98,6 @@ fn start(directory: &tempfile::TempDir, bucket: &str, changes: &[(&str, &str)]) 
     let inside = format!("set $bucket {bucket}; include bucket.conf; set $coepi_feed NO/tcn; include coepi.conf;");
     let site = Site { http, servers: vec![inside], changes, ..Site::default() };
     Nginx::start(directory.path(), &site).expect("nginx")
-}
-
-/// Lets everybody read the objects of a bucket, as a bucket behind a CDN does.
-async fn open_to_readers(bucket: &str) {
-    let policy = serde_json::json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": "*",
-            "Action": "s3:GetObject",
-            "Resource": format!("arn:aws:s3:::{bucket}/*"),
-        }],
-    });
-    let url = format!("http://{}/{bucket}?policy", s3::server());
-    let taken = s3::signed(s3::plain().put(url)).body(policy.to_string()).send().await.expect("an answer");
-    assert!(taken.status().is_success(), "{taken:?}");
 }
 
 fn cache_status(answer: &Answer) -> &str {
