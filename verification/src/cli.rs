@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use api_key::ApiKeyCommand;
 use authority::AuthorityCommand;
 use clap::{Args, Parser, Subcommand};
-use codes::{Issue, Look};
+use codes::{Expire, Issue, Look};
 use keys::KeysCommand;
 use secret::SecretCommand;
 use service::ohttp::{KeyCommand, Program};
@@ -103,8 +103,8 @@ pub(crate) enum Command {
     Issue(Box<Issue>),
     /// Say what has become of a code.
     Status(Look),
-    /// End a code's life, unless it was claimed.
-    Expire(Look),
+    /// End a code's life, unless it was claimed; or every code's that nobody has claimed.
+    Expire(Expire),
     /// Show an authority's days in numbers: steps of ten, a dash where a number is withheld because it is small or would tell a small one.
     Stats(ShowStats),
 }

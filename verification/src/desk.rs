@@ -75,6 +75,23 @@ pub async fn expire(
     Ok(looking::expire(registry, &issuer(registry, authority).await?, uuid).await?)
 }
 
+/// Ends the life of every code that nobody has claimed, an authority's or everybody's, in short steps; how many there were. For a database that was
+/// restored from a copy: codes that were claimed after the copy could be claimed again. What is issued meanwhile may be among them. Tokens that
+/// codes became stay good.
+///
+/// # Errors
+/// [`VerificationError::Store`] if there is no such authority or the database fails; what was ended until then stays ended.
+pub async fn expire_unclaimed(
+    registry: &impl AsRef<Registry>,
+    authority: Option<&str>,
+) -> Result<u64, VerificationError> {
+    let registry = registry.as_ref();
+    if let Some(authority) = authority {
+        issuer(registry, authority).await?;
+    }
+    looking::expire_unclaimed(registry, authority).await
+}
+
 /// A moment as people read it: `Mon, 09 Mar 2026 12:00:00 GMT`.
 pub fn moment(moment: Timestamp) -> String {
     dates::rfc1123(moment)

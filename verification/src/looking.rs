@@ -2,9 +2,13 @@
 
 use store::{CodeStatus, ExpireOutcome, Issuer};
 
+use crate::error::VerificationError;
 use crate::problem::Problem;
 use crate::registry::Registry;
 use crate::uuid::Uuid;
+
+/// How many codes are expired in one transaction.
+const AT_ONCE: u32 = 500;
 
 /// What has become of the code with this uuid.
 pub(crate) async fn status(registry: &Registry, issuer: &Issuer, uuid: &str) -> Result<CodeStatus, Problem> {
@@ -19,6 +23,17 @@ pub(crate) async fn expire(registry: &Registry, issuer: &Issuer, uuid: &str) -> 
         ExpireOutcome::Expired(status) => Ok(status),
         ExpireOutcome::Claimed => Err(Problem::CODE_CLAIMED),
         ExpireOutcome::Unknown => Err(Problem::CODE_NOT_FOUND),
+    }
+}
+
+/// Ends the life of every code that nobody has claimed; how many there were.
+pub(crate) async fn expire_unclaimed(registry: &Registry, authority: Option<&str>) -> Result<u64, VerificationError> {
+    let (now, mut expired) = (registry.now(), 0);
+    loop {
+        match registry.store().expire_unclaimed(authority, now, AT_ONCE).await? {
+            0 => return Ok(expired),
+            more => expired += more,
+        }
     }
 }
 

@@ -250,6 +250,10 @@ pub trait Codes: Send + Sync {
     /// now on.
     async fn expire(&self, authority: &str, uuid: [u8; 16], now: Timestamp) -> Result<ExpireOutcome, StoreError>;
 
+    /// Ends the life of every form of at most `limit` codes that nobody has claimed, an authority's or everybody's, at `now`, as
+    /// [`expire`](Self::expire) does one by one. Tokens that codes became are left alone. Answers how many codes; call again until none.
+    async fn expire_unclaimed(&self, authority: Option<&str>, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+
     /// The names of the secrets that rows need: without these, codes and tokens that are out would no longer work. In order, each once.
     async fn peppers(&self) -> Result<Vec<String>, StoreError>;
 

@@ -70,7 +70,7 @@ pub(crate) struct Issue {
     output: Option<PathBuf>,
 }
 
-/// Flags of `verification status` and `verification expire`.
+/// Flags of `verification status`.
 #[derive(Debug, Args)]
 pub(crate) struct Look {
     #[command(flatten)]
@@ -81,6 +81,24 @@ pub(crate) struct Look {
     /// The name that it was issued under.
     #[arg(long)]
     uuid: String,
+}
+
+/// Flags of `verification expire`.
+#[derive(Debug, Args)]
+pub(crate) struct Expire {
+    #[command(flatten)]
+    database: DatabaseSettings,
+    /// The authority that issued the code; with --all, the only one whose codes end.
+    #[arg(long, required_unless_present = "all")]
+    authority: Option<String>,
+    /// The name that it was issued under.
+    #[arg(long, required_unless_present = "all", conflicts_with = "all")]
+    uuid: Option<String>,
+    /// End every code that nobody has claimed, of every authority unless --authority names one. For a database that was restored from a copy: codes
+    /// that were claimed after the copy could be claimed again. Do it before the service is started, since codes that are issued meanwhile
+    /// may be among them. Tokens that codes became stay good.
+    #[arg(long)]
+    all: bool,
 }
 
 /// Issues one code, or one for each row of a file.
@@ -114,12 +132,25 @@ pub(crate) async fn status(flags: Look, json: bool) -> anyhow::Result<()> {
     say(json, status_json(&flags.uuid, &status), &text)
 }
 
-/// Ends a code's life.
-pub(crate) async fn expire(flags: Look, json: bool) -> anyhow::Result<()> {
-    let expired = desk::expire(&open(&flags.database).await?, &flags.authority, &flags.uuid).await;
-    let status = expired.context("the code was not expired")?;
+/// Ends a code's life, or that of all that nobody has claimed.
+pub(crate) async fn expire(flags: Expire, json: bool) -> anyhow::Result<()> {
+    let registry = open(&flags.database).await?;
+    let (Some(authority), Some(uuid)) = (&flags.authority, &flags.uuid) else {
+        let expired = desk::expire_unclaimed(&registry, flags.authority.as_deref()).await;
+        let expired = expired.context("not all codes were expired; the same command goes on")?;
+        return say(
+            json,
+            json!({ "expired": expired }),
+            &format!("Nobody can claim them any more: {}.", codes(expired)),
+        );
+    };
+    let status = desk::expire(&registry, authority, uuid).await.context("the code was not expired")?;
     let text = format!("Nobody can claim it any more. {}", expiries(&status));
-    say(json, status_json(&flags.uuid, &status), &text)
+    say(json, status_json(uuid, &status), &text)
+}
+
+fn codes(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "code" } else { "codes" })
 }
 
 /// What the API says, and the long code.

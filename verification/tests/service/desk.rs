@@ -64,6 +64,48 @@ fn a_code_that_was_expired_is_nobodys() {
 }
 
 #[test]
+fn what_was_claimed_after_the_copy_is_nobodys_in_a_restored_database() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let [_, device] = set_up(dir.path());
+    let issued = issue(dir.path());
+    let claimed = json_of(dir.path(), &["issue", "--authority", "no", "--test-type", "likely"]);
+    let verify = |served: &Served, code: &Value| {
+        http::post(
+            served.address,
+            "/api/verify",
+            &device,
+            &json!({ "code": code, "nonce": "AAECAwQFBgcICQoLDA0ODw==" }),
+        )
+    };
+    let database = |name: &str| dir.path().join(name);
+    let token = {
+        let served = Served::start(dir.path());
+        verify(&served, &claimed["long_code"]).text("token")
+    };
+    // The copy is made while the service stands still; then somebody claims the other code, and the disk is lost.
+    for suffix in ["", "-wal"] {
+        std::fs::copy(database(&format!("codes.db{suffix}")), database(&format!("copy.db{suffix}"))).expect("copied");
+    }
+    assert_eq!(verify(&Served::start(dir.path()), &issued["long_code"]).status, 200);
+    for suffix in ["", "-wal"] {
+        std::fs::rename(database(&format!("copy.db{suffix}")), database(&format!("codes.db{suffix}")))
+            .expect("restored");
+    }
+    let nobody = complaint(dir.path(), &["expire", "--all", "--authority", "nobody"]);
+    assert!(nobody.contains("authority"), "{nobody}");
+    assert_eq!(json_of(dir.path(), &["expire", "--all"]), json!({ "expired": 1 }));
+    assert_eq!(json_of(dir.path(), &["expire", "--all", "--authority", "no"]), json!({ "expired": 0 }));
+
+    let served = Served::start(dir.path());
+    assert_eq!(verify(&served, &issued["long_code"]).text("errorCode"), "code_expired");
+    let commitment = json!({ "token": token, "ekeyhmac": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" });
+    let answer = http::post(served.address, "/api/certificate", &device, &commitment);
+    assert_eq!(answer.status, 200, "what had become a token stays one");
+    let later = json_of(dir.path(), &["issue", "--authority", "no", "--test-type", "likely"]);
+    assert_eq!(verify(&served, &later["code"]).status, 200, "new codes are as good as ever");
+}
+
+#[test]
 fn words_for_people_group_the_code_and_name_its_ends() {
     let dir = tempfile::tempdir().expect("a directory");
     set_up(dir.path());

@@ -93,6 +93,10 @@ impl Codes for PostgresCodeStore {
         expire::run(&self.pool, authority, uuid, now).await
     }
 
+    async fn expire_unclaimed(&self, authority: Option<&str>, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        expire::run_unclaimed(&self.pool, authority, now, limit).await
+    }
+
     async fn peppers(&self) -> Result<Vec<String>, StoreError> {
         peppers::run(&self.pool).await
     }

@@ -77,6 +77,13 @@ impl Codes for SqliteCodeStore {
         self.pool.write("codes::expire", move |transaction| expire::run(transaction, &authority, uuid, now)).await
     }
 
+    async fn expire_unclaimed(&self, authority: Option<&str>, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let authority = authority.map(str::to_owned);
+        let expire =
+            move |transaction: &Transaction<'_>| expire::run_unclaimed(transaction, authority.as_deref(), now, limit);
+        self.pool.write("codes::expire_unclaimed", expire).await
+    }
+
     async fn peppers(&self) -> Result<Vec<String>, StoreError> {
         self.pool.read("codes::peppers", peppers::run).await
     }

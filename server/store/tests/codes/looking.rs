@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use store::{ClaimOutcome, CodeForm, CodeStatus, CodeStore, ExpireOutcome, FoundCode, IssueOutcome, NewCode, Peppered};
+use proto::ReportType;
+use store::{
+    ClaimOutcome, CodeForm, CodeStatus, CodeStore, CounterKind, Day, ExpireOutcome, FoundCode, IssueOutcome, NewCode,
+    NewSelfReport, Peppered, SelfReportStanding, Terms,
+};
 
 use crate::engine::Engine;
 use crate::samples::{CODE_LIFE, NOW, TERMS, authorities, bound, code, digest, form, look_up, sealed, under};
@@ -25,6 +29,17 @@ async fn status(store: &dyn CodeStore, byte: u8) -> Option<CodeStatus> {
 
 async fn expire(store: &dyn CodeStore, byte: u8, later: i64) -> ExpireOutcome {
     store.expire("a", [byte; 16], NOW.plus(later)).await.expect("answered")
+}
+
+/// How many codes of authorities `a` and `b` are counted as expired on the first day.
+async fn ends(store: &dyn CodeStore) -> [u64; 2] {
+    let day = Day::containing(NOW);
+    let mut ends = [0; 2];
+    for (authority, count) in ["a", "b"].into_iter().zip(&mut ends) {
+        let days = store.counts(authority, day, day).await.expect("read");
+        *count = days.iter().map(|day| day.counts[CounterKind::Expired]).sum();
+    }
+    ends
 }
 
 fn waiting(expires: i64, long_expires: i64) -> CodeStatus {
@@ -110,6 +125,85 @@ pub(crate) async fn a_claim_and_an_expiry_at_once_leave_one_of_them(engine: &imp
             outcome => assert_eq!((outcome, claim), (ExpireOutcome::Claimed, ClaimOutcome::Claimed(TERMS))),
         }
     }
+}
+
+pub(crate) async fn what_nobody_claimed_is_expired_at_once_and_what_was_claimed_is_left_alone(engine: &impl Engine) {
+    let store = with_code(engine).await;
+    for byte in 2..=5 {
+        let mut code = code(byte);
+        code.forms.push(form(CodeForm::Long, byte + 100, LONG_LIFE));
+        store.issue(&code, NOW).await.expect("issued");
+    }
+    store.issue(&NewCode { authority: "b".to_owned(), ..code(6) }, NOW).await.expect("issued");
+    let said = Terms { report_type: ReportType::UserReport, ..TERMS };
+    let report = NewSelfReport { code: NewCode { terms: said, ..code(7) }, phone: vec![digest(50)] };
+    store.self_report(&report, NOW).await.expect("taken");
+    store.claim(&bound(2, 7, NOW)).await.expect("claimed");
+    // Of this one only the long form can still be claimed.
+    let later = NOW.plus(CODE_LIFE + 60);
+    let claimed = status(&*store, 2).await;
+
+    let mut expired = Vec::new();
+    while expired.last() != Some(&0) {
+        expired.push(store.expire_unclaimed(Some("a"), later, 2).await.expect("expired"));
+    }
+    assert_eq!(expired, [2, 2, 0], "the long forms of four; what has no other form than a short one had expired");
+    assert_eq!(status(&*store, 3).await, Some(waiting(CODE_LIFE, CODE_LIFE + 60)));
+    assert_eq!(status(&*store, 2).await, claimed);
+    let again = store.claim(&bound(2, 7, later)).await.expect("answered");
+    assert_eq!(again, ClaimOutcome::Claimed(TERMS), "its phone may still ask again");
+    let mut long = bound(3, 7, later);
+    long.code = FoundCode { digest: digest(103), ..long.code };
+    assert_eq!(store.claim(&long).await.expect("answered"), ClaimOutcome::Expired);
+
+    // Everybody's, while they live: another authority's, and what telephones wait for.
+    assert_eq!(store.expire_unclaimed(None, NOW.plus(60), 100).await.expect("expired"), 2);
+    assert_eq!(store.expire_unclaimed(None, NOW.plus(60), 100).await.expect("expired"), 0);
+    let other = store.status("b", [6; 16]).await.expect("looked up");
+    assert_eq!(other, Some(waiting(60, 60)));
+    let standing = store.self_report_standing(&report.phone, &report.code.request, NOW.plus(60)).await;
+    assert_eq!(standing.expect("answered"), SelfReportStanding::Free, "the telephone may ask for another");
+    assert_eq!(ends(&*store).await, [4, 1], "each end is counted once, those of self-reports never");
+    while store.purge(NOW.plus(2 * LONG_LIFE), 100).await.expect("purged") > 0 {}
+    assert_eq!(ends(&*store).await, [4, 1]);
+}
+
+pub(crate) async fn claims_and_the_end_of_all_codes_at_once_leave_each_code_to_one_of_them(engine: &impl Engine) {
+    let stores = [engine.open().await, engine.open().await, engine.open().await];
+    authorities(&*stores[0]).await;
+    for byte in 1..=50 {
+        stores[0].issue(&code(byte), NOW).await.expect("issued");
+    }
+    let claiming = (1..=50).map(|byte| {
+        let store = Arc::clone(&stores[0]);
+        tokio::spawn(async move { store.claim(&bound(byte, 7, NOW.plus(1))).await.expect("answered") })
+    });
+    let claiming: Vec<_> = claiming.collect();
+    let expiring = [1, 2].map(|store| {
+        let store = Arc::clone(&stores[store]);
+        tokio::spawn(async move {
+            let mut expired = 0;
+            loop {
+                match store.expire_unclaimed(None, NOW.plus(1), 7).await.expect("answered") {
+                    0 => return expired,
+                    more => expired += more,
+                }
+            }
+        })
+    });
+    let mut ended = 0;
+    for claim in claiming {
+        match claim.await.expect("ran") {
+            ClaimOutcome::Expired => ended += 1,
+            outcome => assert_eq!(outcome, ClaimOutcome::Claimed(TERMS)),
+        }
+    }
+    let mut expired = 0;
+    for one in expiring {
+        expired += one.await.expect("ran");
+    }
+    assert_eq!(expired, ended, "each code was claimed, or ended once");
+    assert_eq!(ends(&*stores[0]).await, [ended, 0], "and each end was counted once");
 }
 
 pub(crate) async fn the_secrets_that_rows_need_are_known(engine: &impl Engine) {

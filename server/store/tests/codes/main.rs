@@ -86,6 +86,8 @@ promises! {
         a_claimed_code_does_not_expire,
         a_code_is_its_authoritys_to_look_at,
         a_claim_and_an_expiry_at_once_leave_one_of_them,
+        what_nobody_claimed_is_expired_at_once_and_what_was_claimed_is_left_alone,
+        claims_and_the_end_of_all_codes_at_once_leave_each_code_to_one_of_them,
         the_secrets_that_rows_need_are_known,
     }
     certifying {
