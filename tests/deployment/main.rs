@@ -1,3 +1,12 @@
 //! What stands under `deploy/` is right: each file is read by the program that it is for, and each command in the runbook does what it says.
 
+mod moto;
+mod page;
+mod script;
+mod stand;
+
+mod apps;
 mod edge;
+mod grafana;
+mod prometheus;
+mod runbook;

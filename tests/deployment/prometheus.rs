@@ -1,0 +1,125 @@
+//! `deploy/prometheus/`: promtool reads it, every alert fires when it must and not else, and the runbook knows each.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::page::{Page, root};
+
+/// Where an alert sends its reader; Prometheus puts the address of the runbook before it.
+const ANCHOR: &str = "runbook_url: '{{ $externalLabels.runbook }}#";
+
+fn file(name: &str) -> String {
+    fs::read_to_string(root().join("deploy/prometheus").join(name)).unwrap_or_else(|why| panic!("{name}: {why}"))
+}
+
+/// Runs promtool in the directory of the rules; what it said.
+pub(crate) fn promtool(arguments: &[&str]) -> Result<String, String> {
+    let mut command = Command::new("promtool");
+    command.args(arguments).current_dir(root().join("deploy/prometheus"));
+    let output = command.output().expect("promtool; apt-get install prometheus (tests/run does it)");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.success() { Ok(said) } else { Err(said) }
+}
+
+/// The metrics that a text asks for and `docs/metrics.md` does not know. What a histogram is made of stands there under its own name.
+pub(crate) fn unknown_metrics(text: &str) -> Vec<String> {
+    let known = metrics_in(&Page::read("docs/metrics.md").text);
+    let of_histogram = |name: &str| {
+        let parts = ["_bucket", "_count", "_sum"].into_iter();
+        parts.filter_map(|part| name.strip_suffix(part)).any(|whole| known.contains(whole))
+    };
+    metrics_in(text).into_iter().filter(|name| !known.contains(name) && !of_histogram(name)).collect()
+}
+
+/// The names of our metrics in a text.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let words = text.split(|sign: char| !(sign.is_ascii_lowercase() || sign == '_'));
+    words.filter(|word| word.starts_with("pratique_")).map(str::to_owned).collect()
+}
+
+/// An alert of the rules: its name, and its lines.
+fn alerts(text: &str) -> Vec<(&str, &str)> {
+    let alerts = text.split("- alert: ").skip(1);
+    alerts.map(|alert| alert.split_once('\n').expect("an alert has lines")).collect()
+}
+
+#[test]
+fn promtool_takes_configuration_and_rules() {
+    for arguments in [["check", "config", "prometheus.yaml"], ["check", "rules", "alerts.yaml"]] {
+        promtool(&arguments).unwrap_or_else(|said| panic!("{arguments:?}: {said}"));
+    }
+}
+
+#[test]
+fn every_alert_fires_when_it_must_and_not_else() {
+    promtool(&["test", "rules", "alerts_test.yaml"]).unwrap_or_else(|said| panic!("{said}"));
+    let tested = file("alerts_test.yaml");
+    let cases: Vec<&str> = tested.split("alertname: ").skip(1).collect();
+    for (name, _) in alerts(&file("alerts.yaml")) {
+        let of_alert = cases.iter().filter(|case| case.lines().next() == Some(name));
+        let (quiet, firing): (Vec<&&str>, Vec<&&str>) = of_alert.partition(|case| case.contains("exp_alerts: []"));
+        assert!(!quiet.is_empty() && !firing.is_empty(), "{name}: {} fire, {} do not", firing.len(), quiet.len());
+    }
+}
+
+#[test]
+fn every_alert_says_how_urgent_it_is_and_where_to_read_on() {
+    let text = file("alerts.yaml");
+    let anchors = Page::read("deploy/runbook.md").anchors();
+    for (name, lines) in alerts(&text) {
+        for field in ["expr: ", "for: ", "summary: ", "description: "] {
+            assert!(lines.contains(field), "{name} has no {field}");
+        }
+        let severity = lines.split("severity: ").nth(1).and_then(|rest| rest.lines().next());
+        assert!(matches!(severity, Some("page" | "ticket")), "{name}: {severity:?}");
+        let anchor = lines.split(ANCHOR).nth(1).and_then(|rest| rest.split('\'').next());
+        let anchor = anchor.unwrap_or_else(|| panic!("{name} does not say where to read on"));
+        assert_eq!(anchor, name.to_lowercase(), "{name}");
+        assert!(anchors.contains(anchor), "the runbook has nothing about {name}");
+    }
+}
+
+#[test]
+fn the_runbook_has_no_alarm_that_nothing_raises_and_tells_its_severity() {
+    let (text, page) = (file("alerts.yaml"), Page::read("deploy/runbook.md"));
+    let raised: BTreeSet<&str> = alerts(&text).into_iter().map(|(name, _)| name).collect();
+    let section = page.text.split("\n## Alarms\n").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("alarms");
+    let described: Vec<&str> = section.split("\n### ").skip(1).collect();
+    let names: BTreeSet<&str> = described.iter().filter_map(|alarm| alarm.lines().next()).collect();
+    assert_eq!(names, raised, "alarms of the runbook, and of the rules");
+    for (name, lines) in alerts(&text) {
+        let severity = lines.split("severity: ").nth(1).and_then(|rest| rest.lines().next()).expect("a severity");
+        let described = described.iter().find(|alarm| alarm.lines().next() == Some(name)).expect("there");
+        assert!(described.contains(&format!("\n**{severity}**")), "{name}: the runbook does not say {severity}");
+    }
+}
+
+#[test]
+fn alerts_watch_only_what_the_programs_tell() {
+    for name in ["alerts.yaml", "alerts_test.yaml"] {
+        let unknown = unknown_metrics(&file(name));
+        assert!(unknown.is_empty(), "{name}: docs/metrics.md does not know {unknown:?}");
+    }
+}
+
+#[test]
+fn alerts_watch_jobs_that_are_scraped() {
+    let scraped = file("prometheus.yaml");
+    for job in ["pratique-verification", "pratique-server", "pratique-exporter"] {
+        assert!(scraped.contains(&format!("job_name: {job}\n")), "{job}");
+    }
+}
+
+/// Writes expressions as rules into a file of their own, and lets promtool read them.
+pub(crate) fn check_expressions(expressions: &[String], directory: &Path) {
+    let mut rules = String::from("groups:\n  - name: expressions\n    rules:\n");
+    for (number, expression) in expressions.iter().enumerate() {
+        let quoted = serde_json::Value::from(expression.as_str());
+        rules.push_str(&format!("      - record: expression:{number}\n        expr: {quoted}\n"));
+    }
+    let file = directory.join("expressions.yaml");
+    fs::write(&file, rules).expect("written");
+    promtool(&["check", "rules", &file.display().to_string()]).unwrap_or_else(|said| panic!("{said}"));
+}

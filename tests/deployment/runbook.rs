@@ -1,0 +1,86 @@
+//! `deploy/runbook.md`: what it says to type is typed, in the order in which it stands, and does what it says.
+
+use std::fs;
+
+use cluster::{Cluster, Options};
+
+use crate::moto::Moto;
+use crate::page::{Page, root};
+use crate::stand::{Stand, free_port};
+
+fn page() -> Page {
+    Page::read("deploy/runbook.md")
+}
+
+/// A place with the settings that both ways of installing share. Nobody can wait for a thousand people here.
+fn stand() -> Stand {
+    let mut stand = Stand::new();
+    for (name, directory) in [("ETC", "etc"), ("BACKUP", "backup"), ("SAFE", "safe")] {
+        stand.set(name, stand.path(directory));
+    }
+    for name in ["VERIFICATION_ADDRESS", "SERVER_ADDRESS", "VERIFICATION_METRICS", "SERVER_METRICS", "EXPORTER_METRICS"]
+    {
+        stand.set(name, format!("127.0.0.1:{}", free_port()));
+    }
+    stand.set("MINIMUM", "1");
+    stand
+}
+
+#[test]
+fn the_runbook_of_one_machine_does_what_it_says_from_installation_to_the_end() {
+    let mut stand = stand();
+    stand.set("CODES", stand.path("codes/codes.db"));
+    stand.set("KEYS", stand.path("keys/keys.db"));
+    stand.set("CDN", stand.path("cdn"));
+    stand.set("CDN_TWO", stand.path("cdn-two"));
+    stand.run(&page(), &["sh"]);
+}
+
+#[test]
+fn the_runbook_of_postgresql_and_s3_does_what_it_says_from_installation_to_restore() {
+    let cluster =
+        Cluster::start(&Options::default()).expect("PostgreSQL; apt-get install postgresql (tests/run does it)");
+    let socket = cluster.socket().expect("a private cluster");
+    let moto = Moto::start();
+    let mut stand = stand();
+    stand.set("PGHOST", socket.parent().expect("a directory").display().to_string());
+    stand.set("PGUSER", "postgres");
+    let of_bucket = |name: &str| {
+        moto.make_bucket(name);
+        format!("s3://{name}/live?endpoint=http://{}&region=eu-north-1", moto.address)
+    };
+    stand.set("S3", of_bucket("one"));
+    stand.set("S3_TWO", of_bucket("two"));
+    stand.set("S3_PUBLIC", format!("http://{}/one/live", moto.address));
+    // There is none, so it is down from the beginning.
+    stand.set("STANDBY", stand.path("nobody"));
+    stand.stand_in(include_str!("stand_ins_postgres.sh"));
+    stand.run(&page(), &["sh postgres"]);
+}
+
+#[test]
+fn few_commands_of_the_runbook_are_not_run() {
+    let page = page();
+    let blocks = page.blocks();
+    let of =
+        |info: &str| blocks.iter().filter(|block| block.info == info).map(|block| block.lines.len()).sum::<usize>();
+    let unknown: Vec<_> = blocks.iter().map(|block| block.info).collect();
+    let known = ["sh settings", "sh", "sh postgres", "sh elsewhere"];
+    assert!(unknown.iter().all(|info| known.contains(info)), "{unknown:?}");
+    assert!(of("sh elsewhere") * 40 < of("sh") + of("sh postgres"));
+}
+
+#[test]
+fn every_link_of_the_pages_for_operators_and_apps_leads_somewhere() {
+    for path in ["deploy/runbook.md", "docs/apps.md", "docs/exporter.md", "docs/key-server.md"] {
+        let page = Page::read(path);
+        let from = root().join(path);
+        for link in page.links().into_iter().filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { from.clone() } else { from.with_file_name(file) };
+            let text = fs::read_to_string(&target).unwrap_or_else(|why| panic!("{path}: {link}: {why}"));
+            let target = Page { path: "the page that is linked to", text };
+            assert!(anchor.is_empty() || target.anchors().contains(anchor), "{path}: there is no {link}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What stands around the commands of a page while a test runs them: a directory of their own, our programs, and stand-ins for what a test must not
+//! touch or cannot wait for.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use tempfile::TempDir;
+
+use crate::page::{Block, Page, root};
+use crate::script;
+
+/// No page takes longer, in seconds, even where the machine stands still for a while.
+const PATIENCE: &str = "240";
+
+/// A place in which the commands of a page are run.
+pub(crate) struct Stand {
+    directory: TempDir,
+    /// What the settings of the page are here.
+    settings: BTreeMap<&'static str, String>,
+    /// Shell functions that stand in for what is not there.
+    stand_ins: String,
+    /// Where the commands are typed.
+    home: PathBuf,
+}
+
+impl Stand {
+    /// An empty place.
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::create_dir(directory.path().join("said")).expect("created");
+        let (settings, stand_ins) = (BTreeMap::new(), include_str!("stand_ins.sh").to_owned());
+        Self { directory, settings, stand_ins, home: root().to_owned() }
+    }
+
+    /// Lets the commands be typed in the place itself and not in the repository.
+    pub(crate) fn stay_at_home(&mut self) {
+        self.home = self.directory.path().to_owned();
+    }
+
+    /// A path in it.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
+    }
+
+    /// Gives a setting of the page another value.
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.settings.insert(name, value.into());
+    }
+
+    /// Adds lines of shell before the page's own.
+    pub(crate) fn stand_in(&mut self, lines: &str) {
+        self.stand_ins.push_str(lines);
+    }
+
+    /// Runs the blocks of a page whose info is one of `infos`, in their order and in one shell; the block `sh settings` is always among them.
+    pub(crate) fn run(&self, page: &Page, infos: &[&str]) {
+        let mut blocks = page.blocks();
+        blocks.retain(|block| block.info == "sh settings" || infos.contains(&block.info));
+        let set: Vec<Vec<String>> = blocks.iter().map(|block| self.settings_of(block)).collect();
+        for (block, lines) in blocks.iter_mut().zip(&set) {
+            block.lines = lines.iter().map(String::as_str).collect();
+        }
+        let script = format!("{}{}", self.stand_ins, script::of_blocks(page.path, &blocks));
+        let file = self.directory.path().join("script.sh");
+        fs::write(&file, format!("{script}\ntrap - EXIT\nleave\n")).expect("written");
+        let output = self.shell(&file).output().expect("bash");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}\n{said}{}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The lines of a block; in that of the settings, with the values that hold here.
+    fn settings_of(&self, block: &Block<'_>) -> Vec<String> {
+        let lines = block.lines.iter().map(|line| (*line).to_owned());
+        if block.info != "sh settings" {
+            return lines.collect();
+        }
+        let mut unused = self.settings.clone();
+        let lines = lines.map(|line| {
+            let found = line.split_once('=').and_then(|(name, _)| Some((name.to_owned(), unused.remove(name)?)));
+            found.map_or(line, |(name, value)| format!("{name}='{value}'"))
+        });
+        let lines = lines.collect();
+        assert!(unused.is_empty(), "the page has no settings of these names: {unused:?}");
+        lines
+    }
+
+    /// The shell, in a process group of its own and with a clean environment. Whatever it leaves behind after its time is killed with it.
+    fn shell(&self, script: &Path) -> Command {
+        let mut shell = Command::new("timeout");
+        shell.args(["--kill-after=10", PATIENCE, "bash"]).arg(script).process_group(0);
+        shell.current_dir(&self.home).env_clear();
+        let path = format!("{}:{}", programs().display(), env::var("PATH").unwrap_or_default());
+        shell.env("PATH", path).env("HOME", self.path("")).env("SAID", self.path("said")).env("LC_ALL", "C.UTF-8");
+        shell.env("TMPDIR", self.path(""));
+        shell
+    }
+}
+
+/// Where our programs are: beside the tests, where `cargo build --workspace --bins` puts them.
+pub(crate) fn programs() -> PathBuf {
+    let test = env::current_exe().expect("a program has a path");
+    let directory = test.ancestors().nth(2).expect("target/debug/deps").to_owned();
+    for name in ["verification", "server", "exporter", "pratique"] {
+        let program = directory.join(name);
+        assert!(program.exists(), "{} is missing: cargo build --workspace --bins", program.display());
+    }
+    directory
+}
+
+/// A port that nobody listens at now, and that no system hands out by itself to whoever asks for any: it is free still when a service is started on it.
+pub(crate) fn free_port() -> u16 {
+    let drawn = || 10_000 + u16::from_le_bytes(store::chance::bytes()) % 20_000;
+    (0..1_000).map(|_| drawn()).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port")
+}
