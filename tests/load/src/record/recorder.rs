@@ -59,6 +59,14 @@ impl Recorder {
         }
     }
 
+    /// Says that these operations are journeys, whose requests are noted as operations of their own: they are shown, and count among no
+    /// requests.
+    pub fn journeys(&self, operations: &[&'static str]) {
+        for operation in operations {
+            lock(&self.tally(operation)).are_journeys();
+        }
+    }
+
     /// Counts a request that the schedule hands out, before it is sent. Whoever calls this for a request must [note](Self::note) it in the
     /// end, whatever becomes of it: what is missing then counts as unfinished, which is an error. Steps that follow from an
     /// answer and not from the schedule are noted alone; what was asked for is unknown for them.

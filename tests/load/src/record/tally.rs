@@ -25,6 +25,7 @@ pub(super) struct Tally {
     refused: BTreeMap<&'static str, u64>,
     failed: BTreeMap<&'static str, u64>,
     bytes: u64,
+    journey: bool,
 }
 
 /// How many moments, the first of them and the last.
@@ -40,6 +41,11 @@ impl Tally {
     pub(super) fn due(&mut self, intended: Duration) {
         self.asked.add(intended);
         self.timeline.at(intended).asked += 1;
+    }
+
+    /// Says that these are journeys of several requests.
+    pub(super) fn are_journeys(&mut self) {
+        self.journey = true;
     }
 
     /// Takes in one answer.
@@ -98,6 +104,7 @@ impl Tally {
         };
         Operation {
             name: name.to_owned(),
+            journey: self.journey,
             asked,
             asked_per_second: self.asked.per_second(),
             ended: self.ended.count,

@@ -9,7 +9,7 @@ const MOST: usize = 200;
 /// Requests in a window, so that one in a hundred is one.
 const ENOUGH: u64 = 100;
 /// So many windows may be left with fewer, or the time would not be seen any more.
-const LEAST: usize = 90;
+const LEAST: usize = 65;
 /// Lengths that people think in, in seconds.
 const LENGTHS: [u32; 13] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 

@@ -1,6 +1,6 @@
 //! The verdict and the proof in plain words, the same on the terminal and on the page.
 
-use crate::results::{Ending, Proof, Results};
+use crate::results::{Ending, Operation, Proof, Results};
 use crate::words::{count, grouped, length, rate};
 
 /// The one sentence that matters.
@@ -28,9 +28,14 @@ pub(super) fn extent(results: &Results) -> String {
     format!("{}, {long}, {requests}, {} a second", results.run.preset, rate(mean))
 }
 
-/// Requests of all operations that ended.
+/// Requests that ended. Journeys are none: their requests are among them.
 pub(super) fn ended(results: &Results) -> u64 {
-    results.operations.iter().map(|operation| operation.ended).sum()
+    results.operations.iter().filter(|operation| !operation.journey).map(|operation| operation.ended).sum()
+}
+
+/// What an operation is called: `poll index`, `upload journey`.
+pub(super) fn name(operation: &Operation) -> String {
+    format!("{}{}", operation.name.replace('_', " "), if operation.journey { " journey" } else { "" })
 }
 
 /// Errors of all operations: failed, or never finished.

@@ -11,6 +11,8 @@ use super::Latency;
 pub struct Operation {
     /// Its name: a lower-case word, or several joined by `_`.
     pub name: String,
+    /// A journey is made of requests that stand here by themselves, from a code to an upload, for example: it counts among no requests.
+    pub journey: bool,
     /// How many requests the schedule asked for. Null for steps that follow from an answer and not from the schedule.
     pub asked: Option<u64>,
     /// The mean rate of these, from the first to the last. Null for fewer than two.

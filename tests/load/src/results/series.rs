@@ -50,7 +50,7 @@ pub struct OperationSeries {
     pub windows: Windows,
 }
 
-/// Times over windows of several points each: not more than 200 of them, and not more than 90 if there are fewer than a hundred requests in
+/// Times over windows of several points each: not more than 200 of them, and not more than 65 if there are fewer than a hundred requests in
 /// each. A p99 of three requests is the slowest of them and no p99.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Windows {

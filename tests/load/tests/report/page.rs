@@ -97,10 +97,10 @@ fn runs_in_which_little_or_nothing_happened_have_a_page() {
 #[test]
 fn half_an_hour_fits_into_half_a_megabyte() {
     let mut results = country(1_800, true);
-    // Twice as many operations as that country has.
+    // As many operations as a run with all actors has.
     let (operations, series) = (results.operations.clone(), results.series.operations.clone());
-    for (mut operation, mut series) in operations.into_iter().zip(series) {
-        operation.name.push_str("_again");
+    for (number, (mut operation, mut series)) in operations.into_iter().zip(series).cycle().take(12).enumerate() {
+        operation.name = format!("{}_{number}", operation.name);
         series.name.clone_from(&operation.name);
         results.operations.push(operation);
         results.series.operations.push(series);

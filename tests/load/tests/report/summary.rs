@@ -83,3 +83,21 @@ fn two_runs_are_compared_operation_by_operation() {
     assert_eq!(line("chaff "), ["chaff", "-", "-", "-", "-", "-", "-", "-", "-", "-", "0", "1"]);
     assert!(compared.contains("They differ in factor: 0.02 and 0.04"), "{compared}");
 }
+
+#[test]
+fn journeys_count_among_no_requests() {
+    let scene = Scene::new();
+    scene.recorder.journeys(&["upload"]);
+    scene.request("upload", [0.0, 0.0, 0.9], Outcome::Done, 30);
+    for step in ["verify", "certificate", "publish"] {
+        scene.recorder.note(step, scene.at(0.0), scene.at(0.3), Outcome::Done, 10);
+    }
+    let results = scene.results(1.0);
+    assert!(results.operations[0].journey && !results.operations[1].journey);
+    let summary = report::summary(&results);
+    assert!(summary.starts_with("country, 1 s, 3 requests, 3 a second\n"), "{summary}");
+    assert!(summary.contains("upload journey"), "{summary}");
+    let page = report::page(&results);
+    assert!(page.contains("Upload journey") || page.contains("upload journey"));
+    assert!(page.contains("30 B") && page.contains("1 journey"), "what is received is not counted twice");
+}

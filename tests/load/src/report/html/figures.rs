@@ -1,7 +1,7 @@
 //! The figures of the whole run as tables.
 
-use super::summary::spoken;
 use super::table::Table;
+use crate::report::sentences;
 use crate::results::{Operation, Run};
 use crate::words::{bytes, count, grouped, milliseconds, rate};
 
@@ -15,7 +15,7 @@ pub(super) fn times(operations: &[Operation]) -> Table {
         let figures =
             [latency.p50_ms, latency.p90_ms, latency.p99_ms, latency.p999_ms, latency.max_ms, latency.mean_ms];
         let waited = operation.waited.as_ref().map_or_else(|| "-".to_owned(), |waited| milliseconds(waited.p99_ms));
-        let cells = std::iter::once(spoken(&operation.name)).chain(figures.map(milliseconds)).chain([waited]);
+        let cells = std::iter::once(sentences::name(operation)).chain(figures.map(milliseconds)).chain([waited]);
         table.rows.push(cells.collect());
     }
     table
@@ -45,7 +45,7 @@ pub(super) fn requests(operations: &[Operation]) -> Table {
             operation.all_failed(),
             operation.unfinished,
         ];
-        let cells = std::iter::once(spoken(&operation.name)).chain(rates).chain(counts.map(grouped));
+        let cells = std::iter::once(sentences::name(operation)).chain(rates).chain(counts.map(grouped));
         table.rows.push(cells.chain([bytes(operation.received_bytes)]).collect());
     }
     table

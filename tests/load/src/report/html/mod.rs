@@ -4,6 +4,7 @@ mod figures;
 mod gauges;
 mod latencies;
 mod markup;
+mod operation;
 mod over_time;
 mod panel;
 mod path;

@@ -26,8 +26,10 @@ pub(super) struct Layer {
 
 impl Stack {
     /// The answers of one or more operations by outcome; only the outcomes that occurred.
-    pub(super) fn of_outcomes(operations: &[OperationSeries]) -> Self {
-        let sum = |of: fn(&OperationSeries) -> &Vec<u64>| added(operations.iter().map(of));
+    pub(super) fn of_outcomes<'a>(operations: impl IntoIterator<Item = &'a OperationSeries>) -> Self {
+        let operations: Vec<&OperationSeries> = operations.into_iter().collect();
+        let sum = |of: fn(&OperationSeries) -> &Vec<u64>| added(operations.iter().map(|series| of(series)));
+        let all_asked = operations.iter().all(|series| series.asked.iter().any(|count| *count > 0));
         let layers = [
             ("done", "done", sum(|series| &series.done)),
             ("same", "not modified (304)", sum(|series| &series.not_modified)),
@@ -35,7 +37,9 @@ impl Stack {
             ("failed", "failed", sum(|series| &series.failed)),
         ];
         let layers = layers.map(|(class, meaning, counts)| Layer { class, meaning: meaning.to_owned(), counts });
-        Self::new(sum(|series| &series.asked), layers.into_iter().collect())
+        // Where only some were asked for, the line would be no measure of the others.
+        let asked = if all_asked { sum(|series| &series.asked) } else { Vec::new() };
+        Self::new(asked, layers.into_iter().collect())
     }
 
     pub(super) fn new(asked: Vec<u64>, mut layers: Vec<Layer>) -> Self {
@@ -91,7 +95,7 @@ impl Stack {
         let words = thin.steps().enumerate().map(|(at, (from, to))| {
             let mut words = clock(from as u64);
             for layer in &self.layers {
-                words += &format!("\n{}: {} a second", layer.meaning, rate(thin.rates(&layer.counts)[at]));
+                words += &format!("\n{}: {}/s", layer.meaning, rate(thin.rates(&layer.counts)[at]));
             }
             (from, to, words)
         });

@@ -51,7 +51,8 @@ pub(super) fn verdict(results: &Results, into: &mut Markup) {
 /// The figures that matter most.
 pub(super) fn tiles(results: &Results, into: &mut Markup) {
     let ended = sentences::ended(results);
-    let received: u64 = results.operations.iter().map(|operation| operation.received_bytes).sum();
+    let requests = results.operations.iter().filter(|operation| !operation.journey);
+    let received: u64 = requests.map(|operation| operation.received_bytes).sum();
     let per_second = |amount: u64| amount as f64 / results.seconds.max(1e-3);
     let errors = sentences::errors(results);
     into.element("section", &[("class", "tiles"), ("aria-label", "Main figures")], |tiles| {
@@ -63,7 +64,7 @@ pub(super) fn tiles(results: &Results, into: &mut Markup) {
                 [
                     "Slowest p99",
                     &format!("{} ms", milliseconds(p99)),
-                    &format!("{}, from the intended time", spoken(&operation.name)),
+                    &format!("{}, from the intended time", sentences::name(operation)),
                 ],
                 false,
             );
@@ -118,11 +119,6 @@ pub(super) fn proof(proof: &Proof, into: &mut Markup) {
     });
 }
 
-/// A name as people read it: `poll index`.
-pub(super) fn spoken(name: &str) -> String {
-    name.replace('_', " ")
-}
-
 fn tile(into: &mut Markup, [title, value, beside]: [&str; 3], bad: bool) {
     into.element("div", &[("class", if bad { "tile bad" } else { "tile" })], |tile| {
         tile.says("p", &[("class", "what")], title);
@@ -132,6 +128,7 @@ fn tile(into: &mut Markup, [title, value, beside]: [&str; 3], bad: bool) {
 }
 
 fn slowest(operations: &[Operation]) -> Option<(&Operation, f64)> {
-    let known = operations.iter().filter_map(|operation| Some((operation, operation.latency.as_ref()?.p99_ms)));
+    let requests = operations.iter().filter(|operation| !operation.journey);
+    let known = requests.filter_map(|operation| Some((operation, operation.latency.as_ref()?.p99_ms)));
     known.max_by(|(_, left), (_, right)| left.total_cmp(right))
 }

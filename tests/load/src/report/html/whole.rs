@@ -2,14 +2,14 @@
 
 use super::figures;
 use super::gauges;
-use super::latencies;
 use super::markup::Markup;
+use super::operation;
 use super::over_time::OverTime;
 use super::rates::Stack;
-use super::summary::{self, spoken};
-use super::table::Table;
-use crate::results::{GaugeSeries, Limit, Operation, OperationSeries, Results};
-use crate::words::{bytes, clock, count, grouped, milliseconds, rate};
+use super::summary;
+use crate::report::sentences;
+use crate::results::{GaugeSeries, Limit, OperationSeries, Results};
+use crate::words::clock;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -53,7 +53,11 @@ fn main_of(results: &Results, main: &mut Markup) {
     });
     for operation in &results.operations {
         let series = results.series.operations.iter().find(|series| series.name == operation.name);
-        section(main, &spoken(&operation.name), |section| one_operation(results, time, (operation, series), section));
+        let limits: Vec<&Limit> = results.limits.iter().filter(|limit| limit.operation == operation.name).collect();
+        section(main, &sentences::name(operation), |section| {
+            operation::plots(time, (operation, series), &limits, section);
+            operation::refusals_and_failures(operation, section);
+        });
     }
     section(main, "How to read this", reading);
     section(main, "Settings", |section| figures::settings(&results.run).render(section));
@@ -68,7 +72,9 @@ fn section(into: &mut Markup, title: &str, inside: impl FnOnce(&mut Markup)) {
 
 fn whole_run(results: &Results, time: OverTime<'_>, into: &mut Markup) {
     section(into, "The whole run", |section| {
-        Stack::of_outcomes(&results.series.operations).wide_panel(time, "All answers").render(section);
+        let journeys: Vec<&str> = names_of_journeys(results);
+        let requests = results.series.operations.iter().filter(|series| !journeys.contains(&series.name.as_str()));
+        Stack::of_outcomes(requests).wide_panel(time, "All answers").render(section);
         if !results.marks.is_empty() {
             section.element("ol", &[("class", "marks")], |list| {
                 for mark in &results.marks {
@@ -88,6 +94,11 @@ fn whole_run(results: &Results, time: OverTime<'_>, into: &mut Markup) {
     });
 }
 
+fn names_of_journeys(results: &Results) -> Vec<&str> {
+    let journeys = results.operations.iter().filter(|operation| operation.journey);
+    journeys.map(|operation| operation.name.as_str()).collect()
+}
+
 /// The longest wait for the load machine, over all operations. None if that was not measured.
 fn waited(operations: &[OperationSeries]) -> Option<GaugeSeries> {
     let points = operations.iter().map(|series| series.waited_max_ms.len()).max()?;
@@ -105,48 +116,7 @@ fn titled(name: &str) -> String {
     };
     let mut letters = name.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}{unit}", spoken(letters.as_str()))
-}
-
-fn one_operation(results: &Results, time: OverTime<'_>, of: (&Operation, Option<&OperationSeries>), into: &mut Markup) {
-    let (operation, series) = of;
-    into.says("p", &[("class", "extent")], &extent(operation));
-    into.element("div", &[("class", "plots")], |plots| {
-        if let Some(series) = series {
-            let limits: Vec<&Limit> = results.limits.iter().filter(|limit| limit.operation == operation.name).collect();
-            if operation.latency.is_some() {
-                latencies::over_time(time, series, &limits).render(plots);
-            }
-            Stack::of_outcomes(std::slice::from_ref(series))
-                .small_panel(time, "Answers", &operation.name)
-                .render(plots);
-        }
-        if let Some(panel) = latencies::distribution(operation) {
-            panel.render(plots);
-        }
-    });
-    let kinds = [("refused as expected", &operation.refused), ("failed", &operation.failed)];
-    let rows = kinds.into_iter().flat_map(|(how, counts)| counts.iter().map(move |(name, count)| (name, how, *count)));
-    let rows: Vec<Vec<String>> =
-        rows.map(|(name, how, count)| vec![name.clone(), how.to_owned(), grouped(count)]).collect();
-    if !rows.is_empty() {
-        Table { rows, ..Table::new("What was not answered as asked", &["code or reason", "how", "requests"]) }
-            .render(into);
-    }
-}
-
-/// `1,200 requests, 4 a second (4 asked for); p50 3 ms, p99 12 ms, longest 40 ms; 1.2 MB received`.
-fn extent(operation: &Operation) -> String {
-    let mut words = count(operation.ended, "request");
-    if let Some(reached) = operation.ended_per_second {
-        let asked = operation.asked_per_second.map(|asked| format!(" ({} asked for)", rate(asked))).unwrap_or_default();
-        words += &format!(", {} a second{asked}", rate(reached));
-    }
-    if let Some(latency) = &operation.latency {
-        let [p50, p99, longest] = [latency.p50_ms, latency.p99_ms, latency.max_ms].map(milliseconds);
-        words += &format!("; p50 {p50} ms, p99 {p99} ms, longest {longest} ms");
-    }
-    format!("{words}; {} received", bytes(operation.received_bytes))
+    format!("{first}{}{unit}", letters.as_str().replace('_', " "))
 }
 
 fn reading(into: &mut Markup) {
@@ -154,7 +124,7 @@ fn reading(into: &mut Markup) {
         "Requests are sent by a schedule that waits for nobody. Latency counts from the time that the schedule gave to a request, until the last byte of its answer: if the deployment stalls for a second, everybody who came in that second is counted with the wait they had. What was sent late because the load machine itself was busy is in it, too, and is shown apart.",
         "p99 is the time within which 99 of 100 requests were answered. Requests that failed stand in no latency; they are errors. Refused as expected are answers that an actor must get, such as a guesser's wrong code.",
         "In plots along the time, latencies stand where the request was due and answers where they came. A point of a latency is long enough for a hundred requests if there are so many; where there are fewer, its p99 is its slowest request. Percentiles along the time are at most 3.2 % too high, those of the whole run at most 0.1 %.",
-        "Steps of a journey that follow from an answer, and not from the schedule, have no asked rate: they come when the answer before them came.",
+        "A journey is all that somebody does in a row, such as fetching a token, a certificate and uploading; the schedule asks for journeys. Their requests stand by themselves, too: they come when the answer before them came, so nothing is asked for there.",
     ];
     notes.into_iter().for_each(|note| into.says("p", &[], note));
 }
