@@ -11,6 +11,9 @@ pub enum UnreadableResults {
     /// It is of another version.
     #[error("the format is {0:?}, and this program reads {FORMAT}; use the program that wrote it")]
     Format(String),
+    /// Its lists along the time do not belong together.
+    #[error("series: each list of {0} must have one value for each point")]
+    Series(String),
 }
 
 /// The results as JSON, with a newline at the end. One line: the lists along the time would fill tens of thousands of them.
@@ -28,5 +31,11 @@ pub fn to_json(results: &Results) -> String {
 /// [`UnreadableResults`] if it is something else.
 pub fn from_json(text: &str) -> Result<Results, UnreadableResults> {
     let results: Results = serde_json::from_str(text)?;
-    if results.format == FORMAT { Ok(results) } else { Err(UnreadableResults::Format(results.format)) }
+    if results.format != FORMAT {
+        return Err(UnreadableResults::Format(results.format));
+    }
+    match results.series.uneven() {
+        Some(name) => Err(UnreadableResults::Series(name.to_owned())),
+        None => Ok(results),
+    }
 }

@@ -17,6 +17,15 @@ pub struct Series {
     pub gauges: Vec<GaugeSeries>,
 }
 
+impl Series {
+    /// The first operation or gauge whose lists have not one value for each point. None if all have.
+    pub(crate) fn uneven(&self) -> Option<&str> {
+        let operation = self.operations.iter().find(|operation| !operation.has(self.points));
+        let gauge = self.gauges.iter().find(|gauge| [&gauge.mean, &gauge.max].iter().any(|of| of.len() != self.points));
+        operation.map(|operation| operation.name.as_str()).or_else(|| gauge.map(|gauge| gauge.name.as_str()))
+    }
+}
+
 /// One operation. Counts belong to the point in which the answer came, `asked` and times to that in which the request was due.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OperationSeries {
@@ -48,6 +57,17 @@ pub struct OperationSeries {
     pub waited_max_ms: Vec<Option<f64>>,
     /// The same times over longer windows, for plots.
     pub windows: Windows,
+}
+
+impl OperationSeries {
+    fn has(&self, points: usize) -> bool {
+        let counts = [&self.asked, &self.done, &self.not_modified, &self.refused, &self.failed, &self.received_bytes];
+        let times = [&self.p50_ms, &self.p90_ms, &self.p99_ms, &self.max_ms, &self.waited_max_ms];
+        let Windows { p50_ms, p99_ms, max_ms, .. } = &self.windows;
+        counts.into_iter().chain(self.failed_by_reason.values()).all(|counts| counts.len() == points)
+            && times.iter().all(|times| times.len() == points)
+            && [p99_ms, max_ms].iter().all(|times| times.len() == p50_ms.len())
+    }
 }
 
 /// Times over windows of several points each: not more than 200 of them, and not more than 65 if there are fewer than a hundred requests in

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use load::record::Outcome;
-use load::report::{UnreadableResults, from_json, to_json};
+use load::report::{UnreadableResults, comparison, from_json, page, summary, to_json};
 use load::results::Proof;
 use serde_json::Value;
 
@@ -65,4 +65,30 @@ fn what_is_no_result_is_refused() {
     let newer = to_json(&Scene::new().results(1.0)).replace("pratique/load/v1", "pratique/load/v2");
     let refused = of(&newer);
     assert!(matches!(refused, UnreadableResults::Format(_)), "{refused}");
+}
+
+#[test]
+fn whatever_a_file_says_is_refused_or_shown() {
+    let results = country(4, true);
+    let good = to_json(&results);
+    let uneven = |change: fn(&mut load::results::Results)| {
+        let mut results = results.clone();
+        change(&mut results);
+        from_json(&to_json(&results)).expect_err("lists of different lengths").to_string()
+    };
+    assert!(uneven(|results| results.series.operations[3].done.truncate(1)).contains("upload"));
+    assert!(uneven(|results| results.series.operations[3].windows.max_ms.clear()).contains("upload"));
+    assert!(uneven(|results| results.series.gauges[0].mean.clear()).contains("in_flight_requests"));
+    // Numbers that are too large, below nothing, and nothing; each digit of each fiftieth place at a time.
+    let mut shown = 0;
+    for (at, _) in good.match_indices(|letter: char| letter.is_ascii_digit()).step_by(50) {
+        for number in ["99999999999999999999", "-1", "0", "null", "1e300", "1e-300"] {
+            let broken = format!("{}{number}{}", &good[..at], &good[at + 1..]);
+            let Ok(read) = from_json(&broken) else { continue };
+            assert!(page(&read).ends_with("</html>\n"));
+            assert!(!summary(&read).is_empty() && !comparison(&results, &read).is_empty());
+            shown += 1;
+        }
+    }
+    assert!(shown > 100, "only {shown} could be read at all");
 }
