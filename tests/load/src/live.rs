@@ -84,7 +84,7 @@ impl Shown {
             return Self::Plain;
         }
         let style =
-            ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
         Self::Terminal(ProgressBar::new_spinner().with_style(style))
     }
 
@@ -119,7 +119,8 @@ struct Line {
 }
 
 impl Line {
-    /// `0:42, ramp up: asked 112/s, reached 111/s, 402 answers/s, errors 0, p99 512 ms (upload), 4:18 to go`.
+    /// `0:42, 4:18 left, ramp up: asked 112/s, reached 111/s, 402 answers/s, errors 0, p99 512 ms (upload)`: what a narrow terminal
+    /// cuts off is what matters least.
     fn next(&mut self, glance: Glance, now: Instant, started: Instant) -> String {
         let (then, before) = std::mem::replace(&mut self.last, (now, glance.clone()));
         let seconds = now.saturating_duration_since(then).as_secs_f64().max(0.001);
@@ -128,14 +129,14 @@ impl Line {
         let answers = per_second(glance.ended, before.ended);
         let run = now.saturating_duration_since(started).as_secs();
         let of = self.planned.filter(|planned| planned.as_secs() > run);
-        let to_go = of.map(|planned| format!(", {} to go", clock(planned.as_secs() - run))).unwrap_or_default();
+        let left = of.map(|planned| format!(", {} left", clock(planned.as_secs() - run))).unwrap_or_default();
         let slowest = glance.slowest.map(|(name, p99)| format!(", p99 {} ms ({name})", milliseconds(p99)));
         let (phase, errors) = (&self.phase, grouped(glance.failed));
         let slowest = slowest.unwrap_or_default();
         let idle = (glance.asked, glance.ended) == (before.asked, before.ended);
         let rates = format!("asked {asked}/s, reached {reached}/s, {answers} answers/s, ");
         let rates = if idle { String::new() } else { rates };
-        format!("{}, {phase}: {rates}errors {errors}{slowest}{to_go}", clock(run))
+        format!("{}{left}, {phase}: {rates}errors {errors}{slowest}", clock(run))
     }
 }
 
@@ -153,7 +154,7 @@ mod tests {
         let shown = line.next(glance, at(2), started);
         assert_eq!(
             shown,
-            "0:02, ramp up: asked 100/s, reached 75/s, 90 answers/s, errors 0, p99 512 ms (upload), 4:58 to go"
+            "0:02, 4:58 left, ramp up: asked 100/s, reached 75/s, 90 answers/s, errors 0, p99 512 ms (upload)"
         );
         let glance = Glance { asked: 200, reached: 200, ended: 230, failed: 3, slowest: None };
         "proof".clone_into(&mut line.phase);
