@@ -7,7 +7,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::ohttp::{door, keys};
-use service::{HasLimits as _, is_chaff, limited, raster, unknown_path, wrong_method};
+use service::{HasLimits as _, is_chaff, limited, raster, test_deployment, unknown_path, wrong_method};
 
 use crate::chores;
 use crate::handlers::{chaff, challenge, health, publish, reports, stats, submit_report, tcnreport};
@@ -71,5 +71,8 @@ fn every_route(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/v1/stats").post(stats::stats).default_service(other()));
     // Operators.
     cfg.service(web::resource("/health").get(health::health).head(health::health).default_service(other()));
+    // Whoever is about to load a test deployment.
+    let asked = test_deployment::<State, Problem>;
+    cfg.service(web::resource("/test-deployment").get(asked).head(asked).default_service(other()));
     cfg.default_service(web::to(unknown_path::<Problem>));
 }

@@ -18,7 +18,7 @@ use feed::FeedCommand;
 use revision_key::RevisionKeyCommand;
 use server::{DEFAULT_STATS_AUDIENCE, SelfReportSettings, Settings};
 use service::ohttp::{KeyCommand, Program};
-use service::{EdgeSettings, LimitSettings};
+use service::{EdgeSettings, LimitSettings, TestDeploymentSettings};
 use stats::ShowStats;
 
 /// The key server of Pratique: takes keys and reports from phones and keeps what a health authority vouches for.
@@ -142,6 +142,8 @@ pub(crate) struct Serve {
     /// in the field write `keyserver` unless they are told otherwise.
     #[arg(long, value_name = "AUD", env = "SERVER_STATS_AUDIENCE", default_value = DEFAULT_STATS_AUDIENCE)]
     pub(crate) stats_audience: String,
+    #[command(flatten)]
+    pub(crate) deployment: TestDeploymentSettings,
     /// Also serve GET /metrics, in the format of Prometheus, at this address; port 0 takes any free one. Keep it away from phones.
     #[arg(long, value_name = "ADDR", env = "SERVER_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<SocketAddr>,

@@ -53,6 +53,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     state = state.with_tick(Duration::from_millis(flags.tick_ms)).with_chaff_rate(flags.chaff_per_second);
     state = state.with_jwks_period(Duration::from_secs(flags.jwks_minutes * 60));
     state = state.with_stats_audience(&flags.stats_audience);
+    state = state.with_test_deployment(&flags.deployment.test_deployment);
     for warning in flags.edge.warnings(flags.listen.ip(), flags.ohttp_key_file.is_some()) {
         tracing::warn!("{warning}");
     }

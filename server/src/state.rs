@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::Timestamp;
+use proto::api::deployment::DeploymentHost;
 use service::ohttp::{Gateway, HasGateway, Outside};
-use service::{Edge, HasLimits, HasRaster, LimitSettings, Limits, Metrics, Raster};
+use service::{Edge, HasLimits, HasRaster, HasTestDeployment, LimitSettings, Limits, Metrics, Raster};
 use store::{Clock, KeyStore};
 
 use crate::admission::Admission;
@@ -34,6 +35,7 @@ pub struct State {
     stats_audience: Arc<str>,
     edge: Arc<Edge>,
     limits: Option<Arc<Limits>>,
+    test_deployment: Arc<[DeploymentHost]>,
 }
 
 impl State {
@@ -63,6 +65,7 @@ impl State {
             stats_audience: DEFAULT_STATS_AUDIENCE.into(),
             edge: Arc::default(),
             limits: None,
+            test_deployment: Arc::default(),
         })
     }
 
@@ -146,6 +149,12 @@ impl State {
         Self { limits: Some(Arc::new(limits)), ..self }
     }
 
+    /// The same as part of a test deployment, with the hosts that belong to it. Unless this is set to some, nobody is told that it may be loaded.
+    #[must_use]
+    pub fn with_test_deployment(self, hosts: &[DeploymentHost]) -> Self {
+        Self { test_deployment: hosts.into(), ..self }
+    }
+
     /// The same, with revision tokens under the keys of a file. Unless it is set they are sealed under a key that is drawn when the server is opened:
     /// once that is closed, or by a server beside it, they are not taken.
     ///
@@ -199,6 +208,12 @@ impl HasLimits for State {
 impl HasGateway for State {
     fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_deref()
+    }
+}
+
+impl HasTestDeployment for State {
+    fn test_deployment(&self) -> &[DeploymentHost] {
+        &self.test_deployment
     }
 }
 

@@ -10,7 +10,7 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::ohttp::{door, keys};
-use service::{HasLimits as _, is_chaff, limited, raster, unknown_path, wrong_method};
+use service::{HasLimits as _, is_chaff, limited, raster, test_deployment, unknown_path, wrong_method};
 
 use crate::chores;
 use crate::handlers::{
@@ -64,6 +64,8 @@ pub(crate) fn table() -> Vec<(Method, &'static str, Route)> {
         // Operators, and whoever writes a program for one of the above.
         (Method::GET, "/health", web::route().guard(get_or_head()).to(health::health)),
         (Method::GET, "/openapi.json", web::route().guard(get_or_head()).to(openapi::openapi)),
+        // Whoever is about to load a test deployment.
+        (Method::GET, "/test-deployment", web::route().guard(get_or_head()).to(test_deployment::<State, Problem>)),
     ]
 }
 

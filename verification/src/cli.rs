@@ -21,7 +21,7 @@ use codes::{Expire, Issue, Look};
 use keys::KeysCommand;
 use secret::SecretCommand;
 use service::ohttp::{KeyCommand, Program};
-use service::{EdgeSettings, LimitSettings};
+use service::{EdgeSettings, LimitSettings, TestDeploymentSettings};
 use stats::{ShowStats, WithholdingFlags};
 use verification::{Budgets, DatabaseSettings, Settings};
 
@@ -146,6 +146,8 @@ pub(crate) struct Serve {
     /// chaff once in five days are about 46 a second here, more in the evening.
     #[arg(long, value_name = "REQUESTS", env = "VERIFICATION_CHAFF_PER_SECOND", default_value_t = service::CHAFF_PER_SECOND)]
     pub(crate) chaff_per_second: u32,
+    #[command(flatten)]
+    pub(crate) deployment: TestDeploymentSettings,
     /// Also serve GET /metrics, in the format of Prometheus, at this address; port 0 takes any free one. Keep it away from phones.
     #[arg(long, value_name = "ADDR", env = "VERIFICATION_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<SocketAddr>,

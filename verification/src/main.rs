@@ -51,6 +51,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     service::raise_descriptors(flags.limits.connections);
     let mut state = state.with_budgets(flags.budgets).with_edge(flags.edge.into()).with_limits(&flags.limits);
     state = state.with_tick(Duration::from_millis(flags.tick_ms)).with_chaff_rate(flags.chaff_per_second);
+    state = state.with_test_deployment(&flags.deployment.test_deployment);
     if let Some(file) = &flags.ohttp_key_file {
         state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;
     }

@@ -14,4 +14,5 @@ pub(crate) const OTHER_PATHS: &[&str] = &[
     "/jwks/{authority}",
     "/health",
     "/openapi.json",
+    "/test-deployment",
 ];

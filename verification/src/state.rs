@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::Timestamp;
+use proto::api::deployment::DeploymentHost;
 use service::ohttp::{Gateway, HasGateway, Outside};
-use service::{Edge, HasLimits, HasRaster, LimitSettings, Limits, Metrics, Raster};
+use service::{Edge, HasLimits, HasRaster, HasTestDeployment, LimitSettings, Limits, Metrics, Raster};
 use store::{Clock, CodeStore};
 
 use crate::budget::Budgets;
@@ -36,6 +37,7 @@ pub struct State {
     raster: Arc<Raster>,
     chaff: Arc<ChaffDesk>,
     limits: Option<Arc<Limits>>,
+    test_deployment: Arc<[DeploymentHost]>,
 }
 
 struct Inner {
@@ -87,6 +89,7 @@ impl State {
             raster,
             chaff,
             limits: None,
+            test_deployment: Arc::default(),
         })
     }
 
@@ -125,6 +128,12 @@ impl State {
     pub fn with_limits(self, settings: &LimitSettings) -> Self {
         let limits = Limits::new(settings, store::chance::bytes(), self.metrics(), "pratique_verification");
         Self { limits: Some(Arc::new(limits)), ..self }
+    }
+
+    /// The same as part of a test deployment, with the hosts that belong to it. Unless this is set to some, nobody is told that it may be loaded.
+    #[must_use]
+    pub fn with_test_deployment(self, hosts: &[DeploymentHost]) -> Self {
+        Self { test_deployment: hosts.into(), ..self }
     }
 
     /// The same with a gateway of Oblivious HTTP, whose keys are in this file. Without one, `/ohttp` and `/ohttp-keys` are not there.
@@ -245,6 +254,12 @@ impl HasLimits for State {
 impl HasGateway for State {
     fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_deref()
+    }
+}
+
+impl HasTestDeployment for State {
+    fn test_deployment(&self) -> &[DeploymentHost] {
+        &self.test_deployment
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use proto::Region;
-use service::EdgeSettings;
+use service::{EdgeSettings, TestDeploymentSettings};
 
 use crate::system::{Plan, Ports};
 
@@ -80,6 +80,9 @@ pub(crate) struct Serve {
     /// What stands between phones and the services.
     #[command(flatten)]
     pub(crate) edge: EdgeSettings,
+    /// Whether this is there to be tried out.
+    #[command(flatten)]
+    pub(crate) deployment: TestDeploymentSettings,
 }
 
 impl Serve {
@@ -92,6 +95,7 @@ impl Serve {
             minimum_reports: self.minimum_reports,
             feeds: Vec::new(),
             edge: self.edge.clone().into(),
+            test_deployment: self.deployment.test_deployment.clone(),
             tick: Duration::from_millis(self.tick_ms),
         }
     }

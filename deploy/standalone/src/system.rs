@@ -10,6 +10,7 @@ use actix_web::dev::{Server, ServerHandle};
 use exporter::Exporter;
 use exporter::config::{BucketSpec, BucketUrl};
 use exporter::keys::{KeyPurpose, private_file, public_file};
+use proto::api::deployment::DeploymentHost;
 use proto::manifest::GatewayService;
 use proto::revision::RevisionKey;
 use proto::{Feed, Region};
@@ -37,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) feeds: Vec<Feed>,
     /// What stands between phones and the services.
     pub(crate) edge: Edge,
+    /// The hosts of the test deployment that this is; none if it is no such thing.
+    pub(crate) test_deployment: Vec<DeploymentHost>,
     /// A whole number of these after their requests arrived, answers to phones leave; zero: at once.
     pub(crate) tick: Duration,
 }
@@ -80,6 +83,7 @@ impl System {
         let limits = LimitSettings::default();
         let verification = open_verification(layout, clock.clone()).await?.with_edge(plan.edge.clone());
         let verification = verification.with_limits(&limits).with_tick(plan.tick);
+        let verification = verification.with_test_deployment(&plan.test_deployment);
         let database_url = DatabaseUrl::Sqlite(layout.key_database());
         let server = server::State::open(&server::Settings { database_url }, clock.clone()).await?;
         // There is one authority here, so apps that name none mean it; whether it takes their reports is for `server authority update` to say.
@@ -89,6 +93,7 @@ impl System {
         };
         let server = server.with_self_reports(&self_reports)?.with_tick(plan.tick);
         let server = server.with_edge(plan.edge.clone()).with_limits(&limits);
+        let server = server.with_test_deployment(&plan.test_deployment);
         let server = server.with_revision_keys(&made_revision_keys(layout)?)?;
         make_bundle_keys(layout, &plan.region)?;
         let for_lists = clock.clone();

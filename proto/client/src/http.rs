@@ -1,5 +1,6 @@
 //! HTTP/1.1 as a phone should speak it: padded requests, bounded replies, no redirects, no proxy, nothing read from the environment.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,11 +41,15 @@ struct Meter {
     received: AtomicU64,
 }
 
+/// What a reverse proxy says of whom it speaks for.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
 /// A connection pool. Clones share it and its meter.
 #[derive(Clone)]
 pub struct Http {
     client: reqwest::Client,
     meter: Arc<Meter>,
+    forwarded_for: Option<HeaderValue>,
 }
 
 /// What a conditional GET brings.
@@ -101,7 +106,20 @@ impl Http {
             .read_timeout(READ_TIMEOUT)
             .build()
             .map_err(|_| failed())?;
-        Ok(Self { client, meter: Arc::default() })
+        Ok(Self { client, meter: Arc::default(), forwarded_for: None })
+    }
+
+    /// The same pool with a meter of its own, for a program that stands for many phones as a reverse proxy does: every request says that it comes from
+    /// this address, in `X-Forwarded-For`. Only services that were told of a proxy look at it; a phone has no use for it.
+    #[must_use]
+    pub fn on_behalf_of(&self, address: IpAddr) -> Self {
+        let address = HeaderValue::from_str(&address.to_string()).expect("an address is written in printable ASCII");
+        Self { client: self.client.clone(), meter: Arc::default(), forwarded_for: Some(address) }
+    }
+
+    /// The pool itself, for requests that are not a phone's. They are neither padded nor measured.
+    pub const fn pool(&self) -> &reqwest::Client {
+        &self.client
     }
 
     /// What has travelled so far.
@@ -121,7 +139,7 @@ impl Http {
         from: Sender<'_>,
         message: M,
     ) -> Result<Vec<u8>, ClientError> {
-        let mut request = Request::new(Method::POST, url);
+        let mut request = self.request(Method::POST, url);
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some((name, value)) = from.credential {
@@ -145,7 +163,7 @@ impl Http {
 
     /// Reads an object, unless it is still the one with `etag`.
     pub(crate) async fn get(&self, get: Get<'_>) -> Result<Answer, ClientError> {
-        let mut request = Request::new(Method::GET, get.url);
+        let mut request = self.request(Method::GET, get.url);
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("*/*"));
         if let Some(etag) = get.etag.and_then(|tag| HeaderValue::from_str(tag).ok()) {
             request.headers_mut().insert(IF_NONE_MATCH, etag);
@@ -170,7 +188,7 @@ impl Http {
         (body_type, answer_type): (&'static str, &'static str),
         body: Vec<u8>,
     ) -> Result<Vec<u8>, ClientError> {
-        let mut request = Request::new(Method::POST, url);
+        let mut request = self.request(Method::POST, url);
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(body_type));
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static(answer_type));
         let length = format!("content-length: {}\r\n", body.len()).len();
@@ -181,6 +199,13 @@ impl Http {
             StatusCode::OK => self.read(response, "the reply", MAX_REPLY).await,
             _ => Err(self.refusal(response).await),
         }
+    }
+
+    fn request(&self, method: Method, url: Url) -> Request {
+        let mut request = Request::new(method, url);
+        let address = self.forwarded_for.iter().cloned();
+        request.headers_mut().extend(address.map(|address| (HeaderName::from_static(FORWARDED_FOR), address)));
+        request
     }
 
     async fn send(&self, request: Request, total: usize) -> Result<Response, ClientError> {

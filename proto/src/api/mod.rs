@@ -5,6 +5,7 @@
 //! URL alphabets, see [`base64`].
 
 pub mod codes;
+pub mod deployment;
 pub mod publish;
 pub mod self_reports;
 pub mod stats;

@@ -20,6 +20,7 @@ const SHARED: &[&str] = &[
     "requests_at_once",
     "requests_waiting",
     "connections",
+    "test_deployment",
 ];
 
 /// Reads the command line of a program, whose flags of this crate have environment variables under this prefix. Ends the program if it is not
@@ -53,10 +54,12 @@ mod tests {
     use super::*;
     use crate::edge::EdgeSettings;
     use crate::limits::LimitSettings;
+    use crate::test_deployment::TestDeploymentSettings;
 
     #[test]
     fn every_shared_flag_is_given_a_variable_and_no_other() {
         let serve = LimitSettings::augment_args(EdgeSettings::augment_args(Command::new("serve")));
+        let serve = TestDeploymentSettings::augment_args(serve);
         let serve = serve.arg(Arg::new("listen").long("listen"));
         let command = with_environment(Command::new("server").subcommand(serve), "SERVER");
         let serve = command.find_subcommand("serve").expect("serve");

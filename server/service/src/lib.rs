@@ -34,6 +34,8 @@ mod uniform;
 
 mod unheard;
 
+mod test_deployment;
+
 mod file_stamp;
 mod operator;
 pub mod secret_file;
@@ -63,5 +65,6 @@ pub use reply::{padded, padded_to};
 pub use routes::{unknown_path, wrong_method};
 pub use say::say;
 pub use stop::stop_on_signal;
+pub use test_deployment::{HasTestDeployment, TestDeploymentSettings, test_deployment};
 pub use unheard::Unheard;
 pub use watched::Watched;

@@ -17,6 +17,7 @@ mod revisions;
 mod sealed;
 mod self_reports;
 mod stats;
+mod test_deployment;
 
 mod instances;
 mod program;

@@ -1,6 +1,7 @@
 //! Request bodies of the services: each as it is, and again as a phone with a good certificate would send it.
 
 use proto::api::codes::{BatchIssueRequest, CodeStatusRequest, ExpireCodeRequest};
+use proto::api::deployment::TestDeploymentReply;
 use proto::api::padding::REPLY_BYTES;
 use proto::api::publish::{PublishRequest, ReportsRequest};
 use proto::api::stats::{STATS_REPLY_BYTES, StatsRequest};
@@ -74,6 +75,14 @@ pub fn verification(data: &[u8]) {
         parse_body::<ExpireCodeRequest>(data).err(),
     ] {
         refusal.iter().for_each(assert_plain);
+    }
+}
+
+/// What a service says of its test deployment: what is read is written and read again as the same.
+pub fn test_deployment(data: &[u8]) {
+    if let Ok(reply) = serde_json::from_slice::<TestDeploymentReply>(data) {
+        assert_eq!(serde_json::from_slice(&samples::json(&reply)).ok().as_ref(), Some(&reply));
+        assert!(reply.hosts.iter().all(|host| host.to_string().parse().as_ref() == Ok(host)));
     }
 }
 

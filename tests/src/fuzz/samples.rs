@@ -64,6 +64,7 @@ pub(super) fn of(target: &str) -> Vec<(&'static str, Vec<u8>)> {
             vec![("padded", json(&ChallengeRequest { padding: "AAAA".to_owned() })), ("bare", b"{}".to_vec())]
         }
         "verification" => verification_bodies(),
+        "test_deployment" => vec![("two_hosts", br#"{"hosts":["test.example","[::1]:8443"]}"#.to_vec())],
         "forwarded" => vec![
             ("one_proxy", b"\x01203.0.113.7, 198.51.100.7:4711".to_vec()),
             ("three_proxies", b"\x03[2001:db8::7]:80\n10.0.0.1,::ffff:10.0.0.2".to_vec()),

@@ -32,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "proof", run: self_reports::proof, dictionary: &[".0", ".18446744073709551615", "."] },
     Target { name: "challenge", run: self_reports::challenge, dictionary: &["\"padding\":", "null", "{}"] },
     Target { name: "verification", run: bodies::verification, dictionary: VERIFICATION },
+    Target { name: "test_deployment", run: bodies::test_deployment, dictionary: HOSTS },
     Target { name: "forwarded", run: callers::forwarded, dictionary: ADDRESSES },
     Target { name: "envelope", run: envelopes::envelope, dictionary: &[] },
     Target { name: "binary_http", run: envelopes::binary_http, dictionary: BINARY_HTTP },
@@ -43,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "note", run: listings::note, dictionary: MANIFEST },
 ];
 
+const HOSTS: &[&str] = &["{\"hosts\":[", "\"127.0.0.1\"", "\"[::1]:80\"", ":65535", "]}"];
 const ZIP: &[&str] = &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}", "PK\u{6}\u{6}", "export.bin", "export.sig"];
 const EXPORT: &[&str] = &["EK Export v1    ", "TCN Export v1   ", "1.2.840.10045.4.3.2", "1.3.101.112", "v1", "XA"];
 const JWT: &[&str] =

@@ -78,6 +78,7 @@ impl Desk {
         let state = State::with_keyrings(&settings, clock.clone(), keyrings).await.expect("opens");
         service::ohttp::create(&path("ohttp.keys"), &mut store::chance::source()).expect("a key");
         let state = state.with_gateway(&path("ohttp.keys")).expect("a gateway");
+        let state = state.with_test_deployment(&["verification.test".parse().expect("a host")]);
         let (admin, device) = authority(&state, "no", false).await;
         Self { state, clock, admin, device, dir }
     }

@@ -96,6 +96,16 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn only_a_test_deployment_says_that_it_may_be_loaded() {
+        let mut desk = Desk::open().await;
+        let (status, body) = desk.get("/test-deployment").await;
+        assert_eq!((status, body), (StatusCode::OK, serde_json::json!({ "hosts": ["verification.test"] })));
+        desk.state = desk.state.with_test_deployment(&[]);
+        let unknown = desk.get("/no-such-path").await;
+        assert_eq!((unknown.0, desk.get("/test-deployment").await), (StatusCode::NOT_FOUND, unknown));
+    }
+
+    #[actix_web::test]
     async fn every_reference_leads_somewhere() {
         fn references(value: &Value, found: &mut Vec<String>) {
             match value {

@@ -24,7 +24,16 @@ pub(crate) async fn run(flags: &Demo) -> Result<(), StandaloneError> {
     // A minimum of one is for these feeds alone: the directory may hold others, whose keys are not ours to publish.
     let feeds = Kind::ALL.map(|kind| Feed::verified(region.clone(), kind)).to_vec();
     let (authority, edge) = ("demo".to_owned(), Edge::default());
-    let plan = Plan { region, authority, minimum_keys: 1, minimum_reports: 1, feeds, edge, tick: Duration::ZERO };
+    let plan = Plan {
+        region,
+        authority,
+        minimum_keys: 1,
+        minimum_reports: 1,
+        feeds,
+        edge,
+        test_deployment: Vec::new(),
+        tick: Duration::ZERO,
+    };
     let clock = Clock::system();
     let system = System::open(&layout, &plan, clock.clone()).await?;
     let api_keys = system.api_keys(&plan).await?;
