@@ -128,6 +128,9 @@ impl System {
         let [verification_keys, server_keys] = GATEWAY_KEYS.map(|file| directory.path().join(file));
         let for_verification = for_verification.with_gateway(&verification_keys)?;
         let for_server = for_server.with_gateway(&server_keys)?;
+        let this_machine = ["127.0.0.1".parse()?];
+        let for_verification = for_verification.with_test_deployment(&this_machine);
+        let for_server = for_server.with_test_deployment(&this_machine);
         let for_server = for_server.with_revision_keys(&directory.path().join(REVISION_KEYS))?;
         let cdn = directory.path().join("cdn");
         Ok(Self {

@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_refused() {
-        for text in ["", ":80", "a b", "a:0", "a:65536", "a:b", "http://a", "a/b", "[::1", "::1", "[x]", "*", "a:80:80"] {
+        for text in ["", ":80", "a b", "a:0", "a:65536", "a:b", "http://a", "a/b", "[::1", "::1", "[x]", "*", "a:80:80"]
+        {
             assert!(text.parse::<DeploymentHost>().is_err(), "{text}");
         }
         assert!("x".repeat(254).parse::<DeploymentHost>().is_err());

@@ -1,3 +1,68 @@
-//! The load tester's program.
+//! The load tester's program: parse, run, say what came of it.
 
-fn main() {}
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use load::report;
+use load::results::Results;
+use load::{Cli, Plan};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// Nothing was loaded.
+const REFUSED: u8 = 3;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => {
+            // Help and version are said on standard output, and are no refusals.
+            let refused = said.use_stderr();
+            let _ = said.print();
+            return ExitCode::from(if refused { REFUSED } else { 0 });
+        }
+    };
+    match execute(cli.plan()) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "load: {error:#}");
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+#[tokio::main]
+async fn execute(plan: Plan) -> anyhow::Result<u8> {
+    // Each connection takes a descriptor. Where the limit cannot be raised, connections that fail will say so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let (json, html) = (plan.run.json.clone(), plan.run.html.clone());
+    let results = load::run(plan, interrupts()?).await?;
+    let _ = write!(std::io::stdout(), "{}", report::summary(&results));
+    let written = [(json, report::to_json as fn(&Results) -> String), (html, report::page)];
+    let mut code = results.verdict.exit_code;
+    for (path, text) in written {
+        let Some(path) = path else { continue };
+        if let Err(error) = write(&path, &text(&results)) {
+            let _ = writeln!(std::io::stderr(), "load: {} was not written: {error}", path.display());
+            code = code.max(1);
+        }
+    }
+    Ok(code)
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    fs::write(path, text)
+}
+
+/// Ctrl-C, and what a service manager sends.
+fn interrupts() -> anyhow::Result<UnboundedReceiver<()>> {
+    let (heard, interrupts) = unbounded_channel();
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let (mut signals, heard) = (signal(kind)?, heard.clone());
+        tokio::spawn(async move { while signals.recv().await.is_some() && heard.send(()).is_ok() {} });
+    }
+    Ok(interrupts)
+}

@@ -1,0 +1,69 @@
+//! The phones of everyone: each polls its feed now and then, and holds nothing but what it has seen last.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use super::shelf::{Held, Shelf};
+use crate::drive::{Actor, Ended};
+use crate::record::Recorder;
+
+/// Of so many polls one is the first of a phone that has nothing yet.
+const NEW: u64 = 1_000;
+
+/// Phones that share connections, and this machine's memory: eight bytes each.
+pub(crate) struct Poller {
+    shelves: Arc<[Shelf]>,
+    phones: Box<[AtomicU64]>,
+    recorder: Recorder,
+}
+
+impl Poller {
+    /// So many phones, each with one of the feeds, all of them as phones are that have polled a moment ago.
+    pub(crate) async fn new(shelves: Arc<[Shelf]>, phones: u64, recorder: Recorder) -> Self {
+        // What is asked for before the run begins stands in no record of it.
+        let (mut held, aside) = (Vec::new(), Recorder::new(Instant::now()));
+        for shelf in &*shelves {
+            held.push(shelf.look(&aside).await);
+        }
+        let of_phone = |phone: u64| AtomicU64::new(packed(held[phone as usize % held.len()]));
+        Self { phones: (0..phones).map(of_phone).collect(), shelves, recorder }
+    }
+}
+
+impl Actor for Poller {
+    fn operation(&self) -> &'static str {
+        "poll"
+    }
+
+    async fn act(&self, turn: u64) -> Ended {
+        let phone = (turn % self.phones.len() as u64) as usize;
+        let shelf = &self.shelves[phone % self.shelves.len()];
+        let held = match turn % NEW {
+            0 => Held::default(),
+            _ => unpacked(self.phones[phone].load(Ordering::Relaxed)),
+        };
+        let (held, outcome, bytes) = shelf.poll(&self.recorder, held).await;
+        self.phones[phone].store(packed(held), Ordering::Relaxed);
+        (outcome, bytes)
+    }
+}
+
+fn packed(held: Held) -> u64 {
+    u64::from(held.index) << 32 | u64::from(held.manifest)
+}
+
+fn unpacked(packed: u64) -> Held {
+    Held { index: (packed >> 32) as u32, manifest: packed as u32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_remembers_what_it_holds() {
+        let held = Held { index: u32::MAX, manifest: 7 };
+        assert_eq!(unpacked(packed(held)), held);
+    }
+}

@@ -1,0 +1,49 @@
+//! A run that was asked for.
+
+use std::collections::BTreeMap;
+
+use crate::settings::{Rates, RunArgs, TargetArgs};
+
+/// What is run, on what, and how.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The name of the preset.
+    pub preset: &'static str,
+    /// How much of what a second.
+    pub rates: Rates,
+    /// That relayed uploads are wanted, and not only taken along where there are gateways.
+    pub must_relay: bool,
+    /// On what.
+    pub target: TargetArgs,
+    /// How.
+    pub run: RunArgs,
+}
+
+impl Plan {
+    /// The settings in effect, by the names of their flags, as the results show them. Files and keys are nobody's business there.
+    pub(crate) fn settings(&self, seed: u64) -> BTreeMap<String, String> {
+        let (Rates { uploads, reports, codes, polls, chaff, guesses, busts, malformed, relayed, phones }, run) =
+            (self.rates, &self.run);
+        let seconds = |span: std::time::Duration| format!("{}s", span.as_secs_f64());
+        let pairs = [
+            ("uploads", format!("{uploads}")),
+            ("reports", format!("{reports}")),
+            ("codes", format!("{codes}")),
+            ("polls", format!("{polls}")),
+            ("phones", format!("{phones}")),
+            ("chaff", format!("{chaff}")),
+            ("guesses", format!("{guesses}")),
+            ("busts", format!("{busts}")),
+            ("malformed", format!("{malformed}")),
+            ("relayed", format!("{relayed}")),
+            ("duration", seconds(run.duration)),
+            ("ramp", seconds(run.ramp)),
+            ("arrivals", format!("{:?}", run.arrivals).to_lowercase()),
+            ("batch", run.batch.to_string()),
+            ("in-flight", run.in_flight.to_string()),
+            ("publish-wait", seconds(run.publish_wait)),
+            ("seed", seed.to_string()),
+        ];
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}

@@ -1,0 +1,109 @@
+//! A deployment that is published every moment, and the load tester before it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use load::Cli;
+use load::results::Results;
+use rusqlite::Connection;
+use store::{Clock, RELEASE_GRAIN};
+use tempfile::TempDir;
+use tests::bucket;
+use tests::engine::{Engine, Place};
+use tests::service::Service;
+use tests::system::System;
+use tokio::sync::mpsc;
+
+use crate::doctor::Doctor;
+
+/// The region in which keys are published.
+pub(crate) const REGION: &str = "XA";
+/// The authority.
+const AUTHORITY: &str = "health";
+/// Between two exports.
+const PERIOD: Duration = Duration::from_millis(300);
+/// How long a busy machine may take to write to a database of its own.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A deployment, and what the load tester needs to know of it.
+pub(crate) struct Scene {
+    pub(crate) system: System,
+    /// Keys and access.json.
+    directory: TempDir,
+    /// What phones read: a copy of the public tree, as somebody made it.
+    mirror: PathBuf,
+    _cdn: Service,
+    doctor: Doctor,
+}
+
+impl Scene {
+    /// A deployment whose CDN keeps what the exporter gives it, but for what this doctor does to it.
+    pub(crate) async fn start(doctor: Doctor) -> anyhow::Result<Self> {
+        let system = System::start_on(Engine::Sqlite, Clock::system().now()).await?;
+        let authority = system.authority(AUTHORITY, &[REGION]).await?;
+        let directory = tempfile::tempdir()?;
+        let mirror = directory.path().join("mirror");
+        fs::create_dir(&mirror)?;
+        let cdn = Service::start(|listener| bucket::serve(listener, &mirror))?;
+        let access = serde_json::json!({
+            "verification": system.verification.url(),
+            "server": system.server.url(),
+            "cdn": cdn.url(),
+            "region": REGION,
+            "health_authority_id": authority.id,
+            "api_keys": { "admin": authority.admin_key, "device": authority.device_key },
+        });
+        fs::write(directory.path().join("access.json"), access.to_string())?;
+        let scene = Self { system, directory, mirror, _cdn: cdn, doctor };
+        // Every feed has an index and a manifest before anybody asks for them.
+        scene.publish().await?;
+        Ok(scene)
+    }
+
+    /// Loads it, with a preset and flags.
+    pub(crate) async fn load(&self, flags: &[&str]) -> anyhow::Result<Results> {
+        let (access, trust) = (self.directory.path().join("access.json"), self.system.keys_directory());
+        let target = ["--access", text(&access)?, "--trust", text(&trust)?];
+        let cli = Cli::try_parse_from([&["load"], flags, &target].concat())?;
+        let (_nobody, interrupts) = mpsc::unbounded_channel();
+        tokio::select! {
+            results = load::run(cli.plan(), interrupts) => Ok(results?),
+            ended = self.publish_for_ever() => ended,
+        }
+    }
+
+    /// Ends only if something is wrong.
+    async fn publish_for_ever(&self) -> anyhow::Result<Results> {
+        loop {
+            tokio::time::sleep(PERIOD).await;
+            self.publish().await?;
+        }
+    }
+
+    /// One export, and what the CDN makes of it.
+    async fn publish(&self) -> anyhow::Result<()> {
+        self.let_a_quarter_pass()?;
+        self.system.export_now(1).await?;
+        self.doctor.mirror(&self.system.tree(), &self.mirror, &self.system.keys_directory())
+    }
+
+    /// Makes what was uploaded so far a quarter of an hour older, so that nobody has to wait for its release.
+    fn let_a_quarter_pass(&self) -> anyhow::Result<()> {
+        let Place::File(database) = &self.system.databases().keys else { anyhow::bail!("a file") };
+        let database = Connection::open(database)?;
+        database.busy_timeout(PATIENCE)?;
+        for table in ["gaen_waiting", "tcn_waiting"] {
+            let older =
+                format!("UPDATE {table} SET release_at = release_at - {RELEASE_GRAIN} WHERE release_at > unixepoch()");
+            database.execute(&older, [])?;
+        }
+        Ok(())
+    }
+}
+
+fn text(path: &Path) -> anyhow::Result<&str> {
+    path.to_str().context("a path of the tests is text")
+}
