@@ -51,6 +51,9 @@ const OPERATIONS: [&str; 20] = [
     "malformed",
 ];
 
+/// Those of them that are made of requests which stand beside them.
+const JOURNEYS: [&str; 4] = ["upload", "report", "poll", "chaff"];
+
 /// Loads what the plan names and says what came of it. The first interrupt ends the load early, the second one the waiting for what is published.
 ///
 /// # Errors
@@ -70,6 +73,7 @@ pub async fn run(plan: Plan, mut interrupts: UnboundedReceiver<()>) -> Result<Re
     let run = Run::new(plan.preset, plan.settings(seed), started_at).through_faults(plan.run.through_faults);
     let recorder = Recorder::new(Instant::now());
     recorder.list(&OPERATIONS);
+    recorder.journeys(&JOURNEYS);
     let stop = Stop::at(recorder.started() + plan.run.duration);
     let world = World {
         target,
