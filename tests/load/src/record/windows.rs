@@ -4,12 +4,9 @@ use super::slot::Slot;
 use super::spread::Spread;
 use crate::results::Windows;
 
-/// More windows than a plot can show are of no use.
-const MOST: usize = 200;
-/// Requests in a window, so that one in a hundred is one.
-const ENOUGH: u64 = 100;
-/// So many windows may be left with fewer, or the time would not be seen any more.
-const LEAST: usize = 65;
+/// How many windows there may be, and how many requests each must then have: a hundred, so that one in a hundred is one. The fewer requests,
+/// the fewer windows, but the time must still be seen.
+const FITTING: [(usize, u64); 3] = [(200, 100), (65, 10), (24, 0)];
 /// Lengths that people think in, in seconds.
 const LENGTHS: [u32; 13] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 
@@ -38,8 +35,10 @@ fn each(slots: &[&Slot], seconds: u32) -> usize {
     let multiples =
         LENGTHS.iter().filter(|length| length.is_multiple_of(seconds)).map(|length| (length / seconds) as usize);
     let fits = |each: &usize| {
-        let enough = requests >= ENOUGH.saturating_mul(windows(*each) as u64);
-        windows(*each) <= MOST && (enough || windows(*each) <= LEAST)
+        let of_each = |(most, requests_each): &(usize, u64)| {
+            windows(*each) <= *most && requests >= requests_each.saturating_mul(windows(*each) as u64)
+        };
+        FITTING.iter().any(of_each)
     };
-    multiples.into_iter().find(fits).unwrap_or_else(|| slots.len().div_ceil(LEAST).max(1))
+    multiples.into_iter().find(fits).unwrap_or_else(|| slots.len().div_ceil(FITTING[2].0).max(1))
 }

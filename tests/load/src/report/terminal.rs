@@ -54,7 +54,7 @@ fn latencies(operations: &[Operation]) -> String {
         };
         let figures = [p50_ms, p90_ms, p99_ms, p999_ms, max_ms].map(|ms| milliseconds(*ms));
         let waited = operation.waited.as_ref().map_or_else(|| "-".to_owned(), |waited| milliseconds(waited.p99_ms));
-        rows.push(std::iter::once(sentences::name(operation)).chain(figures).chain([waited]).collect());
+        rows.push(std::iter::once(name(operation)).chain(figures).chain([waited]).collect());
     }
     let measured = operations.iter().any(|operation| operation.waited.is_some());
     let note = if measured {
@@ -79,10 +79,15 @@ fn requests(operations: &[Operation]) -> String {
         ];
         let rates = [operation.asked_per_second, operation.ended_per_second].map(per_second);
         let counts = counts.map(grouped);
-        let name = std::iter::once(sentences::name(operation));
+        let name = std::iter::once(name(operation));
         rows.push(name.chain(rates).chain(counts).chain([bytes(operation.received_bytes)]).collect());
     }
     aligned(&rows)
+}
+
+/// The name as flags take it, and whether it is a journey.
+fn name(operation: &Operation) -> String {
+    format!("{}{}", operation.name, if operation.journey { " (journey)" } else { "" })
 }
 
 /// `guess refused as expected: code_invalid 120`.
@@ -91,5 +96,5 @@ fn by_name(operation: &Operation, how: &str, counts: &BTreeMap<String, u64>) -> 
         return String::new();
     }
     let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
-    format!("{} {how}: {}\n", sentences::name(operation), counts.join(", "))
+    format!("{} {how}: {}\n", name(operation), counts.join(", "))
 }

@@ -70,8 +70,8 @@ impl OperationSeries {
     }
 }
 
-/// Times over windows of several points each: not more than 200 of them, and not more than 65 if there are fewer than a hundred requests in
-/// each. A p99 of three requests is the slowest of them and no p99.
+/// Times over windows of several points each: up to 200 of them with a hundred requests each, up to 65 with ten, or up to 24 with fewer. A p99
+/// of three requests is the slowest of them and no p99.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Windows {
     /// The length of a window: a multiple of the length of a point.

@@ -96,7 +96,7 @@ fn journeys_count_among_no_requests() {
     assert!(results.operations[0].journey && !results.operations[1].journey);
     let summary = report::summary(&results);
     assert!(summary.starts_with("country, 1 s, 3 requests, 3 a second\n"), "{summary}");
-    assert!(summary.contains("upload journey"), "{summary}");
+    assert!(summary.contains("upload (journey)"), "{summary}");
     let page = report::page(&results);
     assert!(page.contains("Upload journey") || page.contains("upload journey"));
     assert!(page.contains("30 B") && page.contains("1 journey"), "what is received is not counted twice");
