@@ -1,5 +1,6 @@
 //! The figures of the whole run as tables.
 
+use super::operation;
 use super::table::Table;
 use crate::report::sentences;
 use crate::results::{Operation, Run};
@@ -17,6 +18,7 @@ pub(super) fn times(operations: &[Operation]) -> Table {
         let waited = operation.waited.as_ref().map_or_else(|| "-".to_owned(), |waited| milliseconds(waited.p99_ms));
         let cells = std::iter::once(sentences::name(operation)).chain(figures.map(milliseconds)).chain([waited]);
         table.rows.push(cells.collect());
+        table.places.push(operation::place(operation));
     }
     table
 }
@@ -47,6 +49,7 @@ pub(super) fn requests(operations: &[Operation]) -> Table {
         ];
         let cells = std::iter::once(sentences::name(operation)).chain(rates).chain(counts.map(grouped));
         table.rows.push(cells.chain([bytes(operation.received_bytes)]).collect());
+        table.places.push(operation::place(operation));
     }
     table
 }

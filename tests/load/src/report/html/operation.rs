@@ -31,6 +31,12 @@ pub(super) fn plots(
     });
 }
 
+/// The name of its place on the page: letters and digits of its name.
+pub(super) fn place(operation: &Operation) -> String {
+    let plain = operation.name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' });
+    format!("of-{}", plain.collect::<String>())
+}
+
 /// By code and reason. Nothing if everything was answered as asked.
 pub(super) fn refusals_and_failures(operation: &Operation, into: &mut Markup) {
     let kinds = [("refused as expected", &operation.refused), ("failed", &operation.failed)];

@@ -10,6 +10,8 @@ pub(super) struct Table {
     pub(super) rows: Vec<Vec<String>>,
     /// Columns in which anything but zero is an error.
     pub(super) errors: Vec<usize>,
+    /// Where on the page more is told of each row. Empty where nowhere.
+    pub(super) places: Vec<String>,
 }
 
 impl Table {
@@ -19,6 +21,7 @@ impl Table {
             head: head.iter().map(|&cell| cell.to_owned()).collect(),
             rows: Vec::new(),
             errors: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -38,7 +41,7 @@ impl Table {
                         self.head.iter().for_each(|cell| row.says("th", &[("scope", "col")], cell))
                     });
                 });
-                table.element("tbody", &[], |body| self.rows.iter().for_each(|cells| self.render_row(cells, body)));
+                table.element("tbody", &[], |body| self.render_rows(body));
             });
         });
     }
@@ -51,16 +54,24 @@ impl Table {
         });
     }
 
-    fn render_row(&self, cells: &[String], into: &mut Markup) {
-        into.element("tr", &[], |row| {
-            for (at, cell) in cells.iter().enumerate() {
-                match cell.as_str() {
-                    name if at == 0 => row.says("th", &[("scope", "row")], name),
-                    "0" | "-" => row.says("td", &[("class", "nil")], cell),
-                    error if self.errors.contains(&at) => row.says("td", &[("class", "error")], error),
-                    figure => row.says("td", &[], figure),
+    fn render_rows(&self, into: &mut Markup) {
+        for (at, cells) in self.rows.iter().enumerate() {
+            let place = self.places.get(at).map(|place| format!("#{place}"));
+            into.element("tr", &[], |row| self.render_row(cells, place.as_deref(), row));
+        }
+    }
+
+    fn render_row(&self, cells: &[String], place: Option<&str>, row: &mut Markup) {
+        for (at, cell) in cells.iter().enumerate() {
+            match (cell.as_str(), place) {
+                (name, Some(place)) if at == 0 => {
+                    row.element("th", &[("scope", "row")], |head| head.says("a", &[("href", place)], name));
                 }
+                (name, None) if at == 0 => row.says("th", &[("scope", "row")], name),
+                ("0" | "-", _) => row.says("td", &[("class", "nil")], cell),
+                (error, _) if self.errors.contains(&at) => row.says("td", &[("class", "error")], error),
+                (figure, _) => row.says("td", &[], figure),
             }
-        });
+        }
     }
 }

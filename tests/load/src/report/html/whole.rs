@@ -54,7 +54,9 @@ fn main_of(results: &Results, main: &mut Markup) {
     for operation in &results.operations {
         let series = results.series.operations.iter().find(|series| series.name == operation.name);
         let limits: Vec<&Limit> = results.limits.iter().filter(|limit| limit.operation == operation.name).collect();
-        section(main, &sentences::name(operation), |section| {
+        let place = [("class", "card"), ("id", &*operation::place(operation))];
+        main.element("section", &place, |section| {
+            section.says("h2", &[], &sentences::name(operation));
             operation::plots(time, (operation, series), &limits, section);
             operation::refusals_and_failures(operation, section);
         });
