@@ -31,13 +31,13 @@ pub(crate) fn of_blocks(path: &str, blocks: &[Block<'_>]) -> String {
     script
 }
 
-/// Says where it stood and what was said there, and ends.
+/// Writes down where it stood and what was said there, and ends. A shell that ends within a command still talks to where that command talks, so it is
+/// a file that is written to.
 const CHECK: &str = r#"
 set -u -o pipefail
 AT=0
 fail() {
-    printf '%s:%s: %s\n' "$PAGE" "$AT" "$1"
-    tail -n 40 "$SAID/$AT"
+    { printf '%s:%s: %s\n' "$PAGE" "$AT" "$1"; tail -n 40 "$SAID/$AT"; } > "$SAID/failed"
     trap - EXIT
     leave
     exit 1

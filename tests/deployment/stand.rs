@@ -57,6 +57,11 @@ impl Stand {
 
     /// Runs the blocks of a page whose info is one of `infos`, in their order and in one shell; the block `sh settings` is always among them.
     pub(crate) fn run(&self, page: &Page, infos: &[&str]) {
+        self.try_run(page, infos).unwrap_or_else(|said| panic!("{said}"));
+    }
+
+    /// The same; where it stood and what was said there, if a command did not do what the page says.
+    fn try_run(&self, page: &Page, infos: &[&str]) -> Result<(), String> {
         let mut blocks = page.blocks();
         blocks.retain(|block| block.info == "sh settings" || infos.contains(&block.info));
         let set: Vec<Vec<String>> = blocks.iter().map(|block| self.settings_of(block)).collect();
@@ -67,8 +72,9 @@ impl Stand {
         let file = self.directory.path().join("script.sh");
         fs::write(&file, format!("{script}\ntrap - EXIT\nleave\n")).expect("written");
         let output = self.shell(&file).output().expect("bash");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{}\n{said}{}", output.status, String::from_utf8_lossy(&output.stderr));
+        let failed = fs::read_to_string(self.path("said/failed")).unwrap_or_default();
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() { Ok(()) } else { Err(format!("{}\n{failed}{said}", output.status)) }
     }
 
     /// The lines of a block; in that of the settings, with the values that hold here.
@@ -114,4 +120,36 @@ pub(crate) fn programs() -> PathBuf {
 pub(crate) fn free_port() -> u16 {
     let drawn = || 10_000 + u16::from_le_bytes(store::chance::bytes()) % 20_000;
     (0..1_000).map(|_| drawn()).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a page with these commands comes to.
+    fn outcome(commands: &str) -> Result<(), String> {
+        let mut stand = Stand::new();
+        stand.stay_at_home();
+        stand.set("PLACE", "here");
+        let text = format!("```sh settings\nPLACE=there # or elsewhere\n```\n\n```sh\n{commands}\n```\n");
+        stand.try_run(&Page { path: "page.md", text }, &["sh"])
+    }
+
+    #[test]
+    fn a_page_whose_commands_do_not_do_what_it_says_fails_where_it_is_wrong() {
+        assert_eq!(
+            outcome("echo $PLACE\n# => $PLACE\n(exit 3)\n# => exit 3\nservice() { echo up; }\nservice\n# => up"),
+            Ok(())
+        );
+        for (commands, why) in [
+            ("true\nfalse", "page.md:7: exit code 1, not 0"),
+            ("true\n# => exit 2", "page.md:6: exit code 0, not 2"),
+            ("echo $PLACE\n# => there", "page.md:6: it does not say: there\nhere"),
+            ("echo $NOWHERE", "page.md:6: the shell ended"),
+            ("true\nexit 0\nfalse", "page.md:7: the shell ended"),
+        ] {
+            let said = outcome(commands).expect_err(commands);
+            assert!(said.contains(why), "{commands}: {said}");
+        }
+    }
 }
