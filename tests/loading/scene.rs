@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use load::Cli;
 use load::results::Results;
+use load::{Cli, Wish};
 use rusqlite::Connection;
 use store::{Clock, RELEASE_GRAIN};
 use tempfile::TempDir;
@@ -68,9 +68,10 @@ impl Scene {
         let (access, trust) = (self.directory.path().join("access.json"), self.system.keys_directory());
         let target = ["--access", text(&access)?, "--trust", text(&trust)?];
         let cli = Cli::try_parse_from([&["load"], flags, &target].concat())?;
+        let Wish::Run(plan) = cli.wish() else { anyhow::bail!("a run") };
         let (_nobody, interrupts) = mpsc::unbounded_channel();
         tokio::select! {
-            results = load::run(cli.plan(), interrupts) => Ok(results?),
+            results = load::run(*plan, interrupts) => Ok(results?),
             ended = self.publish_for_ever() => ended,
         }
     }

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 
 use crate::plan::Plan;
@@ -59,6 +61,22 @@ enum Preset {
     Attack(Scaled),
     /// What you say, actor by actor.
     Custom(Custom),
+    /// Load nothing: put the results of two runs side by side, as --json wrote them.
+    Compare {
+        /// The results of the first run.
+        a: PathBuf,
+        /// Those of the second.
+        b: PathBuf,
+    },
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub enum Wish {
+    /// Load something.
+    Run(Box<Plan>),
+    /// Compare the results in these two files.
+    Compare(PathBuf, PathBuf),
 }
 
 /// A preset.
@@ -114,17 +132,18 @@ struct Custom {
 
 impl Cli {
     /// What was asked for.
-    pub fn plan(self) -> Plan {
+    pub fn wish(self) -> Wish {
         let scaled = |preset, scaled: Scaled, rates: fn(f64) -> Rates, default| {
             let rates = rates(scaled.factor.unwrap_or(default));
-            Plan { preset, rates, must_relay: false, target: scaled.target, run: scaled.run }
+            Wish::Run(Box::new(Plan { preset, rates, must_relay: false, target: scaled.target, run: scaled.run }))
         };
         match self.preset {
             Preset::Quiet(flags) => scaled("quiet", flags, Rates::quiet, 400.0),
             Preset::Country(flags) => scaled("country", flags, Rates::country, 0.1),
             Preset::Burst(flags) => scaled("burst", flags, Rates::burst, 1.0),
             Preset::Attack(flags) => scaled("attack", flags, Rates::attack, 1.0),
-            Preset::Custom(flags) => flags.plan(),
+            Preset::Custom(flags) => Wish::Run(Box::new(flags.plan())),
+            Preset::Compare { a, b } => Wish::Compare(a, b),
         }
     }
 }
@@ -163,7 +182,10 @@ mod tests {
     use super::*;
 
     fn parsed(flags: &[&str]) -> Result<Plan, clap::Error> {
-        Cli::try_parse_from([&["load"], flags].concat()).map(Cli::plan)
+        Cli::try_parse_from([&["load"], flags].concat()).map(|cli| match cli.wish() {
+            Wish::Run(plan) => *plan,
+            Wish::Compare(..) => panic!("a run was asked for"),
+        })
     }
 
     #[test]
@@ -182,6 +204,7 @@ mod tests {
             &["custom", "--uploads", "inf"],
             &["custom", "--phones", "0"],
             &["flood"],
+            &["compare", "one.json"],
             &[],
         ] {
             assert!(parsed(flags).is_err(), "{flags:?}");

@@ -35,7 +35,7 @@ pub mod results;
 
 mod words;
 
-pub use cli::Cli;
+pub use cli::{Cli, Wish};
 pub use error::LoadError;
 pub use plan::Plan;
 pub use run::run;

@@ -5,10 +5,11 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser as _;
 use load::report;
 use load::results::Results;
-use load::{Cli, Plan};
+use load::{Cli, Plan, Wish};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -25,7 +26,11 @@ fn main() -> ExitCode {
             return ExitCode::from(if refused { REFUSED } else { 0 });
         }
     };
-    match execute(cli.plan()) {
+    let done = match cli.wish() {
+        Wish::Run(plan) => execute(*plan),
+        Wish::Compare(a, b) => compare(&a, &b),
+    };
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "load: {error:#}");
@@ -45,7 +50,7 @@ async fn execute(plan: Plan) -> anyhow::Result<u8> {
     let mut code = results.verdict.exit_code;
     for (path, text) in written {
         let Some(path) = path else { continue };
-        if let Err(error) = write(&path, &text(&results)) {
+        if let Err(error) = fs::write(&path, text(&results)) {
             let _ = writeln!(std::io::stderr(), "load: {} was not written: {error}", path.display());
             code = code.max(1);
         }
@@ -53,8 +58,14 @@ async fn execute(plan: Plan) -> anyhow::Result<u8> {
     Ok(code)
 }
 
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    fs::write(path, text)
+/// Puts two results side by side.
+fn compare(a: &Path, b: &Path) -> anyhow::Result<u8> {
+    let read = |path: &Path| {
+        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        report::from_json(&text).with_context(|| path.display().to_string())
+    };
+    let _ = write!(std::io::stdout(), "{}", report::comparison(&read(a)?, &read(b)?));
+    Ok(0)
 }
 
 /// Ctrl-C, and what a service manager sends.

@@ -23,7 +23,7 @@ use crate::pulse;
 use crate::record::Recorder;
 use crate::results::{Results, Run};
 use crate::schedule::{Schedule, Shape};
-use crate::settings::Target;
+use crate::settings::{RunArgs, Target};
 use crate::stop::Stop;
 use crate::world::World;
 
@@ -89,7 +89,7 @@ pub async fn run(plan: Plan, mut interrupts: UnboundedReceiver<()>) -> Result<Re
     let driver =
         Driver { recorder: recorder.clone(), stop, at_once: plan.run.in_flight as usize, under_way: Arc::default() };
     let actors = cast.enter(&world, &driver).await;
-    load(actors, &driver, &mut interrupts).await;
+    load(actors, (&driver, &plan.run), &mut interrupts).await;
     let mut results = recorder.results(run, Instant::now());
     for (operation, at_most) in &plan.run.limits {
         results = results.with_limit(operation, 99.0, *at_most);
@@ -105,11 +105,17 @@ pub async fn run(plan: Plan, mut interrupts: UnboundedReceiver<()>) -> Result<Re
     Ok(results)
 }
 
-/// Waits for all actors.
-async fn load(mut actors: JoinSet<()>, driver: &Driver, interrupts: &mut UnboundedReceiver<()>) {
+/// Waits for all actors, and marks what plots point out.
+async fn load(mut actors: JoinSet<()>, (driver, run): (&Driver, &RunArgs), interrupts: &mut UnboundedReceiver<()>) {
     let watched = tokio::spawn(pulse::watch(driver.clone()));
     heeding(interrupts, &driver.stop, async { while actors.join_next().await.is_some() {} }).await;
     watched.abort();
+    let (recorder, planned) = (&driver.recorder, driver.recorder.started() + run.duration);
+    let ended = driver.stop.moment();
+    if !run.ramp.is_zero() {
+        recorder.mark("the ramp is over", recorder.started() + run.ramp);
+    }
+    recorder.mark(if ended < planned { "interrupted" } else { "the schedule is over" }, ended);
 }
 
 /// Does something that ends by itself soon after `stop`, which an interrupt brings about.

@@ -7,4 +7,5 @@ mod served;
 mod socket;
 
 mod demo;
+mod loading;
 mod serve;

@@ -75,6 +75,20 @@ async fn every_request_with_a_body_is_16_kib_on_the_wire() {
 }
 
 #[tokio::test]
+async fn who_stands_for_a_phone_says_where_it_is_and_measures_it_alone() {
+    let (host, http) = (Host::start(), Http::new().expect("opens"));
+    let phone = http.on_behalf_of("2001:2::7".parse().expect("an address"));
+    let (_, certificate) = credentials(&host, &phone).await;
+    host.answer("v1/publish", 200, r#"{"insertedExposures":14}"#);
+    KeyServer::new(phone.clone(), host.base()).publish(&keys(14), &certificate).await.expect("published");
+    for exchange in host.exchanges() {
+        assert!(String::from_utf8_lossy(&exchange.request).contains("\r\nx-forwarded-for: 2001:2::7\r\n"));
+        assert_eq!(exchange.request.len(), REQUEST_BYTES, "{}", exchange.line());
+    }
+    assert_eq!((phone.traffic().requests, http.traffic().requests), (3, 0));
+}
+
+#[tokio::test]
 async fn an_upload_that_needs_more_takes_the_next_multiple_of_16_kib() {
     let (host, http) = (Host::start(), Http::new().expect("opens"));
     let (_, certificate) = credentials(&host, &http).await;

@@ -1,5 +1,6 @@
 //! Waiting until all is published, and then reading all of it once more from the beginning.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use client::Http;
@@ -24,7 +25,8 @@ pub(crate) struct Evidence {
 
 /// Everything of a kind.
 struct OfKind {
-    sent: Vec<(Identity, bool)>,
+    /// In order.
+    sent: Arc<[(Identity, bool)]>,
     readings: Vec<Reading>,
 }
 
@@ -32,7 +34,7 @@ impl Evidence {
     /// Takes what was sent out of the ledger, and begins to read the feeds in which it must stand.
     pub(crate) fn gather(ledger: &Ledger, http: &Http, target: &Target) -> Self {
         let of_kind = |kind: Kind| {
-            let sent = ledger.take(kind);
+            let sent: Arc<[_]> = ledger.take(kind).into();
             let feeds = target.feeds.iter().filter(|(feed, _)| feed.kind == kind);
             let readings = feeds.map(|feed| Reading::begin(http, &target.cdn, feed, sent.len())).collect();
             OfKind { sent, readings }
@@ -100,7 +102,7 @@ impl OfKind {
 
     fn anew(&self) -> Self {
         let readings = self.readings.iter().map(|reading| reading.anew(self.sent.len())).collect();
-        Self { sent: self.sent.clone(), readings }
+        Self { sent: Arc::clone(&self.sent), readings }
     }
 
     fn summary(&self) -> Summary {
