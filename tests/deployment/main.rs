@@ -10,3 +10,4 @@ mod edge;
 mod grafana;
 mod prometheus;
 mod runbook;
+mod systemd;

@@ -27,7 +27,7 @@ use drive::{Figure, Form, Manner, Object, drive, start};
 use published::Published;
 
 /// Keys of a bundle of 240 KB.
-const KEYS: usize = 13_700;
+const KEYS: usize = 13_400;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

@@ -21,8 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Lists and refusals that grow old while a test waits.
 const SHORT: &[(&str, &str)] =
     &[("proxy_cache_valid 200 10s;", "proxy_cache_valid 200 1s;"), ("403 404 10s;", "403 404 1s;")];
-/// Refusals that do not.
-const LONG: &[(&str, &str)] = &[("403 404 10s;", "403 404 1h;")];
+/// Lists and refusals that do not.
+const LONG: &[(&str, &str)] =
+    &[("proxy_cache_valid 200 10s;", "proxy_cache_valid 200 1h;"), ("403 404 10s;", "403 404 1h;")];
 
 /// A published world behind a cache, and somebody who counts between the two.
 struct Cached {
@@ -147,7 +148,7 @@ async fn phones_are_told_of_an_object_what_they_are_told_of_a_directory_and_noth
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_phones_that_ask_for_what_is_new_are_one_request_to_the_store() {
-    let (cached, bundle) = Cached::with_bundle(&[]).await;
+    let (cached, bundle) = Cached::with_bundle(LONG).await;
     for path in [&*bundle, "/NO/gaen/manifest"] {
         let before = cached.asked();
         let address = cached.nginx.address(0);

@@ -1,0 +1,148 @@
+//! The units of `deploy/systemd`: systemd takes them, and they shut in what they start.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, ensure};
+
+/// Where the units find the programs.
+pub(crate) const PROGRAMS: &str = "/opt/pratique/bin/";
+/// Where their settings and keys are.
+pub(crate) const SETTINGS: &str = "/etc/pratique/";
+/// Ten times the exposure that systemd may find at most; 0 is a process that can do nothing, 100 one that can do everything.
+const EXPOSURE: &str = "20";
+
+/// A service of `deploy/systemd`.
+pub(crate) struct Unit {
+    pub(crate) name: String,
+    text: String,
+}
+
+impl Unit {
+    pub(crate) fn all() -> anyhow::Result<Vec<Self>> {
+        let mut units = Vec::new();
+        for entry in fs::read_dir(directory())? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "service") {
+                let name = path.file_name().context("a name")?.to_string_lossy().into_owned();
+                units.push(Self { name, text: fs::read_to_string(&path)? });
+            }
+        }
+        ensure!(units.len() == 5, "{} services", units.len());
+        Ok(units)
+    }
+
+    pub(crate) fn named(name: &str) -> anyhow::Result<Self> {
+        Self::all()?.into_iter().find(|unit| unit.name == name).context("a unit")
+    }
+
+    /// The values of a setting, in their order.
+    pub(crate) fn values(&self, setting: &str) -> Vec<&str> {
+        self.text.lines().filter_map(|line| line.strip_prefix(setting)?.strip_prefix('=')).collect()
+    }
+
+    pub(crate) fn value(&self, setting: &str) -> anyhow::Result<&str> {
+        self.values(setting).pop().with_context(|| format!("{} says no {setting}", self.name))
+    }
+}
+
+/// Where the units stand.
+pub(crate) fn directory() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/systemd"))
+}
+
+/// A program that was built beside this test.
+pub(crate) fn program(name: &str) -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let built = own.ancestors().nth(2).context("tests lie below the programs")?.join(name);
+    ensure!(built.is_file(), "{} is not there; build it: cargo build --workspace --bins", built.display());
+    Ok(built)
+}
+
+/// Copies the units to where their programs are those of this build; the services and timers among them.
+fn copy_units(to: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let programs = program("server")?.parent().context("a directory")?.display().to_string() + "/";
+    let mut copies = Vec::new();
+    for folder in ["", "pratique-.service.d"] {
+        fs::create_dir_all(to.join(folder))?;
+        for entry in fs::read_dir(directory().join(folder))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                continue;
+            }
+            let name = path.file_name().context("a name")?.to_string_lossy().into_owned();
+            let copy = to.join(folder).join(&name);
+            fs::write(&copy, fs::read_to_string(&path)?.replace(PROGRAMS, &programs))?;
+            if [".service", ".timer"].iter().any(|kind| name.ends_with(kind)) {
+                copies.push(copy);
+            }
+        }
+    }
+    Ok(copies)
+}
+
+/// Runs a tool of systemd's; what it said.
+fn systemd(tool: &str, arguments: &[&str], files: &[PathBuf]) -> anyhow::Result<String> {
+    let mut command = Command::new(tool);
+    command.args(arguments).args(files).stdin(Stdio::null());
+    let output = command.output().with_context(|| format!("{tool}; apt-get install systemd (tests/run does it)"))?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    ensure!(output.status.success(), "{tool} {arguments:?}: {said}");
+    Ok(said)
+}
+
+#[test]
+fn systemd_takes_every_unit_without_a_word() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let units = copy_units(directory.path())?;
+    let said = systemd("systemd-analyze", &["verify", "--man=no"], &units)?;
+    // It says of units of the system's what it likes.
+    let ours: Vec<&str> = said.lines().filter(|line| line.contains("pratique")).collect();
+    assert!(ours.is_empty(), "{ours:#?}");
+    Ok(())
+}
+
+#[test]
+fn no_program_can_do_more_than_it_must() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    for unit in copy_units(directory.path())?.into_iter().filter(|unit| unit.extension() == Some("service".as_ref())) {
+        systemd("systemd-analyze", &["security", "--offline=true", "--threshold", EXPOSURE], &[unit])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_users_of_the_units_are_made() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let root = directory.path();
+    fs::create_dir(root.join("etc"))?;
+    let file = fs::canonicalize(self::directory().join("sysusers.conf"))?;
+    systemd("systemd-sysusers", &[&format!("--root={}", root.display())], &[file])?;
+    let made = fs::read_to_string(root.join("etc/passwd"))?;
+    for unit in Unit::all()? {
+        let user = unit.value("User")?;
+        let line = made.lines().find(|line| line.starts_with(&format!("{user}:"))).context("the user is made")?;
+        assert!(line.ends_with("/nologin") && unit.value("Group")? == user, "{line}");
+        // The state directory is its home, so that its commands find the database.
+        assert!(line.contains(&format!(":/var/lib/{}:", unit.value("StateDirectory")?)), "{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn directories_of_keys_are_hidden_from_whom_they_do_not_belong_to() -> anyhow::Result<()> {
+    for (whose, from) in [
+        ("verification", ["server", "exporter", "exporter-once"].as_slice()),
+        ("server", &["verification", "exporter", "exporter-once"]),
+        ("bundle-keys", &["verification", "server"]),
+    ] {
+        for name in from {
+            let unit = Unit::named(&format!("pratique-{name}.service"))?;
+            let hidden = unit.values("InaccessiblePaths").join(" ");
+            assert!(hidden.split(' ').any(|path| path == format!("-{SETTINGS}{whose}")), "{name} sees {whose}");
+        }
+    }
+    Ok(())
+}
