@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use service::LogFormat;
 
 mod adopt;
 mod audit;
 mod index;
 mod inspect;
 mod keys;
-mod log;
 mod once;
 mod output;
 mod prune;
@@ -102,8 +102,8 @@ pub async fn run() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => {
             match &cli.command {
-                Command::Run(args) => log::start_for_long(args.json),
-                _ => log::start("warn", false),
+                Command::Run(args) => service::log_to_stderr("info", LogFormat::for_long(args.log_format())),
+                _ => service::log_to_stderr("warn", LogFormat::Text),
             }
             ExitCode::from(dispatch(cli.command).await)
         }

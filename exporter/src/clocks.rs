@@ -101,7 +101,7 @@ async fn ahead_of(own: &Clock, named: &NamedBucket) -> Option<i64> {
         // Where a test moves the clocks of program and database, the bucket's goes with them.
         Ok(Ok(told)) => told.map(|told| difference(before, told.plus(own.offset()), own.now())),
         Ok(Err(why)) => {
-            tracing::debug!(bucket.name = named.name, "the bucket's time is not known: {why}");
+            tracing::debug!(bucket.name = named.name, error = %why, "the bucket's time is not known");
             None
         }
         Err(_) => None,

@@ -1,13 +1,28 @@
 //! What operators see of a schedule. Labels are feeds and buckets; nothing says anything about a person.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use proto::Timestamp;
-use service::{GaugeFamily, Metrics, SteppedCounter};
+use service::{Beats, DatabaseMetrics, GaugeFamily, Histograms, Metrics, SteppedCounter};
 
 use crate::error::{ExportError, FailureKind};
+use crate::readiness::Readiness;
 use crate::report::{BucketReport, FeedReport, Report};
+use crate::run::Exporter;
+use crate::schedule::Seen;
+
+/// How the names of all of them begin.
+const PREFIX: &str = "pratique_exporter";
+/// How often what is stepped is published between passes: nothing here is what a phone does, but for what is not released yet.
+const STEP: Duration = Duration::from_secs(10);
+/// How many entries wait for their release is told anew only so often, in seconds: each upload changes it, whenever that comes.
+const UNRIPE_STEP: i64 = 300;
+/// How long passes take, in seconds: an idle one, one that seals, one that has a country's bundles to make.
+const PASSES: &[f64] = &[0.1, 0.5, 2.0, 10.0, 60.0, 300.0];
 
 /// The labels of what is told of a feed, and of a bucket.
 const OF_FEED: &[&str] = &["feed"];
@@ -26,6 +41,13 @@ pub struct ExporterMetrics {
     last_success: GaugeFamily,
     alarm: GaugeFamily,
     clock_ahead: GaugeFamily,
+    last_pass: GaugeFamily,
+    next_pass: GaugeFamily,
+    durations: Histograms,
+    database: Arc<DatabaseMetrics>,
+    readiness: Arc<Readiness>,
+    /// Guards when the number of what is not released yet was told last, by feed.
+    unripe_told: Mutex<BTreeMap<String, i64>>,
     /// Passes in which nothing failed, and others.
     passes: [SteppedCounter; 2],
     /// By kind, in the order of [`FailureKind`].
@@ -35,9 +57,8 @@ pub struct ExporterMetrics {
 impl ExporterMetrics {
     /// Registers all of them.
     pub fn register() -> Self {
-        let metrics = Metrics::default();
-        let gauge =
-            |name: &str, help: &str, labels| metrics.gauge_family(&format!("pratique_exporter_{name}"), help, labels);
+        let metrics = Metrics::of_program(PREFIX);
+        let gauge = |name: &str, help: &str, labels| metrics.gauge_family(&format!("{PREFIX}_{name}"), help, labels);
         Self {
             newest: gauge("newest_bundle_end_seconds", "End of the newest listed bundle, unix time", OF_FEED),
             waiting: gauge("waiting", "Entries that may be released and wait", OF_FEED),
@@ -57,6 +78,21 @@ impl ExporterMetrics {
                 "How far a bucket's clock is ahead of this machine's; without a bucket, the database's",
                 &["bucket"],
             ),
+            last_pass: gauge(
+                "last_pass_seconds",
+                "When the last pass ended in which nothing failed (done), or something (failed), unix time",
+                &["outcome"],
+            ),
+            next_pass: gauge("next_pass_seconds", "When the next pass begins, unix time", &[]),
+            durations: metrics.stepped_histograms(
+                "pratique_exporter_pass_duration_seconds",
+                "How long passes took",
+                &[],
+                PASSES,
+            ),
+            database: DatabaseMetrics::register_with_replica(&metrics, PREFIX),
+            readiness: Arc::default(),
+            unripe_told: Mutex::default(),
             passes: metrics.stepped(
                 "pratique_exporter_passes",
                 "Passes, by whether anything failed",
@@ -71,19 +107,50 @@ impl ExporterMetrics {
         }
     }
 
-    /// Serves them for as long as the program runs; the URL.
+    /// Watches the database of an exporter.
+    pub fn observe(&self, exporter: &Exporter) {
+        exporter.store().observe(Arc::clone(&self.database) as Arc<dyn store::Observer>);
+    }
+
+    /// Serves them for as long as the program runs, and `/healthz` and `/readyz` beside them; the URL.
     ///
     /// # Errors
     /// Those of the listener.
     pub fn listen(&self, address: SocketAddr) -> io::Result<String> {
         let (listener, url) = service::bind(address, "--metrics-listen")?;
-        tokio::spawn(service::listen_metrics(listener, self.metrics.clone())?);
+        let (metrics, readiness) = (self.metrics.clone(), Arc::clone(&self.readiness));
+        let is_ready = Arc::new(move || readiness.is_ready());
+        tokio::spawn(service::listen_metrics_and_probes(listener, metrics.clone(), is_ready)?);
+        tokio::spawn(async move {
+            let mut beats = Beats::every(STEP, || true);
+            while beats.next().await.is_some() {
+                metrics.step();
+            }
+        });
         Ok(format!("{url}/metrics"))
+    }
+
+    /// Has `/readyz` say from now on that this exporter is about to end.
+    pub fn end(&self) {
+        self.readiness.end();
     }
 
     /// All of them as text.
     pub fn render(&self) -> String {
         self.metrics.render()
+    }
+
+    /// What there is, whether or not it has values yet.
+    pub fn described(&self) -> Vec<service::Described> {
+        self.metrics.described()
+    }
+
+    /// Notes a pass of a schedule, which ended at `now`.
+    pub fn note_scheduled(&self, seen: &Seen<'_>, now: Timestamp) {
+        self.durations.note(&[], seen.took);
+        self.next_pass.set(&[], now.plus(i64::try_from(seen.rest.as_secs()).unwrap_or(i64::MAX)).unix());
+        self.readiness.note(seen);
+        self.note(seen.outcome, now);
     }
 
     /// Notes what a pass came to, which ended at `now`.
@@ -93,11 +160,8 @@ impl ExporterMetrics {
             Ok(report) => report.failures().map(|failure| failure.kind).collect(),
             Err(why) => vec![why.kind()],
         };
-        if kinds.is_empty() {
-            done.count()
-        } else {
-            failed.count()
-        }
+        if kinds.is_empty() { done } else { failed }.count();
+        self.last_pass.set(&[if kinds.is_empty() { "done" } else { "failed" }], now.unix());
         let [retry, give_up, corrupt] = &self.failures;
         for kind in kinds {
             match kind {
@@ -129,7 +193,9 @@ impl ExporterMetrics {
             self.waiting.set(feed, signed(waiting.held));
             let is_held = waiting.held < u64::from(waiting.minimum);
             self.held.set(feed, if is_held { signed(waiting.held) } else { 0 });
-            self.unripe.set(feed, signed(waiting.unripe));
+            if self.may_tell_unripe(&report.feed, now) {
+                self.unripe.set(feed, signed(waiting.unripe));
+            }
         }
         if report.number > 0 {
             self.number.set(feed, signed(report.number));
@@ -137,6 +203,13 @@ impl ExporterMetrics {
         report.buckets.iter().for_each(|bucket| self.note_bucket(report, bucket, now));
         let mut failures = report.failures.iter().chain(report.buckets.iter().flat_map(|bucket| &bucket.failures));
         self.alarm.set(feed, i64::from(failures.any(|failure| failure.kind == FailureKind::Corrupt)));
+    }
+
+    /// Whether the number of what is not released yet was not told in this step before.
+    fn may_tell_unripe(&self, feed: &str, now: Timestamp) -> bool {
+        let step = now.unix().div_euclid(UNRIPE_STEP);
+        let mut told = self.unripe_told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert(feed.to_owned(), step) != Some(step)
     }
 
     fn note_bucket(&self, feed: &FeedReport, report: &BucketReport, now: Timestamp) {
@@ -193,16 +266,48 @@ mod tests {
         }
         assert!(!metrics.render().contains("last_success_seconds{feed=\"NO/gaen\",bucket=\"slow\"}"));
 
-        report.feeds[0].waiting = Some(WaitingReport { held: 1_000, unripe: 0, minimum: 1_000 });
+        report.feeds[0].waiting = Some(WaitingReport { held: 1_000, unripe: 4, minimum: 1_000 });
         report.feeds[0].failures.push(ExportError::Corrupt("a row".into()).into());
         metrics.note(&Ok(report), now);
         metrics.note(&Err(ExportError::GiveUp("a setting".into())), now);
         for line in [
             "held{feed=\"NO/gaen\"} 0",
+            "unripe{feed=\"NO/gaen\"} 3",
+            "last_pass_seconds{outcome=\"failed\"} 1790000100",
             "alarm{feed=\"NO/gaen\"} 1",
             "passes_total{outcome=\"failed\"} 3",
             "failures_total{kind=\"corrupt\"} 1",
             "failures_total{kind=\"give-up\"} 1",
+        ] {
+            assert!(shown(&metrics, line), "{line}\n{}", metrics.render());
+        }
+    }
+
+    #[test]
+    fn what_is_not_released_yet_is_told_once_in_five_minutes() {
+        let metrics = ExporterMetrics::register();
+        let feed = Feed::verified("NO".parse().expect("a region"), Kind::Gaen);
+        let told = |unripe, seconds: i64| {
+            let waiting = Some(WaitingReport { held: 0, unripe, minimum: 1 });
+            let report = Report { feeds: vec![FeedReport { waiting, ..FeedReport::new(&feed) }], ..Report::default() };
+            metrics.note(&Ok(report), Timestamp::from_unix(1_790_000_100 + seconds));
+            metrics.render().lines().find(|line| line.contains("_unripe{")).map(str::to_owned)
+        };
+        let first = told(3, 0);
+        assert_eq!((told(4, 1), told(17, 299)), (first.clone(), first.clone()));
+        assert_eq!(told(17, 300), first.map(|line| line.replace(" 3", " 17")));
+    }
+
+    #[test]
+    fn when_the_next_pass_begins_is_told() {
+        let metrics = ExporterMetrics::register();
+        let outcome = Ok(Report::default());
+        let seen = Seen { outcome: &outcome, took: Duration::from_secs(3), rest: Duration::from_secs(60) };
+        metrics.note_scheduled(&seen, Timestamp::from_unix(1_790_000_100));
+        for line in [
+            "next_pass_seconds{} 1790000160",
+            "last_pass_seconds{outcome=\"done\"} 1790000100",
+            "pass_duration_seconds_bucket{le=\"10.0\"} 1",
         ] {
             assert!(shown(&metrics, line), "{line}\n{}", metrics.render());
         }

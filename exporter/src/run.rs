@@ -168,7 +168,7 @@ impl Exporter {
         for named in &self.buckets {
             named.silent.store(false, Ordering::Relaxed);
             if let Err(why) = named.bucket.tidy().await {
-                tracing::warn!(bucket.name = named.name, "leftovers of earlier writes could not be cleared: {why}");
+                tracing::warn!(bucket.name = named.name, error = %why, "leftovers of earlier writes could not be cleared");
             }
         }
         for feed in feeds {

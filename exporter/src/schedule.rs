@@ -21,10 +21,21 @@ const PATIENCE: Duration = Duration::from_secs(25);
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 const MENDED: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(300));
 
+/// A pass that is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// What it came to.
+    pub outcome: &'a Result<Report, ExportError>,
+    /// How long it took.
+    pub took: Duration,
+    /// In how long the next one begins.
+    pub rest: Duration,
+}
+
 impl Exporter {
     /// Passes until `asked` is ready; then the step that runs is finished and nothing more is begun. Each pass that did something for a feed writes
     /// one line to the log, and `seen` is called after each pass.
-    pub async fn run(&self, asked: impl Future<Output = ()>, mut seen: impl FnMut(&Result<Report, ExportError>)) {
+    pub async fn run(&self, asked: impl Future<Output = ()>, mut seen: impl FnMut(&Seen<'_>)) {
         let mut asked = pin!(asked);
         let mut backoff = Backoff::default();
         loop {
@@ -45,13 +56,14 @@ impl Exporter {
             };
             let next = ended.as_ref().ok().map(wake_at);
             let outcome = ended.map(|round| round.report);
-            seen(&outcome);
+            let (ended, took) = (Instant::now(), begun.elapsed());
+            let again = backoff.wait(worst(&outcome)).map(|wait| ended + wait);
+            let wake = again.into_iter().chain(next).min().unwrap_or(ended);
+            seen(&Seen { outcome: &outcome, took, rest: wake.saturating_duration_since(ended) });
             match &outcome {
-                Ok(report) => tell(report, begun.elapsed()),
-                Err(why) => tracing::warn!("the pass did not begin: {why}"),
+                Ok(report) => tell(report, took),
+                Err(why) => tracing::warn!(error = %why, "the pass did not begin; it is tried again"),
             }
-            let again = backoff.wait(worst(&outcome)).map(|wait| Instant::now() + wait);
-            let wake = again.into_iter().chain(next).min().unwrap_or_else(Instant::now);
             tokio::select! {
                 () = sleep_until(wake) => {}
                 () = &mut asked => return,
@@ -119,7 +131,7 @@ fn tell(report: &Report, duration: Duration) {
             bundle.sequence = feed.sealed.last().map(|bundle| bundle.sequence),
             entries.count = feed.sealed.iter().map(|bundle| bundle.count).sum::<u64>(),
             entries.revised = feed.sealed.iter().map(|bundle| bundle.revised).sum::<u64>(),
-            entries.waiting = feed.waiting.map(|waiting| waiting.held + waiting.unripe),
+            entries.waiting = feed.waiting.map(|waiting| waiting.held),
             objects.put = put,
             objects.deleted = deleted,
             bundles.delisted = feed.delisted.len(),

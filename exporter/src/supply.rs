@@ -130,10 +130,18 @@ impl<'a> Supply<'a> {
                 Ok(Ok(Some(there))) if <[u8; 32]>::from(Sha256::digest(&there.bytes)) == derived.zip_sha256 => {
                     return Ok(Some(there.bytes));
                 }
-                Ok(Ok(Some(_))) => tracing::error!(bucket.name = name, "{path} has other bytes there than were put"),
-                Ok(Ok(None)) => tracing::warn!(bucket.name = name, "{path} has just gone from there"),
-                Ok(Err(why)) => tracing::warn!(bucket.name = name, "{path} could not be copied from there: {why}"),
-                Err(_) => tracing::warn!(bucket.name = name, "{path} was not copied from there in time"),
+                Ok(Ok(Some(_))) => {
+                    tracing::error!(bucket.name = name, object.path = %path, "an object has other bytes there than were put")
+                }
+                Ok(Ok(None)) => {
+                    tracing::warn!(bucket.name = name, object.path = %path, "an object has just gone from there")
+                }
+                Ok(Err(why)) => {
+                    tracing::warn!(bucket.name = name, object.path = %path, error = %why, "an object could not be copied from there")
+                }
+                Err(_) => {
+                    tracing::warn!(bucket.name = name, object.path = %path, "an object was not copied from there in time")
+                }
             }
         }
         Ok(None)

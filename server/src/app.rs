@@ -7,12 +7,11 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::ohttp::{door, keys};
-use service::{HasLimits as _, is_chaff, limited, raster, test_deployment, unknown_path, wrong_method};
+use service::{HasLimits as _, alive, counted, is_chaff, limited, raster, test_deployment, unknown_path, wrong_method};
 
 use crate::chores;
 use crate::handlers::{chaff, challenge, health, publish, reports, stats, submit_report, tcnreport};
 use crate::problem::Problem;
-use crate::refusals::count_refusals;
 use crate::state::State;
 
 /// Serves on a listener that is already bound, so that the caller knows the port, and forgets what nobody asks for any more. The server runs once
@@ -36,8 +35,8 @@ pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
 /// the application's data.
 pub fn routes(cfg: &mut ServiceConfig) {
     // What is wrapped last stands outermost.
-    let counted = web::scope("").configure(every_route).wrap(from_fn(count_refusals));
-    let sealed_or_not = counted.wrap(from_fn(door::<State, Problem>));
+    let each_counted = web::scope("").configure(every_route).wrap(from_fn(counted::<State>));
+    let sealed_or_not = each_counted.wrap(from_fn(door::<State, Problem>));
     let within_limits = sealed_or_not.wrap(from_fn(limited::<State, Problem>));
     cfg.service(within_limits.wrap(from_fn(raster::<State>)));
 }
@@ -71,6 +70,8 @@ fn every_route(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/v1/stats").post(stats::stats).default_service(other()));
     // Operators.
     cfg.service(web::resource("/health").get(health::health).head(health::health).default_service(other()));
+    cfg.service(web::resource("/healthz").get(alive).head(alive).default_service(other()));
+    cfg.service(web::resource("/readyz").get(health::readyz).head(health::readyz).default_service(other()));
     // Whoever is about to load a test deployment.
     let asked = test_deployment::<State, Problem>;
     cfg.service(web::resource("/test-deployment").get(asked).head(asked).default_service(other()));

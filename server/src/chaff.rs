@@ -12,6 +12,8 @@ use proto::{ReportType, Timestamp};
 use service::{CHAFF_PER_SECOND, ChaffBudget, Metrics};
 use store::Scratch;
 
+use crate::metrics::PREFIX;
+
 /// The `iss` and `aud` of the certificate that is checked. No authority has its key.
 pub(crate) const NOBODY: &str = "chaff";
 /// How many keys or reports an upload has that does not say: two weeks of them.
@@ -55,7 +57,7 @@ impl ChaffDesk {
             commitment: Commitment::new(&store::chance::bytes::<32>()).expect("a commitment has 32 bytes"),
         };
         Self {
-            budget: ChaffBudget::new(CHAFF_PER_SECOND, metrics, "pratique_server"),
+            budget: ChaffBudget::new(CHAFF_PER_SECOND, metrics, PREFIX),
             block: AtomicU32::default(),
             key: signer.public_key(),
             certificate: signer.sign(&claims),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use service::Beats;
+use service::{Beats, HasRequestMetrics as _};
 use store::StoreError;
 
 use crate::key_sets;
@@ -29,8 +29,9 @@ async fn tidy(state: &State) {
         if beat % PERIODS_A_STEP == 0 {
             state.metrics().step();
         }
+        state.request_metrics().tell_failures();
         if let Err(error) = forget(state).await {
-            tracing::error!(%error, "spent challenges, and what was counted too long ago, could not be deleted; trying again in a minute");
+            tracing::warn!(%error, "spent challenges, and what was counted too long ago, could not be deleted; trying again in a minute");
         }
     }
 }

@@ -18,7 +18,7 @@ use feed::FeedCommand;
 use revision_key::RevisionKeyCommand;
 use server::{DEFAULT_STATS_AUDIENCE, SelfReportSettings, Settings};
 use service::ohttp::{KeyCommand, Program};
-use service::{EdgeSettings, LimitSettings, TestDeploymentSettings};
+use service::{EdgeSettings, LimitSettings, LogFormat, TestDeploymentSettings};
 use stats::ShowStats;
 
 /// The key server of Pratique: takes keys and reports from phones and keeps what a health authority vouches for.
@@ -53,7 +53,8 @@ for a connection that is free (5).
 
 Exit codes: 0 done, 1 not done, 2 the command line was not understood.
 
-Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is info.";
+Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is info. At no level is there a line for what a phone
+does, nor anything below warnings from the libraries in use.";
 
 /// The gateway of this program.
 #[derive(Debug)]
@@ -144,7 +145,15 @@ pub(crate) struct Serve {
     pub(crate) stats_audience: String,
     #[command(flatten)]
     pub(crate) deployment: TestDeploymentSettings,
-    /// Also serve GET /metrics, in the format of Prometheus, at this address; port 0 takes any free one. Keep it away from phones.
+    /// Also serve GET /metrics, in the format of Prometheus, at this address; port 0 takes any free one. Keep it away from phones. What phones do is
+    /// published in steps of five minutes; docs/metrics.md explains every number.
     #[arg(long, value_name = "ADDR", env = "SERVER_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// How log lines are written: text or json. Default: text on a terminal, json elsewhere.
+    #[arg(long, value_name = "FORMAT", env = "SERVER_LOG_FORMAT", hide_possible_values = true)]
+    pub(crate) log_format: Option<LogFormat>,
+    /// After SIGTERM or SIGINT, go on listening for so many seconds, 0 to 600, while GET /readyz says 503, so that whoever sends requests here can
+    /// stop. Then the listener closes and what is under way is answered, for 45 seconds at most. A second signal ends the wait.
+    #[arg(long, value_name = "SECONDS", env = "SERVER_DRAIN_SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=600))]
+    pub(crate) drain_seconds: u64,
 }

@@ -34,7 +34,6 @@ mod answer;
 mod key_set_metrics;
 mod metrics;
 mod problem;
-mod refusals;
 
 mod state;
 

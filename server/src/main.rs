@@ -9,13 +9,17 @@ use cli::{Cli, Command, Serve, deny_key, feed, revision_key, stats, withdraw};
 use serde_json::json;
 use server::{Settings, State, admin};
 use service::ohttp::say_keys;
-use service::say;
+use service::{LogFormat, say};
 use store::{Clock, SelfReporting, chance};
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
     let Cli { json, command } = service::parse("SERVER");
-    service::log_to_stderr("info,actix_http=off,actix_server=warn");
+    let format = match &command {
+        Command::Serve(flags) => LogFormat::for_long(flags.log_format),
+        _ => LogFormat::Text,
+    };
+    service::log_to_stderr("info", format);
     match command {
         Command::Serve(flags) => serve(flags, json).await,
         Command::Migrate { settings } => {
@@ -89,8 +93,9 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
         actix_web::rt::spawn(service::listen_metrics(listener, state.metrics().clone())?);
         said = (json!({ "listening": said.0["listening"], "metrics": url }), format!("{}, metrics on {url}", said.1));
     }
+    let (health, drain) = (state.health().clone(), Duration::from_secs(flags.drain_seconds));
     let server = server::listen(listener, state)?;
-    service::stop_on_signal(server.handle())?;
+    service::stop_on_signal(server.handle(), health, drain)?;
     say(json, &said.0, &said.1)?;
     server.await?;
     Ok(())

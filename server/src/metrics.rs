@@ -1,36 +1,37 @@
 //! What operators see of the server. Nothing says who uploaded what, and what phones do is published in steps.
 
-use service::{Metrics, SteppedFamily};
+use std::sync::Arc;
+
+use proto::{Kind, Role};
+use service::{DatabaseMetrics, Metrics, RequestMetrics, SteppedFamily};
 use store::{Accepted, Provenance};
 
 use crate::key_set_metrics::KeySetMetrics;
 
+/// How the names of all of them begin.
+pub(crate) const PREFIX: &str = "pratique_server";
+
 /// All families, each registered once.
 pub(crate) struct ServerMetrics {
     metrics: Metrics,
-    refused: SteppedFamily,
+    pub(crate) requests: RequestMetrics,
+    pub(crate) database: Arc<DatabaseMetrics>,
+    accepted: SteppedFamily,
     /// Of the keys that authorities publish.
     pub(crate) key_sets: KeySetMetrics,
     conflicts: SteppedFamily,
 }
 
-/// Why a request was refused: attached to the reply that says so, and counted on its way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refused {
-    /// The code that the sender is told.
-    pub(crate) code: &'static str,
-    /// What the sender is not told, nothing if there is no more to it.
-    pub(crate) reason: &'static str,
-}
-
 impl ServerMetrics {
     /// Registers all of them.
     pub(crate) fn register() -> Self {
-        let metrics = Metrics::default();
-        let refused = metrics.stepped_family(
-            "pratique_server_refused",
-            "Requests of phones that were refused, by the code of the answer and, for certificates, by the reason that is not told",
-            &["code", "reason"],
+        let metrics = Metrics::of_program(PREFIX);
+        let requests = RequestMetrics::register(&metrics, PREFIX);
+        let database = DatabaseMetrics::register(&metrics, PREFIX);
+        let accepted = metrics.stepped_family(
+            "pratique_server_accepted",
+            "Keys and reports that were accepted, whether or not they were known before",
+            &["kind", "role"],
         );
         let key_sets = KeySetMetrics::register(&metrics);
         let conflicts = metrics.stepped_family(
@@ -39,12 +40,12 @@ impl ServerMetrics {
              certified the later one; kid is empty where nobody did",
             &["authority", "kid"],
         );
-        Self { metrics, refused, key_sets, conflicts }
+        Self { metrics, requests, database, accepted, key_sets, conflicts }
     }
 
-    /// Counts a refusal.
-    pub(crate) fn count_refusal(&self, refused: Refused) {
-        self.refused.count(&[refused.code, refused.reason]);
+    /// Counts the good entries of an upload.
+    pub(crate) fn count_accepted(&self, kind: Kind, role: Role, entries: usize) {
+        self.accepted.count_many(&[kind.as_str(), role.as_str()], entries as u64);
     }
 
     /// Counts what of an upload says something else than is known.

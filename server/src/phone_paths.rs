@@ -14,4 +14,4 @@ pub(crate) const PHONE_PATHS: &[&str] = &[
 ];
 
 /// What is not for phones: its answers leave at once.
-pub(crate) const OPERATOR_PATHS: &[&str] = &["/health", "/v1/stats", "/test-deployment"];
+pub(crate) const OPERATOR_PATHS: &[&str] = &["/health", "/healthz", "/readyz", "/v1/stats", "/test-deployment"];

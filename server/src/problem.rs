@@ -6,11 +6,10 @@ use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use proto::Malformed;
 use proto::api::publish::PublishReply;
 use proto::certificate::Disbelief;
-use service::Unheard;
+use service::{Failed, Refused, Unheard};
 use store::StoreError;
 
 use crate::answer;
-use crate::metrics::Refused;
 use crate::rules::{Refusal, Unrevisable};
 
 /// Why a request is not answered with 200. Its text is for the sender: it names fields, never repeats their content, and gives an
@@ -136,6 +135,15 @@ impl Problem {
         };
         Refused { code: self.code(), reason }
     }
+
+    /// What is logged of it: where somebody must act. Who uploaded what is not part of it.
+    fn failed(&self) -> Option<Failed> {
+        match self {
+            Self::Internal(error) => Some(Failed(error.to_string())),
+            Self::MissingRegion => Some(Failed("an authority has no region: add it again with --region".to_owned())),
+            _ => None,
+        }
+    }
 }
 
 impl Unbelieved {
@@ -173,18 +181,15 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        match self {
-            // Somebody must act, so these two are logged; who uploaded what is not part of it.
-            Self::Internal(error) => tracing::error!(%error, "an upload could not be stored"),
-            Self::MissingRegion => tracing::error!("an authority has no region: add it again with --region"),
-            _ => {}
-        }
         let (error, code) = (Some(self.to_string()), Some(self.code().to_owned()));
         let mut reply = answer::padded(self.status_code(), PublishReply { error, code, ..PublishReply::default() });
         if let Some(seconds) = self.retry_after() {
             reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         reply.extensions_mut().insert(self.refused());
+        if let Some(failed) = self.failed() {
+            reply.extensions_mut().insert(failed);
+        }
         reply
     }
 }

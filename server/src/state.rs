@@ -7,7 +7,10 @@ use std::time::Duration;
 use proto::Timestamp;
 use proto::api::deployment::DeploymentHost;
 use service::ohttp::{Gateway, HasGateway, Outside};
-use service::{Edge, HasLimits, HasRaster, HasTestDeployment, LimitSettings, Limits, Metrics, Raster};
+use service::{
+    Edge, HasLimits, HasRaster, HasRequestMetrics, HasTestDeployment, Health, LimitSettings, Limits, Metrics, Raster,
+    RequestMetrics,
+};
 use store::{Clock, KeyStore};
 
 use crate::admission::Admission;
@@ -16,7 +19,7 @@ use crate::chaff::ChaffDesk;
 use crate::config::{SelfReportSettings, Settings};
 use crate::error::ServerError;
 use crate::key_sets::Keeper;
-use crate::metrics::ServerMetrics;
+use crate::metrics::{PREFIX, ServerMetrics};
 use crate::phone_paths::{OPERATOR_PATHS, PHONE_PATHS};
 use crate::tokens::Tokens;
 
@@ -36,6 +39,7 @@ pub struct State {
     edge: Arc<Edge>,
     limits: Option<Arc<Limits>>,
     test_deployment: Arc<[DeploymentHost]>,
+    health: Health,
 }
 
 impl State {
@@ -48,8 +52,9 @@ impl State {
         let store = store::open_key_store(&settings.database_url, clock.clone()).await?;
         let admission = Arc::new(Admission::new(&SelfReportSettings::default(), store::chance::bytes())?);
         let metrics = Arc::new(ServerMetrics::register());
+        store.observe(Arc::clone(&metrics.database) as Arc<dyn store::Observer>);
         let chaff = Arc::new(ChaffDesk::new(metrics.all()));
-        let raster = Arc::new(Raster::new(Duration::ZERO, OPERATOR_PATHS, metrics.all(), "pratique_server"));
+        let raster = Arc::new(Raster::new(Duration::ZERO, OPERATOR_PATHS, metrics.all(), PREFIX));
         let key_sets = Arc::new(Keeper::new());
         let tokens = Arc::new(Tokens::drawn(store::chance::bytes())?);
         Ok(Self {
@@ -66,6 +71,7 @@ impl State {
             edge: Arc::default(),
             limits: None,
             test_deployment: Arc::default(),
+            health: Health::default(),
         })
     }
 
@@ -145,7 +151,7 @@ impl State {
     /// The same with limits to what callers may ask for. Without this there are none: a program that is open to the world sets them.
     #[must_use]
     pub fn with_limits(self, settings: &LimitSettings) -> Self {
-        let limits = Limits::new(settings, store::chance::bytes(), self.metrics(), "pratique_server");
+        let limits = Limits::new(settings, store::chance::bytes(), self.metrics(), PREFIX);
         Self { limits: Some(Arc::new(limits)), ..self }
     }
 
@@ -167,6 +173,11 @@ impl State {
     /// What gives out revision tokens and takes them.
     pub(crate) fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// What is known of its health.
+    pub fn health(&self) -> &Health {
+        &self.health
     }
 
     /// What operators may see.
@@ -220,5 +231,11 @@ impl HasTestDeployment for State {
 impl HasRaster for State {
     fn raster(&self) -> &Raster {
         &self.raster
+    }
+}
+
+impl HasRequestMetrics for State {
+    fn request_metrics(&self) -> &RequestMetrics {
+        &self.metrics.requests
     }
 }

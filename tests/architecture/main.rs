@@ -18,7 +18,7 @@ const CRATES: [(&str, &str, &[&str]); 13] = [
     ("verification", "verification", &["proto", "service", "store"]),
     ("server", "server", &["proto", "service", "store"]),
     ("exporter", "exporter", &["proto", "service", "store"]),
-    ("service", "server/service", &["proto"]),
+    ("service", "server/service", &["proto", "store"]),
     ("store", "server/store", &["proto"]),
     ("client", "proto/client", &["proto"]),
     ("proto", "proto", &[]),

@@ -8,6 +8,7 @@ mod stand;
 mod apps;
 mod edge;
 mod grafana;
+mod metrics_page;
 mod prometheus;
 mod runbook;
 mod systemd;

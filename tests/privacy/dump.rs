@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use anyhow::ensure;
 use tests::engine::Place;
 
-use crate::crowd::Crowd;
 use crate::{PEOPLE, postgres, sqlite};
+use tests::crowd::Crowd;
 
 /// A copy of both databases.
 pub(crate) struct Dump {

@@ -8,7 +8,6 @@
 //!
 //! Another attack looks at what everybody has: the published bundles. There, the places of keys must tell nothing that their metadata do not.
 
-mod crowd;
 mod dump;
 mod join;
 mod order;
@@ -17,9 +16,9 @@ mod published;
 mod sqlite;
 mod traces;
 
-use crowd::Crowd;
 use dump::Dump;
 use join::Verdict;
+use tests::crowd::Crowd;
 use tests::engine::Engine;
 
 /// How many people come.

@@ -21,6 +21,9 @@ pub mod phone;
 pub mod engine;
 pub mod system;
 
+pub mod crowd;
+pub mod search;
+
 pub mod fixtures;
 
 pub mod fuzz;

@@ -56,6 +56,8 @@ pub struct System {
     /// What the operators of the two services use, beside the services and with an owner's rights.
     verification_registry: verification::Registry,
     server_state: server::State,
+    /// What operators see of the verification service and of the key server.
+    pub metrics: [service::Metrics; 2],
     databases: Databases,
     directory: TempDir,
 }
@@ -133,6 +135,7 @@ impl System {
         let for_server = for_server.with_test_deployment(&this_machine);
         let for_server = for_server.with_revision_keys(&directory.path().join(REVISION_KEYS))?;
         let cdn = directory.path().join("cdn");
+        let metrics = [for_verification.metrics().clone(), for_server.metrics().clone()];
         Ok(Self {
             verification: Service::start(|listener| verification::listen(listener, for_verification))?,
             server: Service::start(|listener| server::listen(listener, for_server))?,
@@ -140,6 +143,7 @@ impl System {
             clock,
             verification_registry,
             server_state,
+            metrics,
             databases,
             directory,
         })

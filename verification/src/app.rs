@@ -10,7 +10,7 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use service::ohttp::{door, keys};
-use service::{HasLimits as _, is_chaff, limited, raster, test_deployment, unknown_path, wrong_method};
+use service::{HasLimits as _, alive, counted, is_chaff, limited, raster, test_deployment, unknown_path, wrong_method};
 
 use crate::chores;
 use crate::handlers::{
@@ -22,7 +22,7 @@ use crate::problem::Problem;
 use crate::state::State;
 
 /// Serves on a listener that is already bound, so that the caller knows the port, and deletes what has expired, unless nothing is to be
-/// written. The server runs once it is awaited and stops through its handle; signals belong to the program. To be called inside a Tokio
+/// written; what is counted is published either way. The server runs once it is awaited and stops through its handle; signals belong to the program. To be called inside a Tokio
 /// runtime.
 ///
 /// # Errors
@@ -35,9 +35,7 @@ pub fn listen(listener: TcpListener, state: State) -> io::Result<Server> {
         cfg.app_data(data.clone());
         routes(cfg);
     })?;
-    if !state.is_in_maintenance() {
-        runtime.spawn(chores::run(state));
-    }
+    runtime.spawn(chores::run(state));
     Ok(server)
 }
 
@@ -63,6 +61,8 @@ pub(crate) fn table() -> Vec<(Method, &'static str, Route)> {
         (Method::GET, "/jwks/{authority}", web::route().guard(get_or_head()).to(jwks::jwks)),
         // Operators, and whoever writes a program for one of the above.
         (Method::GET, "/health", web::route().guard(get_or_head()).to(health::health)),
+        (Method::GET, "/healthz", web::route().guard(get_or_head()).to(alive)),
+        (Method::GET, "/readyz", web::route().guard(get_or_head()).to(health::readyz)),
         (Method::GET, "/openapi.json", web::route().guard(get_or_head()).to(openapi::openapi)),
         // Whoever is about to load a test deployment.
         (Method::GET, "/test-deployment", web::route().guard(get_or_head()).to(test_deployment::<State, Problem>)),
@@ -73,7 +73,8 @@ pub(crate) fn table() -> Vec<(Method, &'static str, Route)> {
 /// application's data.
 pub fn routes(cfg: &mut ServiceConfig) {
     // What is wrapped last stands outermost.
-    let sealed_or_not = web::scope("").configure(every_route).wrap(from_fn(door::<State, Problem>));
+    let each_counted = web::scope("").configure(every_route).wrap(from_fn(counted::<State>));
+    let sealed_or_not = each_counted.wrap(from_fn(door::<State, Problem>));
     let within_limits = sealed_or_not.wrap(from_fn(limited::<State, Problem>));
     cfg.service(within_limits.wrap(from_fn(raster::<State>)));
 }

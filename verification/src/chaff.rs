@@ -8,6 +8,7 @@ use proto::{ReportType, Timestamp};
 use service::{CHAFF_PER_SECOND, ChaffBudget, Metrics};
 use store::Scratch;
 
+use crate::guess_metrics::PREFIX;
 use crate::policy::CERTIFICATE_LIFE;
 
 /// What working for chaff takes.
@@ -23,7 +24,7 @@ impl ChaffDesk {
     /// A desk with a key of its own, drawn for this process.
     pub(crate) fn new(metrics: &Metrics) -> Self {
         Self {
-            budget: ChaffBudget::new(CHAFF_PER_SECOND, metrics, "pratique_verification"),
+            budget: ChaffBudget::new(CHAFF_PER_SECOND, metrics, PREFIX),
             block: AtomicU32::default(),
             signer: CertificateSigner::generate(Algorithm::EdDsa, &mut store::chance::source()),
         }

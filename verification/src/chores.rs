@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use service::Beats;
+use service::{Beats, HasRequestMetrics as _};
 use store::Day;
 
 use crate::state::State;
@@ -15,18 +15,19 @@ const BEATS_A_PURGE: u64 = 6;
 /// What phones did is published every five minutes: nobody is to see a single request pass.
 const BEATS_A_STEP: u64 = 30;
 
-/// Runs until nobody else holds the state.
+/// Runs until nobody else holds the state. In maintenance it reads and shows, and writes nothing.
 pub(crate) async fn run(state: State) {
     let mut beats = Beats::every(BEAT, || state.is_shared());
     let mut shown = None;
     while let Some(beat) = beats.next().await {
         if let Err(error) = alarm::watch(&state).await {
-            tracing::error!(%error, "it is not known whether codes are being guessed; looking again in ten seconds");
+            tracing::warn!(%error, "it is not known whether codes are being guessed; looking again in ten seconds");
         }
         if beat % BEATS_A_STEP == 0 {
             state.metrics().step();
         }
-        if beat % BEATS_A_PURGE == 0 {
+        state.request_metrics().tell_failures();
+        if beat % BEATS_A_PURGE == 0 && !state.is_in_maintenance() {
             freeze(&state, &mut shown).await;
             purging::purge_or_complain(&state).await;
         }
@@ -42,7 +43,7 @@ async fn freeze(state: &State, shown: &mut Option<Day>) {
     match statistics::freeze_all(state.as_ref(), state.threshold()).await {
         Ok(()) => *shown = Some(over),
         Err(error) => {
-            tracing::error!(%error, "what is shown of yesterday is not decided yet; trying again in a minute")
+            tracing::warn!(%error, "what is shown of yesterday is not decided yet; trying again in a minute")
         }
     }
 }

@@ -1,11 +1,15 @@
 //! What operators see of guessing.
 
-use service::{Gauges, Metrics, SteppedCounter};
+use service::{GaugeFamily, Gauges, Metrics, SteppedCounter};
 use store::Spelling;
+
+/// How the names of all metrics of this service begin.
+pub(crate) const PREFIX: &str = "pratique_verification";
 
 /// An alarm for each authority, and how many guesses were wrong or refused. Nothing says who guessed.
 pub(crate) struct GuessMetrics {
     alarm: Gauges,
+    left: GaugeFamily,
     wrong: [SteppedCounter; 2],
     spent: [SteppedCounter; 2],
     suspended: [SteppedCounter; 2],
@@ -20,9 +24,16 @@ impl GuessMetrics {
             "1 while the budget of wrong digit codes is spent and an authority's new codes are Crockford codes",
             "authority",
         );
-        let counters = |name: &str, help: &str| metrics.stepped(&format!("pratique_verification_{name}"), help, FORMS);
+        let counters = |name: &str, help: &str| metrics.stepped(&format!("{PREFIX}_{name}"), help, FORMS);
+        let left = metrics.stepped_gauges(
+            "pratique_verification_guesses_left",
+            "How many wrong codes may still be looked up in this hour for an authority, or for all together (empty) until networks that failed before \
+             are refused",
+            &["authority", "form"],
+        );
         Self {
             alarm,
+            left,
             wrong: counters("guesses_wrong", "Codes that were looked up in vain"),
             spent: counters(
                 "guesses_spent",
@@ -38,6 +49,15 @@ impl GuessMetrics {
     /// Says whether the alarm is up for an authority; whether it was.
     pub(crate) fn alarm(&self, authority: &str, up: bool) -> bool {
         self.alarm.set(authority, i64::from(up)) == 1
+    }
+
+    /// Says how much is left of an authority's budget, or of that of all together if it is empty.
+    pub(crate) fn left(&self, authority: &str, spelling: Spelling, left: u64) {
+        let form = match spelling {
+            Spelling::Digits => "digits",
+            Spelling::Crockford => "crockford",
+        };
+        self.left.set(&[authority, form], i64::try_from(left).unwrap_or(i64::MAX));
     }
 
     /// Counts a code that was looked up in vain.

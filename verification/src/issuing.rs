@@ -87,7 +87,7 @@ async fn store(
             IssueOutcome::Collision => {}
         }
     }
-    tracing::error!(draws = DRAWS, "every drawn code was taken: far too many codes are out");
+    tracing::error!(codes.drawn = DRAWS, "every drawn code was taken: far too many codes are out");
     Err(Problem::INTERNAL)
 }
 

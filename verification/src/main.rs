@@ -9,6 +9,7 @@ use cli::session::{open, open_service, say};
 use cli::{Cli, Command, Serve, api_key, authority, codes, keys, secret, stats};
 use indicatif::ProgressBar;
 use serde_json::json;
+use service::LogFormat;
 use service::ohttp::say_keys;
 use store::{Clock, chance};
 use verification::{DatabaseSettings, Purged, admin};
@@ -16,7 +17,11 @@ use verification::{DatabaseSettings, Purged, admin};
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
     let Cli { json, command } = service::parse("VERIFICATION");
-    service::log_to_stderr("info,actix_http=off,actix_server=warn");
+    let format = match &command {
+        Command::Serve(flags) => LogFormat::for_long(flags.log_format),
+        _ => LogFormat::Text,
+    };
+    service::log_to_stderr("info", format);
     match command {
         Command::Serve(flags) => serve(*flags, json).await,
         Command::Migrate { database } => {
@@ -68,8 +73,9 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
         actix_web::rt::spawn(service::listen_metrics(listener, state.metrics().clone())?);
         said = (json!({ "listening": said.0["listening"], "metrics": url }), format!("{}, metrics on {url}", said.1));
     }
+    let (health, drain) = (state.health().clone(), Duration::from_secs(flags.drain_seconds));
     let server = verification::listen(listener, state)?;
-    service::stop_on_signal(server.handle())?;
+    service::stop_on_signal(server.handle(), health, drain)?;
     say(json, said.0, &said.1)?;
     server.await?;
     Ok(())

@@ -13,6 +13,8 @@ pub(crate) const OTHER_PATHS: &[&str] = &[
     "/api/stats/realm.csv",
     "/jwks/{authority}",
     "/health",
+    "/healthz",
+    "/readyz",
     "/openapi.json",
     "/test-deployment",
 ];

@@ -7,7 +7,7 @@ use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use proto::api::verification::Refusal;
 use proto::{Malformed, Timestamp};
-use service::Unheard;
+use service::{Failed, Refused, Unheard};
 use store::{Day, StoreError};
 
 use crate::error::VerificationError;
@@ -26,6 +26,8 @@ pub(crate) struct Problem {
     text: Cow<'static, str>,
     /// In how many seconds to ask again.
     retry_after: Option<i64>,
+    /// What somebody must see to, for the log; senders are not told.
+    cause: Option<String>,
 }
 
 /// The codes of the Exposure Notifications API, and after them those of ours for what it does not name.
@@ -112,7 +114,13 @@ impl Problem {
     /// A day that does not count.
     pub(crate) fn invalid_date(field: &'static str) -> Self {
         let text = format!("{field}: must be an ISO 8601 date, not in the future and at most 28 days ago");
-        Self { status: StatusCode::BAD_REQUEST, code: "invalid_date", text: text.into(), retry_after: None }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: "invalid_date",
+            text: text.into(),
+            retry_after: None,
+            cause: None,
+        }
     }
 
     /// Wrong codes that came too often, until the hour ends in so many seconds. Which budget is spent is not for callers to know.
@@ -147,11 +155,17 @@ impl Problem {
         }
     }
 
-    /// Adds to a reply when to ask again, if that is known.
-    pub(crate) fn retry(&self, mut reply: HttpResponse) -> HttpResponse {
+    /// Adds to a reply what stands beside its body: when to ask again, if that is known, and for operators what was refused or failed.
+    pub(crate) fn label(&self, mut reply: HttpResponse) -> HttpResponse {
         if let Some(seconds) = self.retry_after {
             reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        let mut extensions = reply.extensions_mut();
+        extensions.insert(Refused { code: self.code, reason: "" });
+        if let Some(cause) = &self.cause {
+            extensions.insert(Failed(cause.clone()));
+        }
+        drop(extensions);
         reply
     }
 
@@ -160,7 +174,7 @@ impl Problem {
     }
 
     const fn new(status: StatusCode, code: &'static str, text: &'static str) -> Self {
-        Self { status, code, text: Cow::Borrowed(text), retry_after: None }
+        Self { status, code, text: Cow::Borrowed(text), retry_after: None, cause: None }
     }
 }
 
@@ -170,7 +184,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        self.retry(service::padded(self.status, self.refusal()))
+        self.label(service::padded(self.status, self.refusal()))
     }
 }
 
@@ -185,29 +199,37 @@ impl Responder for Problem {
 impl From<Malformed> for Problem {
     fn from(malformed: Malformed) -> Self {
         let text = malformed.to_string().into();
-        Self { status: StatusCode::BAD_REQUEST, code: UNPARSABLE, text, retry_after: None }
+        Self { status: StatusCode::BAD_REQUEST, code: UNPARSABLE, text, retry_after: None, cause: None }
     }
 }
 
 impl From<Unheard> for Problem {
     fn from(why: Unheard) -> Self {
         let retry_after = why.retry_after().map(i64::from);
-        Self { status: why.status(), code: why.code(UNPARSABLE), text: why.to_string().into(), retry_after }
+        Self {
+            status: why.status(),
+            code: why.code(UNPARSABLE),
+            text: why.to_string().into(),
+            retry_after,
+            cause: None,
+        }
     }
 }
 
-/// For those who ask without HTTP.
+/// For those who ask without HTTP: there is no reply that could tell operators.
 impl From<Problem> for VerificationError {
     fn from(problem: Problem) -> Self {
+        if let Some(cause) = &problem.cause {
+            tracing::error!(error = cause, "what was asked for could not be done");
+        }
         Self::Refused { code: problem.code, text: problem.text }
     }
 }
 
-/// A failure is logged here, once; the phone only hears that it may try again.
+/// The phone only hears that it may try again.
 impl From<VerificationError> for Problem {
     fn from(error: VerificationError) -> Self {
-        tracing::error!(%error, "a request could not be served");
-        Self::INTERNAL
+        Self { cause: Some(error.to_string()), ..Self::INTERNAL }
     }
 }
 

@@ -61,7 +61,7 @@ async fn purge_by(
 /// The same where nobody waits for it.
 pub(crate) async fn purge_or_complain(registry: &impl AsRef<Registry>) {
     if let Err(error) = purge(registry).await {
-        tracing::error!(%error, "what has expired could not be deleted; trying again in a minute");
+        tracing::warn!(%error, "what has expired could not be deleted; trying again in a minute");
     }
 }
 

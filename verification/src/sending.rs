@@ -83,7 +83,7 @@ impl<'a> Errand<'a> {
     /// Nothing is sent after all.
     pub(crate) async fn abandon(self) {
         if let Err(error) = self.state.store().uncount_message(&self.counted, self.now).await {
-            tracing::error!(%error, "a text message that was not sent stays counted");
+            tracing::warn!(%error, "a text message that was not sent stays counted");
         }
     }
 }
@@ -91,7 +91,7 @@ impl<'a> Errand<'a> {
 /// What cannot be remembered is sent again when somebody asks again; that is no reason to tell them now that it failed.
 async fn remember(state: &State, authority: &str, uuid: [u8; 16], what: MessageState, now: Timestamp) {
     if let Err(error) = state.store().record_delivery(authority, uuid, what, now).await {
-        tracing::error!(%error, "what became of a text message could not be stored; the same request sends it again");
+        tracing::warn!(%error, "what became of a text message could not be stored; the same request sends it again");
     }
 }
 

@@ -7,7 +7,10 @@ use std::time::Duration;
 use proto::Timestamp;
 use proto::api::deployment::DeploymentHost;
 use service::ohttp::{Gateway, HasGateway, Outside};
-use service::{Edge, HasLimits, HasRaster, HasTestDeployment, LimitSettings, Limits, Metrics, Raster};
+use service::{
+    DatabaseMetrics, Edge, HasLimits, HasRaster, HasRequestMetrics, HasTestDeployment, Health, LimitSettings, Limits,
+    Metrics, Raster, RequestMetrics,
+};
 use store::{Clock, CodeStore};
 
 use crate::budget::Budgets;
@@ -15,7 +18,7 @@ use crate::chaff::ChaffDesk;
 use crate::config::Settings;
 use crate::delivery::Couriers;
 use crate::error::VerificationError;
-use crate::guess_metrics::GuessMetrics;
+use crate::guess_metrics::{GuessMetrics, PREFIX};
 use crate::phone_paths::{OTHER_PATHS, PHONE_PATHS};
 use crate::policy::{BATCH_LIMIT, CLOCK_MARGIN};
 use crate::registry::Registry;
@@ -47,6 +50,8 @@ struct Inner {
     couriers: Couriers,
     metrics: Metrics,
     guess_metrics: GuessMetrics,
+    request_metrics: RequestMetrics,
+    health: Health,
 }
 
 impl State {
@@ -73,11 +78,15 @@ impl State {
         let registry = Registry::open(&settings.database, clock).await?;
         let keychain = Keychain::new(keyrings, &settings.signing_key_dir);
         let couriers = Couriers::new(settings.delivery_dir.clone());
-        let metrics = Metrics::default();
+        let metrics = Metrics::of_program(PREFIX);
+        let request_metrics = RequestMetrics::register(&metrics, PREFIX);
+        registry.store().observe(DatabaseMetrics::register(&metrics, PREFIX));
         let guess_metrics = GuessMetrics::register(&metrics);
         let chaff = Arc::new(ChaffDesk::new(&metrics));
-        let raster = Arc::new(Raster::new(Duration::ZERO, OTHER_PATHS, &metrics, "pratique_verification"));
-        let inner = Arc::new(Inner { registry, secrets, keychain, couriers, metrics, guess_metrics });
+        let raster = Arc::new(Raster::new(Duration::ZERO, OTHER_PATHS, &metrics, PREFIX));
+        let health = Health::default();
+        let inner = Inner { registry, secrets, keychain, couriers, metrics, guess_metrics, request_metrics, health };
+        let inner = Arc::new(inner);
         Ok(Self {
             inner,
             batch_limit: BATCH_LIMIT,
@@ -126,7 +135,7 @@ impl State {
     /// The same with limits to what callers may ask for. Without this there are none: a program that is open to the world sets them.
     #[must_use]
     pub fn with_limits(self, settings: &LimitSettings) -> Self {
-        let limits = Limits::new(settings, store::chance::bytes(), self.metrics(), "pratique_verification");
+        let limits = Limits::new(settings, store::chance::bytes(), self.metrics(), PREFIX);
         Self { limits: Some(Arc::new(limits)), ..self }
     }
 
@@ -164,6 +173,11 @@ impl State {
     /// What working for chaff takes.
     pub(crate) fn chaff(&self) -> &ChaffDesk {
         &self.chaff
+    }
+
+    /// What is known of its health.
+    pub fn health(&self) -> &Health {
+        &self.inner.health
     }
 
     /// What operators may see.
@@ -266,6 +280,12 @@ impl HasTestDeployment for State {
 impl HasRaster for State {
     fn raster(&self) -> &Raster {
         &self.raster
+    }
+}
+
+impl HasRequestMetrics for State {
+    fn request_metrics(&self) -> &RequestMetrics {
+        &self.inner.request_metrics
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use proto::Region;
-use service::{EdgeSettings, TestDeploymentSettings};
+use service::{EdgeSettings, LogFormat, TestDeploymentSettings};
 
 use crate::system::{Plan, Ports};
 
@@ -77,6 +77,9 @@ pub(crate) struct Serve {
     /// nothing. 0 sends them at once.
     #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub(crate) tick_ms: u64,
+    /// How log lines are written: text or json.
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
+    pub(crate) log_format: LogFormat,
     /// What stands between phones and the services.
     #[command(flatten)]
     pub(crate) edge: EdgeSettings,

@@ -17,6 +17,7 @@ mod gateways;
 use std::process::ExitCode;
 
 use cli::{Cli, Command};
+use service::LogFormat;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
@@ -24,12 +25,11 @@ async fn main() -> ExitCode {
     let done = match command {
         Command::Demo(flags) => {
             // The demo narrates; a log would talk into it.
-            service::log_to_stderr("warn");
+            service::log_to_stderr("warn", LogFormat::Text);
             demo::run(&flags).await
         }
         Command::Serve(flags) => {
-            // What actix says about its own threads is not the operator's concern.
-            service::log_to_stderr("info,actix_http=off,actix_server=warn");
+            service::log_to_stderr("info", flags.log_format);
             serve::run(&flags).await
         }
     };

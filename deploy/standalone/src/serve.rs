@@ -44,8 +44,8 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
     let _ = writeln!(std::io::stdout(), "{}", welcome(&access, flags, &layout));
     if plan.minimum_keys < SAFE_KEYS || plan.minimum_reports < SAFE_REPORTS {
         tracing::warn!(
-            minimum.keys = plan.minimum_keys,
-            minimum.reports = plan.minimum_reports,
+            keys.minimum = plan.minimum_keys,
+            reports.minimum = plan.minimum_reports,
             "this is no production setting: a bundle of few people's keys may tell who is in it"
         );
     }
@@ -55,6 +55,7 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
     }
     export_until_stopped(&system, Duration::from_secs(flags.export_period), &mut stop).await;
     tracing::info!("stopping: requests that are under way are finished first");
+    system.drain();
     Access::clear(&layout)?;
     listening.stop().await;
     Ok(())
@@ -91,7 +92,12 @@ async fn export(system: &System) {
             );
         }
         if let Some(waiting) = feed.waiting.filter(|waiting| waiting.held > 0) {
-            tracing::info!(feed = feed.feed, entries.held = waiting.held, minimum = waiting.minimum, "held");
+            tracing::info!(
+                feed = feed.feed,
+                entries.waiting = waiting.held,
+                entries.minimum = waiting.minimum,
+                "held: a feed has fewer entries than its minimum"
+            );
         }
     }
 }

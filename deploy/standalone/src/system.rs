@@ -112,6 +112,12 @@ impl System {
         gateways::hand_over(&self.layout, self.clock.now())
     }
 
+    /// Has both services say that nothing more should be sent.
+    pub(crate) fn drain(&self) {
+        self.verification.health().drain();
+        self.server.health().drain();
+    }
+
     /// The read path.
     pub(crate) const fn exporter(&self) -> &Exporter {
         &self.exporter

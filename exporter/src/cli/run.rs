@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use clap::Args;
+use service::LogFormat;
 use store::Clock;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,12 +35,14 @@ Exit codes:
   2   it could not begin, and somebody has to look: a setting, a bucket, an address in use
   64  the command line was not understood
 
-Log lines go to standard error, one for each feed that a pass changed and one for each failure: on a terminal for people, else, or with --json, as
-JSON with the fields feed, feed.number, bundles.sealed, bundle.sequence (the newest), entries.count, entries.revised, entries.waiting, objects.put,
+Log lines go to standard error, one for each feed that a pass changed and one for each failure: on a terminal for people, else, or as --log-format says,
+as JSON with the fields feed, feed.number, bundles.sealed, bundle.sequence (the newest), entries.count, entries.revised, entries.waiting, objects.put,
 objects.deleted, bundles.delisted, bundles.purged, duration_ms, and bucket.name for failures in a bucket. RUST_LOG sets what is logged, the default
 is info.
 
-Metrics (--metrics-listen), in the text format of OpenMetrics at /metrics; labels are feed and bucket, times UTC seconds:
+Metrics (--metrics-listen), in the text format of OpenMetrics at /metrics; labels are feed and bucket, times UTC seconds. Beside them /healthz answers
+200 as long as the program does, and /readyz as long as passes begin when they should: 503 before the first one, after one that did not begin, and
+when one is 15 minutes overdue. Every program shows its database and what it takes of the machine, too, see docs/metrics.md:
   pratique_exporter_newest_bundle_end_seconds     the end of the newest listed bundle; its age is time() minus it
   pratique_exporter_waiting                       entries that may be released and wait
   pratique_exporter_held                          the same if they are fewer than the minimum, else 0
@@ -50,6 +53,9 @@ Metrics (--metrics-listen), in the text format of OpenMetrics at /metrics; label
   pratique_exporter_last_success_seconds          when the bucket last stood at the feed's number without any failure
   pratique_exporter_alarm                         1 while something contradicts itself: corrupt rows, foreign objects
   pratique_exporter_clock_ahead_seconds           by how much a bucket's clock is ahead of this machine's; bucket=\"\" is the database's
+  pratique_exporter_last_pass_seconds             when the last pass ended, by outcome: done, failed
+  pratique_exporter_next_pass_seconds             when the next pass begins
+  pratique_exporter_pass_duration_seconds         how long passes took, a histogram
   pratique_exporter_passes_total                  passes, by outcome: done, failed
   pratique_exporter_failures_total                failures, by kind: retry, give-up, corrupt";
 
@@ -63,9 +69,20 @@ pub(super) struct RunArgs {
     #[arg(long, env = "EXPORTER_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
     metrics_listen: Option<SocketAddr>,
 
-    /// Log as JSON also on a terminal.
+    /// How log lines are written: text or json. Default: text on a terminal, json elsewhere.
+    #[arg(long, env = "EXPORTER_LOG_FORMAT", value_name = "FORMAT", hide_possible_values = true)]
+    log_format: Option<LogFormat>,
+
+    /// Log as JSON also on a terminal, and say as JSON why it could not begin.
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
+}
+
+impl RunArgs {
+    /// How log lines are to be written, if that was said.
+    pub(super) fn log_format(&self) -> Option<LogFormat> {
+        self.log_format.or(self.json.then_some(LogFormat::Json))
+    }
 }
 
 /// Runs until a signal; the exit code.
@@ -84,13 +101,18 @@ async fn begin(args: &RunArgs) -> Result<(), ExportError> {
     // A feed that was mistyped is refused here, and not only in the log of each pass.
     exporter.feeds().await?;
     let metrics = ExporterMetrics::register();
+    metrics.observe(&exporter);
     if let Some(address) = args.metrics_listen {
         let url = metrics
             .listen(address)
             .map_err(|why| ExportError::GiveUp(format!("metrics-listen: cannot listen on {address}: {why}")))?;
         tracing::info!(metrics.url = url, "metrics are served");
     }
-    exporter.run(asked, |outcome| metrics.note(outcome, clock.now())).await;
+    let asked = async {
+        asked.await;
+        metrics.end();
+    };
+    exporter.run(asked, |seen| metrics.note_scheduled(seen, clock.now())).await;
     tracing::info!("ended as it was asked to");
     Ok(())
 }

@@ -94,8 +94,8 @@ async fn a_schedule_that_is_held_by_a_clock_goes_on_once_it_is_set() {
     let exporter = world.exporter(&["main"]).await.with_bucket("off", Arc::new(off.clone()));
     let (done, mut held) = (Arc::new(Notify::new()), 0);
     let asked = Arc::clone(&done);
-    let run = exporter.run(asked.notified(), |outcome| {
-        let report = outcome.as_ref().expect("a pass");
+    let run = exporter.run(asked.notified(), |seen| {
+        let report = seen.outcome.as_ref().expect("a pass");
         if report.exit_code() == 2 {
             (held, _) = (held + 1, off.set_clock(0));
         } else if report.feeds.iter().any(|feed| !feed.sealed.is_empty()) {

@@ -90,7 +90,7 @@ async fn schedules_whose_clocks_differ_mean_the_same_period() {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             };
-            exporter.run(asked, |outcome| assert_eq!(outcome.as_ref().expect("a pass").exit_code(), 0)).await;
+            exporter.run(asked, |seen| assert_eq!(seen.outcome.as_ref().expect("a pass").exit_code(), 0)).await;
         }));
     }
     let mut accepted = 0;

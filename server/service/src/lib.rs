@@ -32,6 +32,9 @@ mod pace;
 mod raster;
 mod uniform;
 
+mod failures;
+mod requests;
+
 mod unheard;
 
 mod test_deployment;
@@ -52,16 +55,21 @@ pub use chaff::{CHAFF_PER_SECOND, ChaffBudget, is_chaff};
 pub use descriptors::raise_descriptors;
 pub use edge::EdgeSettings;
 pub use environment::{parse, with_environment};
+pub use failures::Failed;
 pub use file_stamp::FileStamp;
-pub use health::health;
+pub use health::{HEALTH_PATHS, Health, alive};
 pub use limits::{HasLimits, LimitSettings, Limits, Ticket, Trial, limited};
 pub use listen::{bind, listen};
-pub use log::log_to_stderr;
-pub use metrics::{GaugeFamily, Gauges, Metrics, SteppedCounter, SteppedFamily, listen_metrics};
+pub use log::{LogFormat, log_to, log_to_stderr};
+pub use metrics::{
+    DatabaseMetrics, Described, GaugeFamily, Gauges, Histograms, MetricKind, Metrics, SteppedCounter, SteppedFamily,
+    listen_metrics, listen_metrics_and_probes,
+};
 pub use network::{Network, Relay};
 pub use operator::{ActReason, os_user};
 pub use raster::{HasRaster, Raster, raster};
 pub use reply::{padded, padded_to};
+pub use requests::{HasRequestMetrics, Refused, RequestMetrics, counted};
 pub use routes::{unknown_path, wrong_method};
 pub use say::say;
 pub use stop::stop_on_signal;

@@ -19,8 +19,9 @@ use tokio::net::TcpStream;
 
 use crate::connection::{Line, watched};
 
-/// How long requests that are under way may take to finish once the service is told to stop, in seconds.
-const SHUTDOWN_TIMEOUT: u64 = 10;
+/// How long requests that are under way may take to finish once the service is told to stop, in seconds: a body has 30 seconds to arrive, and ten more are
+/// for the queue, the work and the ticks. Connections without a request end at once, so nobody waits for so long without need.
+const SHUTDOWN_TIMEOUT: u64 = 45;
 /// How many connections a service holds that has no limits of its own.
 const CONNECTIONS: u32 = 12_000;
 /// How many more the system keeps until we take them; it may have a lower limit (`net.core.somaxconn`).

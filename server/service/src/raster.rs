@@ -48,7 +48,7 @@ pub trait HasRaster: 'static {
 
 /// When the last byte of a request arrived, as far as anybody has read it, and whether there are more to come.
 #[derive(Clone)]
-struct Arrival(Rc<Cell<(Instant, bool)>>);
+pub(crate) struct Arrival(Rc<Cell<(Instant, bool)>>);
 
 impl Raster {
     /// A raster of this tick; zero switches it off. The answers of all paths leave on it but those of the `exempt` ones, which are not for phones: whoever
@@ -130,6 +130,8 @@ pub async fn raster<S: HasRaster>(
         return next.call(request).await;
     }
     let arrival = Arrival::watch(&mut request);
+    // For whoever measures how long the work takes.
+    request.extensions_mut().insert(arrival.clone());
     let mut answer = state.raster().work(&arrival, next.call(request)).await?;
     make_uniform(answer.response_mut());
     state.raster().wait(arrival.last()).await;
@@ -155,7 +157,8 @@ impl Arrival {
         arrival
     }
 
-    fn last(&self) -> Instant {
+    /// When.
+    pub(crate) fn last(&self) -> Instant {
         self.0.get().0
     }
 

@@ -38,7 +38,7 @@ impl<T> Watched<T> {
         let content = match read(&self.path) {
             Ok(changed) => Arc::new(changed),
             Err(error) => {
-                tracing::error!(%error, "the file has changed and cannot be used; going on with what it held before");
+                tracing::error!(%error, file.path = %self.path.display(), "a file has changed and cannot be used; going on with what it held before");
                 content
             }
         };

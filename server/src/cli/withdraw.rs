@@ -83,7 +83,11 @@ pub(crate) async fn run(flags: Withdraw, json: bool) -> anyhow::Result<()> {
     let plan = withdrawal::plan(&state, order).await.context("nothing was withdrawn")?;
     let done = match &reason {
         Some(reason) => {
-            let applied = plan.apply(&state, reason, |done, all| tracing::info!(done, all, "withdrawing")).await;
+            let applied = plan
+                .apply(&state, reason, |done, all| {
+                    tracing::info!(entries.done = done, entries.count = all, "withdrawing")
+                })
+                .await;
             Some(applied.context("the withdrawal was interrupted; the same command again goes on where it ended")?)
         }
         None => None,

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use proto::api::publish::PublishRequest;
-use proto::{Kind, ReportType};
+use proto::{Kind, ReportType, Role};
 use service::Ticket;
 use store::for_travellers;
 
@@ -50,6 +50,7 @@ pub(crate) async fn publish(
         let accepted = state.store().revise_keys(&plan.revised, &feeds, &provenance).await?;
         state.server_metrics().count_conflicts(&provenance, accepted);
     }
+    state.server_metrics().count_accepted(Kind::Gaen, Role::Verified, verdict.accepted.len());
     Ok(answer::revisable(verdict, state.tokens().seal(&plan.token, authority)))
 }
 

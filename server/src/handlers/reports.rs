@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use proto::api::publish::ReportsRequest;
-use proto::{Kind, ReportType};
+use proto::{Kind, ReportType, Role};
 use service::Ticket;
 
 use crate::answer;
@@ -28,5 +28,6 @@ pub(crate) async fn reports(
         let accepted = state.store().accept_reports(&verdict.accepted, &feeds, &provenance).await?;
         state.server_metrics().count_conflicts(&provenance, accepted);
     }
+    state.server_metrics().count_accepted(Kind::Tcn, Role::Verified, verdict.accepted.len());
     Ok(answer::verdict(verdict))
 }

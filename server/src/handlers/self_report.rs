@@ -1,6 +1,7 @@
 //! What the dialects have in common once they are parsed.
 
 use actix_web::HttpResponse;
+use proto::{Kind, Role};
 
 use crate::answer;
 use crate::dialect::SelfReport;
@@ -20,5 +21,6 @@ pub(crate) async fn take(state: &State, sent: SelfReport) -> Result<HttpResponse
     let provenance = rules::self_reported(&authority, now);
     let accepted = state.store().accept_reports(&verdict.accepted, &feeds, &provenance).await?;
     state.server_metrics().count_conflicts(&provenance, accepted);
+    state.server_metrics().count_accepted(Kind::Tcn, Role::SelfReported, verdict.accepted.len());
     Ok(answer::verdict(verdict))
 }

@@ -20,7 +20,7 @@ const RETRY: u32 = 60;
 pub(crate) async fn follow(state: &State) {
     while state.is_shared() {
         if let Err(error) = beat(state).await {
-            tracing::error!(%error, "the keys that authorities publish could not be looked after; trying again in ten seconds");
+            tracing::warn!(%error, "the keys that authorities publish could not be looked after; trying again in ten seconds");
         }
         tokio::select! {
             () = tokio::time::sleep(BEAT) => {}
@@ -79,13 +79,13 @@ async fn fail(state: &State, source: &KeySetSource, why: &Unfetched) -> Result<(
     match state.store().record_fetch_failure(source, retry(state)).await? {
         FetchFailure::First => tracing::warn!(
             authority.id = authority,
-            %why,
+            error = %why,
             "the keys that an authority publishes cannot be fetched; the last good ones are believed for 7 days after they were fetched"
         ),
         FetchFailure::Expired => tracing::error!(
             authority.id = authority,
-            %why,
-            days = KEY_SET_KEPT / 86_400,
+            error = %why,
+            kept.days = KEY_SET_KEPT / 86_400,
             "the keys that an authority publishes could not be fetched for 7 days; what was fetched before is believed no more"
         ),
         FetchFailure::Again => {}
@@ -103,10 +103,10 @@ fn log_change(source: &KeySetSource, change: &KeySetChange) {
         tracing::info!(authority.id = authority, "the keys that an authority publishes can be fetched again");
     }
     if !replaced.is_empty() {
-        tracing::warn!(authority.id = authority, kids = ?replaced, "an authority publishes other keys under the same ids; the old ones are believed no more");
+        tracing::warn!(authority.id = authority, keys.replaced = ?replaced, "an authority publishes other keys under the same ids; the old ones are believed no more");
     }
     if !added.is_empty() || !gone.is_empty() {
-        tracing::info!(authority.id = authority, ?added, ?gone, "an authority has changed the keys that it publishes");
+        tracing::info!(authority.id = authority, keys.added = ?added, keys.gone = ?gone, "an authority has changed the keys that it publishes");
     }
 }
 

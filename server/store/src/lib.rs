@@ -6,6 +6,7 @@
 pub mod chance;
 pub mod clock;
 mod error;
+mod observer;
 
 mod admissions;
 mod adoption;
@@ -87,6 +88,7 @@ pub use key_sets::{
 pub use keys::{Accepted, AcceptedKey, AcceptedReport, Keys, OnsetSource, Origin, Provenance, RawKey, RevisionProof};
 pub use life::{KEPT_FOR, LISTED_FOR, Life, Purged};
 pub use member_digest::MemberDigest;
+pub use observer::{Connected, Ended, Observed, Observer};
 pub use open::{
     ReadReplica, migrate_code_store, migrate_key_store, open_code_store, open_key_store, open_key_store_with,
 };
@@ -126,6 +128,7 @@ pub trait KeyStore:
     + Audit
     + Withdrawals
     + Chaff
+    + Observed
 {
 }
 
@@ -149,12 +152,13 @@ impl<
         + Quarantine
         + Audit
         + Withdrawals
-        + Chaff,
+        + Chaff
+        + Observed,
 > KeyStore for S
 {
 }
 
 /// The verification database.
-pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters + Chaff {}
+pub trait CodeStore: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters + Chaff + Observed {}
 
-impl<S: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters + Chaff> CodeStore for S {}
+impl<S: Codes + Guesses + Issuers + SelfReports + Deliveries + Counters + Chaff + Observed> CodeStore for S {}

@@ -19,6 +19,7 @@ mod self_reports;
 mod stats;
 mod test_deployment;
 
+mod draining;
 mod instances;
 mod program;
 mod withdrawing;

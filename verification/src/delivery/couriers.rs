@@ -52,7 +52,7 @@ impl Couriers {
                 None
             }
             Err(error) => {
-                tracing::error!(%error, authority, "the settings for text messages cannot be used");
+                tracing::error!(%error, authority.id = authority, "the settings for text messages cannot be used");
                 before
             }
         };

@@ -36,7 +36,7 @@ impl File {
     /// The file, which need not exist.
     pub(super) fn open(settings: &FileSettings, sources: &Sources) -> Self {
         let path = sources.path(&settings.path);
-        tracing::warn!(path = %path.display(), "text messages go into a file, with numbers and codes: this is for development");
+        tracing::warn!(file.path = %path.display(), "text messages go into a file, with numbers and codes: this is for development");
         Self { path }
     }
 }
@@ -50,7 +50,7 @@ impl Sender for File {
         match append(&self.path, &Zeroizing::new(format!("{line}\n"))) {
             Ok(()) => Delivery::Delivered,
             Err(error) => {
-                tracing::error!(path = %self.path.display(), %error, "a text message cannot be written to its file");
+                tracing::error!(file.path = %self.path.display(), %error, "a text message cannot be written to its file");
                 Delivery::Unknown
             }
         }

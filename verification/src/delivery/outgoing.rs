@@ -119,7 +119,7 @@ pub(super) fn judge(reply: Option<&Reply>, verdict: Delivery) -> Delivery {
             let status = reply.status.as_u16();
             tracing::warn!(
                 http.status = status,
-                delivery = verdict.as_str(),
+                delivery.outcome = verdict.as_str(),
                 "the provider did not take a text message"
             );
         }

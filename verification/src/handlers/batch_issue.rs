@@ -34,7 +34,7 @@ pub(crate) async fn batch_issue(
     }
     let Some(problem) = first else { return Ok(service::padded(StatusCode::OK, reply)) };
     blame(&mut reply, &problem);
-    Ok(problem.retry(service::padded(problem.status_code(), reply)))
+    Ok(problem.label(service::padded(problem.status_code(), reply)))
 }
 
 fn blame(reply: &mut BatchIssueReply, problem: &Problem) {

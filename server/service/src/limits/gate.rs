@@ -12,13 +12,12 @@ use super::queue::Queue;
 use super::settings::LimitSettings;
 use super::ticket::Ticket;
 use crate::caller::Edge;
+use crate::health::HEALTH_PATHS;
 use crate::metrics::{Metrics, SteppedFamily};
 use crate::unheard::Unheard;
 
 /// Where relays send what is sealed. Whether that is chaff shows only inside, so all of it counts as requests of the relay.
 const SEALED: &str = "/ohttp";
-/// What load balancers ask. It must be answered when nothing else is, or a full queue would look like a broken service.
-const HEALTH: &str = "/health";
 /// When a full queue may be asked again.
 const QUEUE_RETRY: Duration = Duration::from_secs(5);
 
@@ -134,9 +133,10 @@ impl Limit {
     }
 }
 
-/// Whether a request is one that operators' tools send to see whether the service lives.
+/// Whether a request is one that operators' tools send to see whether the service lives. It must be answered when nothing else is, or a full queue would
+/// look like a broken service.
 pub(super) fn is_health(request: &HttpRequest) -> bool {
-    matches!(*request.method(), Method::GET | Method::HEAD) && request.path() == HEALTH
+    matches!(*request.method(), Method::GET | Method::HEAD) && HEALTH_PATHS.contains(&request.path())
 }
 
 fn is_chaff(request: &HttpRequest) -> bool {

@@ -73,7 +73,10 @@ impl Gateway {
     pub(super) fn seal(&self, reply: &InnerReply, sealer: ReplySealer) -> Vec<u8> {
         let size = SEALED_REPLY_BYTES - sealer.cipher().reply_overhead();
         let message = reply.encode(size).unwrap_or_else(|| {
-            tracing::error!(status = reply.status, "a reply is too long to be sealed; the phone is told to try again");
+            tracing::error!(
+                http.status = reply.status,
+                "a reply is too long to be sealed; the phone is told to try again"
+            );
             let nothing = InnerReply { status: 500, headers: vec![], body: vec![] };
             nothing.encode(size).expect("a reply without anything fits")
         });

@@ -15,6 +15,8 @@ mod row;
 mod self_report;
 mod status;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use proto::Timestamp;
 
@@ -29,6 +31,7 @@ use crate::codes::{
 };
 use crate::database_url::PostgresUrl;
 use crate::error::StoreError;
+use crate::observer::{Observed, Observer};
 
 /// The verification database on a server. Clones share their connections.
 #[derive(Clone)]
@@ -107,5 +110,11 @@ impl Codes for PostgresCodeStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.pool.query("codes::ping", "-- codes::ping\nSELECT 1", &[]).await.map(drop)
+    }
+}
+
+impl Observed for PostgresCodeStore {
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.pool.watch.set(observer);
     }
 }

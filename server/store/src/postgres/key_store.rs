@@ -10,6 +10,7 @@ use super::transaction::{Mode, Operation, Transaction};
 use crate::clock::Clock;
 use crate::database_url::PostgresUrl;
 use crate::error::StoreError;
+use crate::observer::{Observed, Observer};
 
 /// The key database on a PostgreSQL server: `KeyStore` on PostgreSQL. Clones share their connections.
 ///
@@ -64,5 +65,14 @@ impl PostgresKeyStore {
     /// [`StoreError::NotReady`] if a newer program has been here, or if this user may not do it; else as [`open`](Self::open).
     pub async fn migrate(url: &PostgresUrl) -> Result<(), StoreError> {
         KEYS.run(&Pool::open(url).await?).await
+    }
+}
+
+impl Observed for PostgresKeyStore {
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        if let Some(replica) = &self.replica {
+            replica.observe(Arc::clone(&observer));
+        }
+        self.pool.watch.set(observer);
     }
 }

@@ -1,14 +1,15 @@
 //! Connections to one PostgreSQL database.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Client, Manager, ManagerConfig, RecyclingMethod, Runtime};
+use deadpool_postgres::{Client, Manager, ManagerConfig, RecyclingMethod, Runtime, Status};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 
 use super::tls::Tls;
 use crate::database_url::PostgresUrl;
 use crate::error::StoreError;
+use crate::observer::{Connected, Watch};
 
 /// How long an operation waits until a connection is free, made, or found to be in order, unless the URL says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,6 +28,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Pool {
     inner: deadpool_postgres::Pool,
+    pub(super) watch: Watch,
 }
 
 impl Pool {
@@ -41,7 +43,9 @@ impl Pool {
         for _ in 1..FIRST_ATTEMPTS {
             match pool.client().await {
                 Ok(_) => return Ok(pool),
-                Err(StoreError::Unavailable(why)) => tracing::info!(%why, "the database does not answer yet"),
+                Err(StoreError::Unavailable(why)) => {
+                    tracing::info!(error = %why, "the database does not answer yet; trying again")
+                }
                 Err(other) => return Err(other),
             }
             tokio::time::sleep(wait).await;
@@ -80,11 +84,17 @@ impl Pool {
             .create_timeout(Some(patience))
             .recycle_timeout(Some(patience))
             .build();
-        Ok(Self { inner: pool.map_err(|why| StoreError::Unavailable(why.to_string()))? })
+        Ok(Self { inner: pool.map_err(|why| StoreError::Unavailable(why.to_string()))?, watch: Watch::default() })
     }
 
     /// A connection that is free.
     pub(super) async fn client(&self) -> Result<Client, StoreError> {
-        Ok(self.inner.get().await?)
+        let began = Instant::now();
+        let client = self.inner.get().await?;
+        self.watch.connected(|| {
+            let Status { max_size, size, available, waiting } = self.inner.status();
+            Connected { limit: max_size, in_use: size.saturating_sub(available), waiting, waited: began.elapsed() }
+        });
+        Ok(client)
     }
 }

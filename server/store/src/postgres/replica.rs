@@ -4,7 +4,7 @@
 //! replica has replayed as much. A replica that is not there, that stays behind or that is no replica any more costs a warning; the database itself is
 //! read instead, and the replica is left alone for a while.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::types::PgLsn;
@@ -13,6 +13,7 @@ use super::pool::Pool;
 use super::transaction::{Mode, Operation, Transaction};
 use crate::database_url::PostgresUrl;
 use crate::error::StoreError;
+use crate::observer::Observer;
 
 /// How long a replica that failed is not asked again.
 const REST: Duration = Duration::from_secs(60);
@@ -37,6 +38,11 @@ impl Replica {
         Ok(Self { pool: Pool::lazy(url)?, patience, resting_until: Mutex::new(None) })
     }
 
+    /// Tells what is done there to the same observer as what is done on the database.
+    pub(super) fn observe(&self, observer: Arc<dyn Observer>) {
+        self.pool.watch.set(observer);
+    }
+
     /// Runs a read transaction there, unless the replica is not fit for it; then none. `fits` says whether its result will do.
     pub(super) async fn read<G: Sync, T>(
         &self,
@@ -57,7 +63,8 @@ impl Replica {
                 Err(error) => error.to_string(),
             },
         };
-        tracing::warn!(transaction = name, "the read replica is not used for a minute: {refused}");
+        tracing::warn!(transaction.name = name, error = refused, "the read replica is not used for a minute");
+        primary.watch.replica_refused();
         self.rest();
         None
     }

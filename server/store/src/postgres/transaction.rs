@@ -1,6 +1,7 @@
 //! Named transactions, retried when others were in their way.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use tokio_postgres::types::ToSql;
@@ -101,6 +102,10 @@ impl Failure {
     fn from_driver(error: tokio_postgres::Error) -> Self {
         Self { conflict: is_conflict(&error), error: error.into() }
     }
+
+    const fn without_connection(error: StoreError) -> Self {
+        Self { error, conflict: false }
+    }
 }
 
 impl Pool {
@@ -111,15 +116,21 @@ impl Pool {
         sql: &'static str,
         params: Params<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        let mut attempt = 1;
-        loop {
-            let client = self.client().await?;
-            let run = async { client.query(&client.prepare_cached(sql).await?, params).await };
-            match run.await {
-                Err(error) if is_conflict(&error) && attempt < ATTEMPTS => again(name, &mut attempt),
-                result => return Ok(result?),
+        let (began, mut retries) = (Instant::now(), 0);
+        let result = loop {
+            match self.ask(sql, params).await {
+                Err(failure) if failure.conflict && retries + 1 < ATTEMPTS => retries += 1,
+                result => break result.map_err(|failure| failure.error),
             }
-        }
+        };
+        self.watch.ended(name, began, retries, &result);
+        result
+    }
+
+    async fn ask(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>, Failure> {
+        let client = self.client().await.map_err(Failure::without_connection)?;
+        let run = async { client.query(&client.prepare_cached(sql).await?, params).await };
+        run.await.map_err(Failure::from_driver)
     }
 
     /// Runs one named transaction: all of `operation` or nothing. It is run again, a fixed number of times, when others were in its way, so it
@@ -131,14 +142,16 @@ impl Pool {
         given: &G,
         operation: impl for<'a> Fn(&'a Transaction<'_>, &'a G) -> Operation<'a, T>,
     ) -> Result<T, StoreError> {
-        let mut attempt = 1;
-        loop {
+        let (began, mut retries) = (Instant::now(), 0);
+        let result = loop {
             match self.attempt(mode, given, &operation).await {
-                Ok(result) => return Ok(result),
-                Err(failure) if failure.conflict && attempt < ATTEMPTS => again(name, &mut attempt),
-                Err(failure) => return Err(failure.error),
+                Err(failure) if failure.conflict && retries + 1 < ATTEMPTS => retries += 1,
+                result => break result.map_err(|failure| failure.error),
             }
-        }
+        };
+        // Counted by its name, and not logged: a line for each would say to the millisecond when somebody's request came.
+        self.watch.ended(name, began, retries, &result);
+        result
     }
 
     async fn attempt<G: Sync, T>(
@@ -147,7 +160,7 @@ impl Pool {
         given: &G,
         operation: &impl for<'a> Fn(&'a Transaction<'_>, &'a G) -> Operation<'a, T>,
     ) -> Result<T, Failure> {
-        let mut client = self.client().await.map_err(|error| Failure { error, conflict: false })?;
+        let mut client = self.client().await.map_err(Failure::without_connection)?;
         let begin = client.build_transaction().read_only(mode == Mode::Read).isolation_level(match mode {
             Mode::Write => IsolationLevel::ReadCommitted,
             Mode::Frozen | Mode::Read => IsolationLevel::RepeatableRead,
@@ -165,9 +178,4 @@ impl Pool {
             Err(error) => Err(Failure { error, conflict: transaction.conflict.into_inner() }),
         }
     }
-}
-
-fn again(name: &'static str, attempt: &mut u32) {
-    tracing::debug!(transaction = name, attempt, "others were in the way: trying again");
-    *attempt += 1;
 }

@@ -12,6 +12,7 @@ mod self_report;
 mod status;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use proto::Timestamp;
@@ -27,6 +28,7 @@ use crate::codes::{
     NewCode, Peppered,
 };
 use crate::error::StoreError;
+use crate::observer::{Observed, Observer};
 
 /// The verification database in one file.
 #[derive(Clone)]
@@ -95,5 +97,11 @@ impl Codes for SqliteCodeStore {
     async fn ping(&self) -> Result<(), StoreError> {
         let one = |transaction: &Transaction<'_>| Ok(transaction.query_row("SELECT 1", [], |_| Ok(()))?);
         self.pool.read("codes::ping", one).await
+    }
+}
+
+impl Observed for SqliteCodeStore {
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.pool.watch(observer);
     }
 }

@@ -1,11 +1,13 @@
 //! The key database in one file.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::migrations::{self, KEYS};
 use super::pool::Pool;
 use crate::clock::Clock;
 use crate::error::StoreError;
+use crate::observer::{Observed, Observer};
 
 /// The key database in one file: `KeyStore` on SQLite. Clones share their connections; several programs may open the file.
 #[derive(Clone)]
@@ -30,8 +32,16 @@ impl SqliteKeyStore {
     pub(super) async fn empty_log(&self) {
         match self.pool.checkpoint().await {
             Ok(true) => {}
-            Ok(false) => tracing::info!("The write-ahead log is being read and was not emptied"),
-            Err(error) => tracing::warn!(%error, "The write-ahead log could not be emptied"),
+            Ok(false) => {
+                tracing::info!("the write-ahead log is being read and was not emptied; the next seal tries again")
+            }
+            Err(error) => tracing::warn!(%error, "the write-ahead log could not be emptied; the next seal tries again"),
         }
+    }
+}
+
+impl Observed for SqliteKeyStore {
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.pool.watch(observer);
     }
 }

@@ -2,12 +2,14 @@
 
 use std::fs::OpenOptions;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::StoreError;
+use crate::observer::{Connected, Observer, Watch};
 
 /// How long a connection sleeps before it asks again for a lock that another program holds. SQLite's own handler soon sleeps for 100 ms at a
 /// time, which starves it when the other program writes without a pause.
@@ -30,7 +32,13 @@ struct Inner {
     writer: Mutex<Connection>,
     /// Each guards one reading connection; a reader takes the first free one.
     readers: Vec<Mutex<Connection>>,
+    watch: Watch,
+    in_use: AtomicUsize,
+    waiting: AtomicUsize,
 }
+
+/// Counts one for as long as it lives.
+struct Counted<'a>(&'a AtomicUsize);
 
 impl Pool {
     /// Opens `path`, creates it if it does not exist, and brings it to the newest version with `migrate`.
@@ -43,7 +51,14 @@ impl Pool {
         configure(&mut writer)?;
         migrate(&mut writer)?;
         let readers = (0..READERS).map(|_| open_reader(path).map(Mutex::new)).collect::<Result<_, _>>()?;
-        Ok(Self { inner: Arc::new(Inner { writer: Mutex::new(writer), readers }) })
+        let (writer, watch) = (Mutex::new(writer), Watch::default());
+        let (in_use, waiting) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Ok(Self { inner: Arc::new(Inner { writer, readers, watch, in_use, waiting }) })
+    }
+
+    /// Tells an observer what is done.
+    pub(super) fn watch(&self, observer: Arc<dyn Observer>) {
+        self.inner.watch.set(observer);
     }
 
     /// Runs one named write transaction on a blocking thread. It begins IMMEDIATE, so it never has to be upgraded and never deadlocks.
@@ -52,10 +67,11 @@ impl Pool {
         name: &'static str,
         operation: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let inner = Arc::clone(&self.inner);
-        blocking(name, move || {
+        self.run(name, move |inner| {
+            let wait = Wait::begin(inner);
             let mut connection = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let _in_use = wait.end();
             let result = operation(&transaction)?;
             transaction.commit()?;
             Ok(result)
@@ -69,12 +85,13 @@ impl Pool {
         name: &'static str,
         operation: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let inner = Arc::clone(&self.inner);
-        blocking(name, move || {
+        self.run(name, move |inner| {
+            let wait = Wait::begin(inner);
             let free = inner.readers.iter().find_map(|reader| reader.try_lock().ok());
             let mut connection =
                 free.unwrap_or_else(|| inner.readers[0].lock().unwrap_or_else(PoisonError::into_inner));
             let transaction = connection.transaction()?;
+            let _in_use = wait.end();
             operation(&transaction)
         })
         .await
@@ -83,8 +100,7 @@ impl Pool {
     /// Moves the write-ahead log into the database file and empties it: the log keeps the order of writes, which nobody should find later.
     /// Whether it could: it waits only briefly for those who are reading the log, since nobody writes meanwhile.
     pub(super) async fn checkpoint(&self) -> Result<bool, StoreError> {
-        let inner = Arc::clone(&self.inner);
-        blocking("checkpoint", move || {
+        self.run("checkpoint", |inner| {
             let mut connection = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
             connection.busy_handler(Some(|attempt| pause(attempt, CHECKPOINT_ATTEMPTS)))?;
             let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
@@ -93,14 +109,59 @@ impl Pool {
         })
         .await
     }
+
+    /// Runs something on a thread made for blocking, and tells how long it took.
+    async fn run<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        operation: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (inner, began) = (Arc::clone(&self.inner), Instant::now());
+        let finished = tokio::task::spawn_blocking(move || operation(&inner)).await;
+        let result = finished.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("{name} was interrupted"))));
+        self.inner.watch.ended(name, began, 0, &result);
+        result
+    }
 }
 
-async fn blocking<T: Send + 'static>(
-    name: &'static str,
-    operation: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    let finished = tokio::task::spawn_blocking(operation).await;
-    finished.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("{name} was interrupted"))))
+/// An operation that waits for a connection.
+struct Wait<'a> {
+    inner: &'a Inner,
+    began: Instant,
+    _counted: Counted<'a>,
+}
+
+impl<'a> Wait<'a> {
+    fn begin(inner: &'a Inner) -> Self {
+        Self { inner, began: Instant::now(), _counted: Counted::one(&inner.waiting) }
+    }
+
+    /// It has one, which is in use for as long as the answer lives.
+    fn end(self) -> Counted<'a> {
+        let (inner, waited) = (self.inner, self.began.elapsed());
+        drop(self);
+        let counted = Counted::one(&inner.in_use);
+        inner.watch.connected(|| Connected {
+            limit: inner.readers.len() + 1,
+            in_use: inner.in_use.load(Ordering::Relaxed),
+            waiting: inner.waiting.load(Ordering::Relaxed),
+            waited,
+        });
+        counted
+    }
+}
+
+impl<'a> Counted<'a> {
+    fn one(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Creates the file, if it does not exist, so that nobody but its owner reads it. SQLite gives its log the same permissions.

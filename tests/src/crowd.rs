@@ -1,6 +1,7 @@
 //! A thousand people, and everything that they are given and send.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
@@ -17,40 +18,84 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tests::authority::Authority;
-use tests::engine::Engine;
-use tests::system::{NOON, System};
-use tests::wire::Request;
+
+use crate::authority::Authority;
+use crate::engine::Engine;
+use crate::search::spellings;
+use crate::system::{NOON, System};
+use crate::wire::Request;
 
 /// How many keys each uploads: one for each day that can be released.
 const KEYS: i64 = 14;
 /// Seconds from one to the next.
-const PACE: i64 = 14;
+pub const PACE: i64 = 14;
 /// Seconds after noon at which the first one comes: the system starts at noon and its clock has gone on since, never to be set back.
 const FIRST: i64 = 600;
 
 /// People who have uploaded, and the system that served them.
-pub(crate) struct Crowd {
-    pub(crate) system: System,
+pub struct Crowd {
+    /// The system.
+    pub system: System,
     authority: Authority,
     /// Whose rows of the verification database hold these bytes, in hexadecimal: uuids and the ids of codes.
-    pub(crate) people: HashMap<String, usize>,
+    pub people: HashMap<String, usize>,
     /// Whose keys these are, in hexadecimal.
-    pub(crate) keys: HashMap<String, usize>,
+    pub keys: HashMap<String, usize>,
     /// Everything that nobody else should ever see.
-    pub(crate) secrets: Secrets,
+    pub secrets: Secrets,
 }
 
-/// What must not be found, as text and as bytes.
+/// What must not be found.
 #[derive(Default)]
-pub(crate) struct Secrets {
-    pub(crate) texts: Vec<String>,
-    pub(crate) bytes: Vec<Vec<u8>>,
+pub struct Secrets {
+    /// As text.
+    pub texts: Vec<String>,
+    /// As bytes, however they are written.
+    pub bytes: Vec<Vec<u8>>,
+}
+
+impl Secrets {
+    /// All of them, in every way in which they may be written.
+    pub fn spelt(&self) -> Vec<Vec<u8>> {
+        let texts = self.texts.iter().map(String::as_bytes);
+        texts.chain(self.bytes.iter().map(Vec::as_slice)).flat_map(spellings).collect()
+    }
+}
+
+/// Which service was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The verification service.
+    Verification,
+    /// The key server.
+    Server,
+}
+
+/// Looks on: called when a person's request was answered.
+pub trait Onlooker {
+    /// A request of this person was answered.
+    fn answered(&mut self, system: &System, asked: Asked, person: usize);
+}
+
+/// Looks at nothing.
+impl Onlooker for () {
+    fn answered(&mut self, _: &System, _: Asked, _: usize) {}
 }
 
 impl Crowd {
     /// Lets `count` people come, one after the other.
-    pub(crate) async fn play(engine: Engine, count: usize) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// If anything does not go as it should.
+    pub async fn play(engine: Engine, count: usize) -> anyhow::Result<Self> {
+        Self::play_watched(engine, count, &mut ()).await
+    }
+
+    /// The same while somebody looks on.
+    ///
+    /// # Errors
+    /// As [`play`](Self::play).
+    pub async fn play_watched(engine: Engine, count: usize, onlooker: &mut impl Onlooker) -> anyhow::Result<Self> {
         let (system, authority) = System::with_authority_on(engine).await?;
         let secrets = Secrets { texts: vec![authority.admin_key.clone(), authority.device_key.clone()], bytes: vec![] };
         let mut crowd = Self { system, authority, people: HashMap::new(), keys: HashMap::new(), secrets };
@@ -58,7 +103,7 @@ impl Crowd {
         let mut rng = StdRng::seed_from_u64(4);
         for person in 0..count {
             crowd.system.set_time(NOON.plus(FIRST + PACE * person as i64));
-            crowd.report(person, &mut rng).await.with_context(|| format!("person {person}"))?;
+            crowd.report(person, &mut rng, onlooker).await.with_context(|| format!("person {person}"))?;
         }
         for line in std::fs::read_to_string(texts)?.lines() {
             let text: serde_json::Value = serde_json::from_str(line)?;
@@ -69,20 +114,22 @@ impl Crowd {
     }
 
     /// One person's way from the code to the upload.
-    async fn report(&mut self, person: usize, rng: &mut StdRng) -> anyhow::Result<()> {
+    async fn report(&mut self, person: usize, rng: &mut StdRng, onlooker: &mut impl Onlooker) -> anyhow::Result<()> {
         let (verification, server) = (self.system.verification.address(), self.system.server.address());
         let (admin, device) = (self.authority.admin_key.clone(), self.authority.device_key.clone());
+        let home = Home::draw(person, rng);
         // Every other hears of the code on the telephone, and the rest by text message.
         let number = format!("4{:07}", 1_234_567 + 31 * person);
         let phone = if person.is_multiple_of(2) { String::new() } else { format!("+47{number}") };
         let test_type = ReportType::Confirmed.to_string();
         let order = IssueRequest { test_type, phone: phone.clone(), ..IssueRequest::default() };
-        let issued: IssueReply = ask(verification, "/api/issue", &admin, &order).await?;
+        let issued: IssueReply = home.ask(verification, "/api/issue", &admin, &order).await?;
         self.people.insert(issued.uuid.replace('-', ""), person);
 
         let (nonce, hmac_key): ([u8; 32], [u8; 32]) = (rng.random(), rng.random());
         let claim = VerifyRequest { code: issued.code.clone(), nonce: encode(&nonce), ..VerifyRequest::default() };
-        let verified: VerifyReply = ask(verification, "/api/verify", &device, &claim).await?;
+        let verified: VerifyReply = home.ask(verification, "/api/verify", &device, &claim).await?;
+        onlooker.answered(&self.system, Asked::Verification, person);
         let token = URL_SAFE_NO_PAD.decode(&verified.token)?;
         let (id, mac) = token.split_at(16);
         self.people.insert(hex::encode(id), person);
@@ -91,7 +138,8 @@ impl Crowd {
         let commitment = HmacKey::new(&hmac_key)?.commit_keys(&keys.iter().map(KeySegment::from).collect::<Vec<_>>());
         let ekeyhmac = encode(commitment.as_bytes());
         let wish = CertificateRequest { token: verified.token.clone(), ekeyhmac, ..CertificateRequest::default() };
-        let certified: CertificateReply = ask(verification, "/api/certificate", &device, &wish).await?;
+        let certified: CertificateReply = home.ask(verification, "/api/certificate", &device, &wish).await?;
+        onlooker.answered(&self.system, Asked::Verification, person);
         for key in &keys {
             self.keys.insert(hex::encode(proto::api::base64::decode("key", &key.key)?), person);
         }
@@ -102,7 +150,8 @@ impl Crowd {
             hmac_key: encode(&hmac_key),
             ..PublishRequest::default()
         };
-        let receipt: serde_json::Value = ask(server, "/v1/publish", "", &upload).await?;
+        let receipt: serde_json::Value = home.ask(server, "/v1/publish", "", &upload).await?;
+        onlooker.answered(&self.system, Asked::Server, person);
         ensure!(receipt["insertedExposures"] == KEYS, "{receipt}");
 
         let secrets = &mut self.secrets;
@@ -111,7 +160,7 @@ impl Crowd {
             secrets.bytes.push(URL_SAFE_NO_PAD.decode(part)?);
         }
         // The first half of a token is the row's own name, which tells nothing without the other.
-        secrets.texts.extend([issued.code, verified.token]);
+        secrets.texts.extend([issued.code, verified.token, home.address, home.trace]);
         if !phone.is_empty() {
             secrets.texts.extend([phone, number]);
         }
@@ -132,14 +181,35 @@ fn draw(rng: &mut StdRng) -> Vec<ExposureKey> {
     (1..=KEYS).map(key).collect()
 }
 
-/// Posts JSON and takes a good answer.
-async fn ask<T: DeserializeOwned>(
-    to: std::net::SocketAddr,
-    path: &str,
-    key: &str,
-    body: &impl Serialize,
-) -> anyhow::Result<T> {
-    let reply = Request::post_json(path, serde_json::to_vec(body)?).with(API_KEY_HEADER, key).send(to).await?;
-    ensure!(reply.status == 200, "{path}: {reply:?}");
-    reply.json()
+/// Where a person's requests come from, and what a phone's network library may say of them by itself.
+struct Home {
+    /// An address of a network of their own.
+    address: String,
+    /// The id of a trace.
+    trace: String,
+}
+
+impl Home {
+    fn draw(person: usize, rng: &mut StdRng) -> Self {
+        let address = format!("198.18.{}.{}", person / 256, person % 256);
+        Self { address, trace: hex::encode(rng.random::<[u8; 16]>()) }
+    }
+
+    /// Posts JSON and takes a good answer.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        to: SocketAddr,
+        path: &str,
+        key: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        let request = Request::post_json(path, serde_json::to_vec(body)?).with(API_KEY_HEADER, key);
+        let request = request.with("X-Forwarded-For", &self.address).with("X-Request-Id", &self.trace);
+        let request = request.with("traceparent", &format!("00-{}-00f067aa0ba902b7-01", self.trace));
+        let request = request.with("tracestate", &format!("app={}", self.trace)).with("b3", &self.trace);
+        let reply = request.send(to).await?;
+        ensure!(reply.status == 200, "{path}: {reply:?}");
+        ensure!(!format!("{reply:?}").contains(&self.trace), "{path}: it comes back");
+        reply.json()
+    }
 }
