@@ -64,7 +64,7 @@ impl Verdict {
             (true, false) => (Ending::Failed, 1),
             (true, true) => (Ending::Passed, 0),
         };
-        remarks.extend(results.operations.iter().filter_map(late));
+        remarks.extend(late(&results.operations));
         if results.proof.is_none() {
             remarks.push("Published bundles were not compared with what was acknowledged.".to_owned());
         }
@@ -115,13 +115,18 @@ fn error_reasons(results: &Results) -> Vec<String> {
     failed.chain(unfinished).chain(broken).collect()
 }
 
-/// What to say of an operation whose requests waited for the load machine.
-fn late(operation: &Operation) -> Option<String> {
-    let waited = operation.waited.as_ref().filter(|waited| waited.p99_ms >= NOTABLE_WAIT_MS)?;
-    let (name, p99) = (&operation.name, milliseconds(waited.p99_ms));
-    Some(format!(
-        "Requests of {name} waited up to {p99} ms (p99) for the load machine itself; their latency includes that."
-    ))
+/// What to say if requests waited for the load machine. None if they hardly did.
+fn late(operations: &[Operation]) -> Option<String> {
+    let waits = operations.iter().filter_map(|operation| Some((operation.waited.as_ref()?.p99_ms, &operation.name)));
+    let late: Vec<(f64, &String)> = waits.filter(|(p99, _)| *p99 >= NOTABLE_WAIT_MS).collect();
+    let (p99, name) = late.iter().max_by(|(left, _), (right, _)| left.total_cmp(right))?;
+    let others = match late.len() - 1 {
+        0 => String::new(),
+        1 => ", and one other operation".to_owned(),
+        more => format!(", and {more} other operations"),
+    };
+    let p99 = milliseconds(*p99);
+    Some(format!("The load machine itself was late, {p99} ms for {name} (p99){others}; latencies include that."))
 }
 
 /// `timeout 3, status_500 1`.

@@ -88,7 +88,7 @@ fn waiting_for_the_load_machine_is_told_apart() {
     assert_eq!((p50(&upload.latency), p50(&upload.waited), p50(&upload.service)), (350.0, 300.0, 50.0));
     let waited = results.series.operations[0].waited_max_ms[3].expect("measured");
     assert!((waited - 300.0).abs() < 0.01, "{waited} ms");
-    assert!(results.verdict.remarks.iter().any(|remark| remark.contains("upload waited up to 300 ms")));
+    assert!(results.verdict.remarks.iter().any(|remark| remark.contains("late, 300 ms for upload (p99); latencies")));
 }
 
 #[test]
