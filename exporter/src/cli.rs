@@ -18,6 +18,7 @@ mod recall;
 mod rederive;
 mod run;
 mod status;
+mod traces;
 mod verdicts;
 
 /// The exit code for a command line that was not understood, as in sysexits.h, so that 1 and 2 keep their meaning.

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use proto::Timestamp;
 use service::{Beats, DatabaseMetrics, GaugeFamily, Histograms, Metrics, SteppedCounter};
+use store::Observer;
 
 use crate::error::{ExportError, FailureKind};
 use crate::readiness::Readiness;
 use crate::report::{BucketReport, FeedReport, Report};
-use crate::run::Exporter;
 use crate::schedule::Seen;
 
 /// How the names of all of them begin.
@@ -107,9 +107,9 @@ impl ExporterMetrics {
         }
     }
 
-    /// Watches the database of an exporter.
-    pub fn observe(&self, exporter: &Exporter) {
-        exporter.store().observe(Arc::clone(&self.database) as Arc<dyn store::Observer>);
+    /// What counts what the database does: to be told to an exporter.
+    pub fn database(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.database) as Arc<dyn Observer>
     }
 
     /// Serves them for as long as the program runs, and `/healthz` and `/readyz` beside them; the URL.

@@ -121,6 +121,11 @@ impl Exporter {
         self
     }
 
+    /// Tells this observer from now on what the database does. The first one stays.
+    pub fn observe(&self, observer: Arc<dyn store::Observer>) {
+        self.store.observe(observer);
+    }
+
     pub(crate) fn store(&self) -> &dyn KeyStore {
         self.store.as_ref()
     }

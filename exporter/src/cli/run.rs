@@ -9,10 +9,12 @@ use store::Clock;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::fail;
+use super::traces::{TraceArgs, Traces};
 use crate::config::Settings;
 use crate::error::ExportError;
 use crate::metrics::ExporterMetrics;
 use crate::run::Exporter;
+use crate::schedule::Seen;
 
 /// When it does what, and what its exit codes and log lines mean.
 pub(super) const HELP: &str = "\
@@ -69,6 +71,9 @@ pub(super) struct RunArgs {
     #[arg(long, env = "EXPORTER_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
     metrics_listen: Option<SocketAddr>,
 
+    #[command(flatten)]
+    traces: TraceArgs,
+
     /// How log lines are written: text or json. Default: text on a terminal, json elsewhere.
     #[arg(long, env = "EXPORTER_LOG_FORMAT", value_name = "FORMAT", hide_possible_values = true)]
     log_format: Option<LogFormat>,
@@ -101,7 +106,8 @@ async fn begin(args: &RunArgs) -> Result<(), ExportError> {
     // A feed that was mistyped is refused here, and not only in the log of each pass.
     exporter.feeds().await?;
     let metrics = ExporterMetrics::register();
-    metrics.observe(&exporter);
+    let traces = Traces::begin(&args.traces, clock.now());
+    exporter.observe(traces.of(metrics.database()));
     if let Some(address) = args.metrics_listen {
         let url = metrics
             .listen(address)
@@ -112,7 +118,11 @@ async fn begin(args: &RunArgs) -> Result<(), ExportError> {
         asked.await;
         metrics.end();
     };
-    exporter.run(asked, |seen| metrics.note_scheduled(seen, clock.now())).await;
+    let note = |seen: &Seen<'_>| {
+        traces.note(seen);
+        metrics.note_scheduled(seen, clock.now());
+    };
+    exporter.run(asked, note).await;
     tracing::info!("ended as it was asked to");
     Ok(())
 }

@@ -127,6 +127,10 @@ async fn each_feed_has_its_own_policy_and_metrics_tell_it() {
     ] {
         assert!(metrics.contains(line), "{line}{metrics}");
     }
+    for probe in ["healthz", "readyz"] {
+        let told = get(&url.trim_matches('"').replace("metrics", probe));
+        assert!(told.contains(r#"{"status":"ok"}"#), "{probe}: {told}");
+    }
     assert_eq!(program.end().0, Some(0));
     assert_eq!(world.published("main", Kind::Gaen), keys_of(0..20));
     assert!(world.index("main", Kind::Tcn).is_empty(), "held by a policy of its own");

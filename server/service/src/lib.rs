@@ -48,6 +48,9 @@ pub mod key_file;
 
 pub mod ohttp;
 
+#[cfg(feature = "otlp")]
+pub mod otlp;
+
 pub use beats::Beats;
 pub use body::{read, require_json};
 pub use caller::{Caller, Edge, Prefix, forwarded_for};
