@@ -115,7 +115,8 @@ fn double(objects: &mut Objects, keys: &Path, mut manifest: Manifest) -> anyhow:
     let (Some(first), Some(last)) = (manifest.bundles.first(), manifest.bundles.last()) else { return Ok(()) };
     let bundle = Bundle::read(&objects[&first.path], &Limits::default())?;
     let Entries::Gaen { keys: entries, .. } = &bundle.entries else { anyhow::bail!("keys") };
-    let header = Header { start: last.end, end: last.end.plus(1), ..bundle.header.to_ours()? };
+    // It touches the last one, and has a name that no bundle of the exporter will ever have.
+    let header = Header { start: last.end, end: last.end.plus(1_000_000), ..bundle.header.to_ours()? };
     let (zip, digest) = written(&header, &entries[0], keys, &feed)?;
     let listed = ListedBundle {
         sequence: last.sequence + 1,

@@ -7,3 +7,5 @@ mod scene;
 
 mod presets;
 mod proofs;
+
+mod faults;

@@ -8,7 +8,7 @@ use crate::scene::Scene;
 /// Loads a good deployment, which must pass.
 async fn passes(flags: &[&str]) -> Results {
     let scene = Scene::start(Doctor::Idle).await.expect("a deployment");
-    let results = scene.load(flags).await.expect("it may be loaded");
+    let results = scene.load(&[flags, &["--publish-wait", "60s"]].concat()).await.expect("it may be loaded");
     assert_eq!(results.verdict.ending, Ending::Passed, "{:?}", results.verdict);
     let proof = results.proof.as_ref().expect("it was proved");
     assert_eq!((proof.published, proof.missing, proof.twice), (proof.acknowledged, 0, 0));

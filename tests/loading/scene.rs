@@ -25,8 +25,8 @@ pub(crate) const REGION: &str = "XA";
 const AUTHORITY: &str = "health";
 /// Between two exports.
 const PERIOD: Duration = Duration::from_millis(300);
-/// How long a busy machine may take to write to a database of its own.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Nothing here takes longer on its own, however busy the machine is.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A deployment, and what the load tester needs to know of it.
 pub(crate) struct Scene {
@@ -65,15 +65,29 @@ impl Scene {
 
     /// Loads it, with a preset and flags.
     pub(crate) async fn load(&self, flags: &[&str]) -> anyhow::Result<Results> {
+        let (_nobody, interrupts) = mpsc::unbounded_channel();
+        self.load_heeding(flags, interrupts).await
+    }
+
+    /// The same, until somebody interrupts it.
+    pub(crate) async fn load_heeding(
+        &self,
+        flags: &[&str],
+        interrupts: mpsc::UnboundedReceiver<()>,
+    ) -> anyhow::Result<Results> {
         let (access, trust) = (self.directory.path().join("access.json"), self.system.keys_directory());
         let target = ["--access", text(&access)?, "--trust", text(&trust)?];
         let cli = Cli::try_parse_from([&["load"], flags, &target].concat())?;
         let Wish::Run(plan) = cli.wish() else { anyhow::bail!("a run") };
-        let (_nobody, interrupts) = mpsc::unbounded_channel();
         tokio::select! {
             results = load::run(*plan, interrupts) => Ok(results?),
             ended = self.publish_for_ever() => ended,
         }
+    }
+
+    /// Whether a bundle of keys is there.
+    pub(crate) fn has_published(&self) -> bool {
+        fs::read(self.mirror.join(REGION).join("gaen/index.txt")).is_ok_and(|index| !index.is_empty())
     }
 
     /// Ends only if something is wrong.
