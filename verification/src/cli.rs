@@ -60,7 +60,7 @@ for a connection that is free (5).
 Exit codes: 0 done, 1 not done, 2 the command line was not understood.
 
 Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is info. At no level is there a line for what a phone
-does, nor anything below warnings from the libraries in use.";
+does, but for a text message that its provider did not take, nor anything below warnings from the libraries in use.";
 
 /// The gateway of this program.
 #[derive(Debug)]

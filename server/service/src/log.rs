@@ -2,7 +2,8 @@
 //!
 //! A line says one thing that happened, reads alone, and carries what it is about in fields with dotted names: `bundle.sequence`, `authority.id`,
 //! `duration_ms`. What happened is logged once, where it is handled: `error` if somebody must act, `warn` if it mends itself, `info` if it is as it
-//! should be. Nothing that phones do has a line of its own at any level.
+//! should be. Nothing that phones do has a line of its own at any level, but for a text message that its
+//! provider did not take.
 
 use std::io::IsTerminal;
 
