@@ -14,8 +14,9 @@ const REPLAYABLE: &str = "its validity ended less than 2 h before the bundle's e
 /// What a key takes in a zip, in bytes, rounded up, and a report: so much room is made at once, since a vector that grows doubles.
 const KEY_BYTES: u64 = 18;
 const REPORT_BYTES: u64 = 180;
-/// Room for everything around the entries, in bytes, and a bound on all of it: bundles are cut at 15 MB.
-const AROUND: u64 = 64 * 1_024;
+/// Room for everything around the entries, in bytes, and a bound on all of it: bundles are cut at 15 MB. It is no more than it must be, since
+/// what thousands of small bundles leave between longer-lived things is not soon used again.
+const AROUND: u64 = 2 * 1_024;
 const MOST: u64 = 16_000_000;
 
 /// Writes `export.bin` from all members of a bundle, and counts and digests them on the way.

@@ -41,15 +41,14 @@ pub(super) const TABLES: Tables = Tables {
     release: "-- gaen_waiting::release
         DELETE FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)",
     settle: "-- gaen_key::settle
-        WITH settled AS (
-            DELETE FROM gaen_fresh USING gaen_publication AS sealed
-            WHERE sealed.feed = $1 AND sealed.sequence >= $2 AND sealed.key = gaen_fresh.key RETURNING gaen_fresh.*
-        )
         INSERT INTO gaen_key (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
             onset, onset_source, authority, kid, origin, proof)
         SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
                onset, onset_source, authority, kid, origin, proof
-        FROM settled ORDER BY key",
+        FROM gaen_fresh
+        WHERE key IN (SELECT key FROM gaen_publication WHERE feed = $1 AND sequence >= $2) ORDER BY key",
+    settled: "-- gaen_fresh::settled
+        DELETE FROM gaen_fresh WHERE key IN (SELECT key FROM gaen_publication WHERE feed = $1 AND sequence >= $2)",
     others: "-- gaen_waiting::others
         SELECT FROM gaen_waiting WHERE feed <> $1 OR revision > 0 LIMIT 1",
     shuffle: "-- gaen_waiting::shuffle

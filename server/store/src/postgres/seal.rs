@@ -84,6 +84,7 @@ async fn publish(
     let sequence = integer(feed.next_sequence);
     tx.execute(tables.release, &[&feed.id, &feed.now.unix(), &revised]).await?;
     tx.execute(tables.settle, &[&feed.id, &sequence]).await?;
+    tx.execute(tables.settled, &[&feed.id, &sequence]).await?;
     if others_wait(tx, tables, feed).await? {
         tx.execute(tables.shuffle, &[&feed.id, &sequence]).await?;
     }

@@ -25,8 +25,10 @@ pub(super) struct Tables {
     /// Deletes what was claimed: of a feed (`$1`) at a time (`$2`), revised ones too if `$3`. Copying and deleting apart takes a fifth less time than
     /// moving at once.
     pub(super) release: &'static str,
-    /// Moves the fresh rows of what a feed (`$1`) sealed from a sequence (`$2`) on to their own table, in byte order.
+    /// Copies the fresh rows of what a feed (`$1`) sealed from a sequence (`$2`) on to their own table, in byte order.
     pub(super) settle: &'static str,
+    /// Deletes these fresh rows: the same parameters. Apart, again, since what a deletion returns is written down in between.
+    pub(super) settled: &'static str,
     /// One row if anything waits in another feed than this (`$1`), or as a revision: if not, there is nothing to write anew.
     pub(super) others: &'static str,
     /// Writes anew, in byte order, what waits in other feeds of what a feed (`$1`) sealed from a sequence (`$2`) on: where these rows stand, and

@@ -41,12 +41,12 @@ pub(super) const TABLES: Tables = Tables {
     release: "-- tcn_waiting::release
         DELETE FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)",
     settle: "-- tcn_report::settle
-        WITH settled AS (
-            DELETE FROM tcn_fresh USING tcn_publication AS sealed
-            WHERE sealed.feed = $1 AND sealed.sequence >= $2 AND sealed.rvk = tcn_fresh.rvk RETURNING tcn_fresh.*
-        )
         INSERT INTO tcn_report (rvk, signed_report, raw_report_type, authority, kid, origin)
-        SELECT rvk, signed_report, raw_report_type, authority, kid, origin FROM settled ORDER BY rvk",
+        SELECT rvk, signed_report, raw_report_type, authority, kid, origin
+        FROM tcn_fresh
+        WHERE rvk IN (SELECT rvk FROM tcn_publication WHERE feed = $1 AND sequence >= $2) ORDER BY rvk",
+    settled: "-- tcn_fresh::settled
+        DELETE FROM tcn_fresh WHERE rvk IN (SELECT rvk FROM tcn_publication WHERE feed = $1 AND sequence >= $2)",
     others: "-- tcn_waiting::others
         SELECT FROM tcn_waiting WHERE feed <> $1 OR revision > 0 LIMIT 1",
     shuffle: "-- tcn_waiting::shuffle
