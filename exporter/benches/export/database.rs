@@ -79,7 +79,7 @@ impl<'a> Filled<'a> {
     /// Forgets the bundles of before, so that the next one is the first.
     pub(crate) async fn forget_days(&self) {
         let admin = self.cluster.connect("postgres").await.expect("connected");
-        let forget = "TRUNCATE gaen_publication, gaen_key, bundle, bundle_signature, bundle_bucket;
+        let forget = "TRUNCATE gaen_publication, gaen_kept, bundle, bundle_signature, bundle_bucket;
             UPDATE feed SET next_sequence = 1; VACUUM ANALYZE";
         for statement in forget.split(';') {
             admin.batch_execute(statement).await.expect("forgotten");

@@ -75,7 +75,8 @@ pub(crate) async fn a_copy_of_the_database_does_not_tell_who_is_filler(mut world
 
 async fn ensure_nothing_tells(world: &World, owners: &Owners, expected: &[&str]) {
     let tables = tables(world, owners).await;
-    for name in expected {
+    // On a server, what was said of a sealed key stands with its publication.
+    for name in expected.iter().filter(|name| world.database.is_none() || **name != "gaen_key") {
         let table = tables.iter().find(|table| table.name == *name).expect("the table has rows");
         let of_filler = table.rows.iter().filter(|row| row.filler).count();
         assert!(of_filler > 20 && of_filler + 20 < table.rows.len(), "{name}: {of_filler} of {}", table.rows.len());
@@ -174,7 +175,7 @@ async fn on_server(database: &cluster::Database) -> Vec<Raw> {
     let client = database.connect().await.expect("connected");
     client.batch_execute("VACUUM").await.expect("vacuumed");
     let mut tables = Vec::new();
-    for name in TABLES {
+    for name in TABLES.map(|name| if name == "gaen_key" { "gaen_kept" } else { name }) {
         let mut columns: Vec<String> = ["xmin", "xmax", "cmin", "cmax", "page"].map(str::to_owned).into();
         let hidden = ["xmin::text", "xmax::text", "cmin::text", "cmax::text", "(ctid::text::point)[0]::text"];
         let mut selected: Vec<String> = hidden.map(str::to_owned).into();

@@ -20,6 +20,8 @@ impl Database {
         load.args(["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1"]).arg(copy.url()).stdout(Stdio::null());
         load.stdin(dumping.stdout.take().map_or_else(Stdio::null, Stdio::from));
         let loaded = load.output();
+        // With it goes our end of the pipe: whoever dumps would wait for ever for somebody who reads no more.
+        drop(load);
         let dumped = dumping.wait().map_err(|why| failed("pg_dump", &why))?;
         let loaded = loaded.map_err(|why| failed("psql", &why))?;
         if !dumped.success() {

@@ -1,11 +1,12 @@
 //! The rows of one bundle that is taken over, and of one that gives way.
 
-use proto::Feed;
+use proto::{Feed, Kind};
 
-use super::adoption_tables::{AdoptionTables, Columns, adoption_tables};
+use super::adoption_tables::{Columns, adoption_tables};
 use super::column::integer;
 use super::feeds::{self, FeedRow};
 use super::progress;
+use super::purge;
 use super::transaction::{Params, Transaction};
 use crate::adoption::AdoptedBundle;
 use crate::clock::Clock;
@@ -25,7 +26,7 @@ pub(super) async fn write(
 ) -> Result<(), StoreError> {
     let row = lock(tx, feed, clock).await?;
     let (tables, sequence) = (adoption_tables(feed.kind), bundle.row.sequence);
-    give_way(tx, tables, &row, sequence).await?;
+    give_way(tx, feed.kind, &row, sequence).await?;
     // Whoever withdraws by day asks when a bundle was sealed: nobody remembers it better than its end.
     let sealed = FeedRow { now: bundle.row.end, ..row };
     super::bundle_rows::insert(tx, &sealed, &bundle.row, bundle.number).await?;
@@ -53,21 +54,15 @@ pub(super) async fn recall(
     const SQL: &str = "-- bundle::adopt (recalled)
         UPDATE bundle SET state = 'recalled', delisted_number = $3
         WHERE feed = $1 AND sequence = $2 AND listed_number < $3";
-    let tables = adoption_tables(feed.kind);
     if tx.execute(SQL, &[&row.id, &integer(sequence), &integer(number)]).await? == 1 {
-        return unpublish(tx, tables, row, sequence).await;
+        return unpublish(tx, feed.kind, row, sequence).await;
     }
     // It was sealed at a number that nobody has seen with it: nothing is to be remembered of it.
-    give_way(tx, tables, row, sequence).await
+    give_way(tx, feed.kind, row, sequence).await
 }
 
 /// Removes a bundle, as if it had never been sealed.
-async fn give_way(
-    tx: &Transaction<'_>,
-    tables: &AdoptionTables,
-    row: &FeedRow,
-    sequence: u64,
-) -> Result<(), StoreError> {
+async fn give_way(tx: &Transaction<'_>, kind: Kind, row: &FeedRow, sequence: u64) -> Result<(), StoreError> {
     const STATEMENTS: [&str; 3] = [
         "-- bundle_signature::give_way
             DELETE FROM bundle_signature WHERE feed = $1 AND sequence = $2",
@@ -76,20 +71,17 @@ async fn give_way(
         "-- bundle::give_way
             DELETE FROM bundle WHERE feed = $1 AND sequence = $2",
     ];
-    unpublish(tx, tables, row, sequence).await?;
+    unpublish(tx, kind, row, sequence).await?;
     for statement in STATEMENTS {
         tx.execute(statement, &[&row.id, &integer(sequence)]).await?;
     }
     Ok(())
 }
 
-/// What a bundle carries waits again, unless another one of the feed carries it.
-async fn unpublish(
-    tx: &Transaction<'_>,
-    tables: &AdoptionTables,
-    row: &FeedRow,
-    sequence: u64,
-) -> Result<(), StoreError> {
+/// What a bundle carries waits again, unless another one of the feed carries it, and is known still.
+async fn unpublish(tx: &Transaction<'_>, kind: Kind, row: &FeedRow, sequence: u64) -> Result<(), StoreError> {
+    purge::keep_all(tx, kind, row.id, sequence).await?;
+    let tables = adoption_tables(kind);
     let (sequence, released) = (integer(sequence), report_release_at(row.now).unix());
     tx.execute(tables.wait_again, &[&row.id, &sequence, &released]).await?;
     tx.execute(tables.unpublish, &[&row.id, &sequence]).await?;

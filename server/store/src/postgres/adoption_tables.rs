@@ -61,8 +61,8 @@ const KEYS: AdoptionTables = AdoptionTables {
         ORDER BY revised, class, key",
     unfresh: "-- gaen_fresh::adopt
         DELETE FROM gaen_fresh USING unnest($1::bytea[]) AS given (key) WHERE gaen_fresh.key = given.key",
-    learn: "-- gaen_key::adopt
-        INSERT INTO gaen_key (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
+    learn: "-- gaen_kept::adopt
+        INSERT INTO gaen_kept (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
             onset, onset_source, authority, kid, origin, proof)
         SELECT DISTINCT ON (key) key, rolling_start, rolling_period, transmission_risk, report_type,
             (rolling_start / 144 - coalesce(days_since_onset, 0)) * 144, 3, '', 'adopted', 1, NULL::bigint
@@ -108,8 +108,8 @@ const REPORTS: AdoptionTables = AdoptionTables {
         ORDER BY revised, class, rvk",
     unfresh: "-- tcn_fresh::adopt
         DELETE FROM tcn_fresh USING unnest($1::bytea[]) AS given (rvk) WHERE tcn_fresh.rvk = given.rvk",
-    learn: "-- tcn_report::adopt
-        INSERT INTO tcn_report (rvk, signed_report, raw_report_type, authority, kid, origin)
+    learn: "-- tcn_kept::adopt
+        INSERT INTO tcn_kept (rvk, signed_report, raw_report_type, authority, kid, origin)
         SELECT DISTINCT ON (rvk) rvk, signed_report, report_type, '', CASE report_class WHEN 2 THEN '' ELSE 'adopted' END, 1
         FROM unnest($1::boolean[], $2::bigint[], $3::bytea[], $4::bytea[], $5::smallint[], $6::smallint[])
             AS given (revised, class, rvk, signed_report, report_type, report_class)

@@ -111,12 +111,12 @@ const KEYS: Sampling<SampledKey> = Sampling {
         WHERE waiting.feed = $1 ORDER BY revision DESC, waiting.key LIMIT $2",
     sealed: "-- filler::sealed_keys
         SELECT published.revised, class, published.key, published.rolling_start, published.rolling_period, transmission_risk, report_type, days_since_onset,
-               authority, kid, origin, policy_version, sealed_at, sequence, start_at,
+               known.authority, known.kid, known.origin, policy_version, sealed_at, sequence, start_at,
                EXISTS (SELECT FROM gaen_publication AS later WHERE later.key = published.key AND later.revision > 0)
                OR EXISTS (SELECT FROM gaen_waiting AS later
                           WHERE later.feed = ANY (ARRAY(SELECT id FROM feed)) AND later.key = published.key AND later.revision > 0),
-               raw_transmission_risk, raw_report_type, onset, onset_source
-        FROM gaen_publication AS published JOIN bundle USING (feed, sequence) JOIN gaen_key ON gaen_key.key = published.key
+               known.raw_transmission_risk, known.raw_report_type, known.onset, known.onset_source
+        FROM gaen_publication AS published JOIN bundle USING (feed, sequence) JOIN gaen_key AS known ON known.key = published.key
         WHERE feed = $1 AND sequence >= $2 AND NOT published.revised ORDER BY sequence DESC, class, published.key",
     rest: 8,
     read: read_key,
@@ -139,11 +139,11 @@ const REPORTS: Sampling<TcnEntry> = Sampling {
         WHERE waiting.feed = $1 ORDER BY revision DESC, waiting.rvk LIMIT $2",
     sealed: "-- filler::sealed_reports
         SELECT published.revised, class, published.rvk, published.signed_report, report_type, report_class,
-               authority, kid, origin, policy_version, sealed_at, sequence, start_at,
+               known.authority, known.kid, known.origin, policy_version, sealed_at, sequence, start_at,
                EXISTS (SELECT FROM tcn_publication AS later WHERE later.rvk = published.rvk AND later.revision > 0)
                OR EXISTS (SELECT FROM tcn_waiting AS later
                           WHERE later.feed = ANY (ARRAY(SELECT id FROM feed)) AND later.rvk = published.rvk AND later.revision > 0)
-        FROM tcn_publication AS published JOIN bundle USING (feed, sequence) JOIN tcn_report ON tcn_report.rvk = published.rvk
+        FROM tcn_publication AS published JOIN bundle USING (feed, sequence) JOIN tcn_report AS known ON known.rvk = published.rvk
         WHERE feed = $1 AND sequence >= $2 AND NOT published.revised ORDER BY sequence DESC, class, published.rvk",
     rest: 6,
     read: read_report,

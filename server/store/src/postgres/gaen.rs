@@ -23,32 +23,31 @@ pub(super) const TABLES: Tables = Tables {
         FROM gaen_waiting WHERE feed = $1",
     publish: "-- gaen_publication::publish
         INSERT INTO gaen_publication (feed, sequence, revised, class, key,
-            rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version)
-        SELECT $1, $4::bigint, $3, class, key,
-            rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version
-        FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision > 0) = $3
+            rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version,
+            raw_transmission_risk, raw_report_type, onset, onset_source, origin, proof, authority, kid)
+        SELECT $1, $4::bigint, $3, class, waiting.key, waiting.rolling_start, waiting.rolling_period,
+            transmission_risk, report_type, days_since_onset, revision, policy_version,
+            raw_transmission_risk, raw_report_type, onset, onset_source, origin, proof, authority, kid
+        FROM gaen_waiting AS waiting LEFT JOIN gaen_fresh USING (key)
+        WHERE feed = $1 AND release_at <= $2 AND (revision > 0) = $3
         ORDER BY class, key",
     publish_cut: "-- gaen_publication::publish_cut
         INSERT INTO gaen_publication (feed, sequence, revised, class, key,
-            rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version)
-        SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, $3, class, key,
-            rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version
+            rolling_start, rolling_period, transmission_risk, report_type, days_since_onset, revision, policy_version,
+            raw_transmission_risk, raw_report_type, onset, onset_source, origin, proof, authority, kid)
+        SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, $3, class, claimed.key, claimed.rolling_start, claimed.rolling_period,
+            transmission_risk, report_type, days_since_onset, revision, policy_version,
+            raw_transmission_risk, raw_report_type, onset, onset_source, origin, proof, authority, kid
         FROM (
             SELECT row_number() OVER (ORDER BY class, key) AS place, *
             FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision > 0) = $3
-        ) AS claimed
+        ) AS claimed LEFT JOIN gaen_fresh USING (key)
         ORDER BY class, key",
     release: "-- gaen_waiting::release
         DELETE FROM gaen_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)",
-    settle: "-- gaen_key::settle
-        INSERT INTO gaen_key (key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-            onset, onset_source, authority, kid, origin, proof)
-        SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type,
-               onset, onset_source, authority, kid, origin, proof
-        FROM gaen_fresh
-        WHERE key IN (SELECT key FROM gaen_publication WHERE feed = $1 AND sequence >= $2) ORDER BY key",
     settled: "-- gaen_fresh::settled
-        DELETE FROM gaen_fresh WHERE key IN (SELECT key FROM gaen_publication WHERE feed = $1 AND sequence >= $2)",
+        DELETE FROM gaen_fresh USING gaen_waiting AS waiting
+        WHERE waiting.feed = $1 AND waiting.release_at <= $2 AND (waiting.revision > 0) = $3 AND waiting.key = gaen_fresh.key",
     others: "-- gaen_waiting::others
         SELECT FROM gaen_waiting WHERE feed <> $1 OR revision > 0 LIMIT 1",
     shuffle: "-- gaen_waiting::shuffle
@@ -73,8 +72,10 @@ pub(super) const TABLES: Tables = Tables {
         SELECT revised, class, key FROM gaen_publication WHERE feed = $1 AND sequence = $2
         ORDER BY revised, class, key LIMIT 1 OFFSET $3",
     // Arrays and subqueries rather than joins: each is looked up in an index, whatever the planner believes about the tables.
-    forget: "-- gaen_key::forget
-        DELETE FROM gaen_key WHERE key = ANY (ARRAY(
+    keep: "-- gaen_kept::keep
+        SELECT gaen_keep($1, $2, $3, $4, $5, $6)",
+    forget: "-- gaen_kept::forget
+        DELETE FROM gaen_kept WHERE key = ANY (ARRAY(
             SELECT key FROM gaen_publication AS dying
             WHERE feed = $1 AND sequence = $2 AND (revised, class, key) <= ($3, $4, $5)
             AND (SELECT true FROM gaen_publication AS other
@@ -83,8 +84,11 @@ pub(super) const TABLES: Tables = Tables {
                  WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.key = dying.key LIMIT 1) IS NULL
             AND (SELECT true FROM gaen_quarantine AS aside WHERE aside.key = dying.key LIMIT 1) IS NULL))",
     unpublish: "-- gaen_publication::unpublish
-        DELETE FROM gaen_publication
-        WHERE feed = $1 AND sequence = $2 AND (revised, class, key) <= ($3, $4, $5)",
+        WITH dead AS (
+            DELETE FROM gaen_publication
+            WHERE feed = $1 AND sequence = $2 AND (revised, class, key) <= ($3, $4, $5) RETURNING authority
+        )
+        SELECT count(*), count(authority) FROM dead",
     read,
 };
 

@@ -42,6 +42,7 @@ pub(super) const KEYS: Database = Database {
         ("V14__adoption", include_str!("../../migrations/postgres/keys/V14__adoption.sql")),
         ("V15__intervals", include_str!("../../migrations/postgres/keys/V15__intervals.sql")),
         ("V17__hash_indexes", include_str!("../../migrations/postgres/keys/V17__hash_indexes.sql")),
+        ("V18__one_row_a_key", include_str!("../../migrations/postgres/keys/V18__one_row_a_key.sql")),
     ],
 };
 

@@ -1,16 +1,19 @@
 //! Forgetting bundles that have died, a bounded number of rows at a time.
 
-use proto::Feed;
+use proto::{Feed, Kind};
 
 use super::column::{at, integer, number, value};
 use super::feeds::{self, FeedRow};
 use super::kind::tables;
 use super::recall_tables;
 use super::tables::Tables;
-use super::transaction::Transaction;
+use super::transaction::{Param, Transaction};
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::life::{Purged, gone, outlived};
+
+/// What comes after every identity: the longest of them has 32 bytes.
+const AFTER_ALL: &[u8] = &[0xFF; 33];
 
 /// What a purge needs to know.
 pub(super) struct Given<'a> {
@@ -74,19 +77,26 @@ async fn publications(
     limit: u64,
     purged: &mut Purged,
 ) -> Result<u64, StoreError> {
-    /// What comes after every identity: the longest of them has 32 bytes.
-    const AFTER_ALL: &[u8] = &[0xFF; 33];
     let sequence = integer(sequence);
     let last = tx.maybe_row(tables.last_dying, &[&feed, &sequence, &integer(limit - 1)]).await?;
     let (revised, class, identity) = match &last {
         Some(last) => (value(last, 0)?, number(last, 1)?, value(last, 2)?),
         None => (true, i64::MAX, AFTER_ALL),
     };
-    let batch: [&(dyn tokio_postgres::types::ToSql + Sync); 5] = [&feed, &sequence, &revised, &class, &identity];
-    purged.identities += tx.execute(tables.forget, &batch).await?;
-    let publications = tx.execute(tables.unpublish, &batch).await?;
+    let batch: [Param<'_>; 6] = [&feed, &sequence, &revised, &class, &identity, &false];
+    let kept: u64 = number(&tx.row(tables.keep, &batch).await?, 0)?;
+    let forgotten = tx.execute(tables.forget, &batch[..5]).await?;
+    let dead = tx.row(tables.unpublish, &batch[..5]).await?;
+    let (publications, carried): (u64, u64) = (number(&dead, 0)?, number(&dead, 1)?);
+    purged.identities += forgotten + carried.saturating_sub(kept);
     purged.publications += publications;
     Ok(publications)
+}
+
+/// Keeps all that a bundle's publications say of their keys or reports, before they are deleted.
+pub(super) async fn keep_all(tx: &Transaction<'_>, kind: Kind, feed: i32, sequence: u64) -> Result<(), StoreError> {
+    let all: [Param<'_>; 6] = [&feed, &integer(sequence), &true, &i64::MAX, &AFTER_ALL, &true];
+    tx.row(tables(kind).keep, &all).await.map(drop)
 }
 
 /// Removes a bundle that has no publications any more. What was listed while it was there can no longer be told.

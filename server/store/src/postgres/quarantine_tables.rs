@@ -97,8 +97,8 @@ const RELEASE: &str = "-- {kind}_quarantine::release
 const FORGET: &str = "-- {kind}_quarantine::forget
     DELETE FROM {kind}_quarantine WHERE set_aside_on <= $1 RETURNING {id}";
 
-const FORGET_KNOWN: &str = "-- {known}::forget_quarantined
-    DELETE FROM {known} AS known WHERE {id} = ANY ($1::bytea[])
+const FORGET_KNOWN: &str = "-- {kind}_kept::forget_quarantined
+    DELETE FROM {kind}_kept AS known WHERE {id} = ANY ($1::bytea[])
     AND (SELECT true FROM {kind}_publication AS other WHERE other.{id} = known.{id} LIMIT 1) IS NULL
     AND (SELECT true FROM {kind}_waiting AS waiting
          WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.{id} = known.{id} LIMIT 1) IS NULL

@@ -12,6 +12,7 @@ use super::column::{at, integer, maybe_number, value};
 use super::feeds::{self, FeedRow};
 use super::key_store::PostgresKeyStore;
 use super::kind::tables;
+use super::purge;
 use super::recall_tables;
 use super::transaction::{Mode, Transaction};
 use crate::audit::Act;
@@ -82,6 +83,7 @@ pub(super) async fn take_back(
     const OLDEST: &str = "-- feeds::recall
         UPDATE feed SET oldest_number = $2 WHERE id = $1";
     let (statements, bundle) = (recall_tables::tables(feed.kind), integer(sequence));
+    purge::keep_all(tx, feed.kind, row.id, sequence).await?;
     let set_aside = set_aside(tx, (feed, row), sequence, without).await?;
     ensure_sound(tx, (feed, row), sequence).await?;
     let release_at = report_release_at(row.now).unix();

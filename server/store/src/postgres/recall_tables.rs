@@ -48,7 +48,8 @@ const NAMED: &str = "-- {kind}_publication::named
 
 const SET_ASIDE: &str = "-- {kind}_quarantine::set_aside (sealed)
     WITH bad AS (
-        DELETE FROM {kind}_publication WHERE feed = $1 AND sequence = $2 AND {id} = ANY ($3::bytea[]) RETURNING *
+        DELETE FROM {kind}_publication WHERE feed = $1 AND sequence = $2 AND {id} = ANY ($3::bytea[])
+        RETURNING feed, {id}, revision, class, {columns}, policy_version
     )
     INSERT INTO {kind}_quarantine (feed, {id}, revision, class, {columns}, policy_version, set_aside_on)
     SELECT feed, {id}, revision, class, {columns}, policy_version, $4::bigint FROM bad ORDER BY {id}, revision
@@ -82,9 +83,10 @@ const COME_BACK: &str = "-- {kind}_waiting::come_back
 const UNPUBLISH: &str = "-- {kind}_publication::recall
     DELETE FROM {kind}_publication WHERE feed = $1 AND sequence = $2";
 
-const FORGET_ORPHANS: &str = "-- {known}::forget_orphans
-    DELETE FROM {known} WHERE {id} = ANY (ARRAY(
-        SELECT {id} FROM {known} AS known
+/// What a publication carries is needed as long as that is there.
+const FORGET_ORPHANS: &str = "-- {kind}_kept::forget_orphans
+    DELETE FROM {kind}_kept WHERE {id} = ANY (ARRAY(
+        SELECT {id} FROM {kind}_kept AS known
         WHERE (SELECT state IN ('recalled', 'void') FROM bundle WHERE feed = $1 AND sequence = $2)
         AND {outlived}
         AND (SELECT true FROM {kind}_publication AS other WHERE other.{id} = known.{id} LIMIT 1) IS NULL

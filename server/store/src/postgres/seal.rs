@@ -36,12 +36,15 @@ pub(super) struct Given<'a> {
 /// it had the lock, in every statement the same, and what is committed later is left for the next one. The lock is one for all feeds: what a
 /// seal claims may wait in others too.
 pub(super) async fn seal(tx: &Transaction<'_>, given: &Given<'_>) -> Result<SealOutcome, StoreError> {
-    // A seal takes most of the tables that it reads: it reads them from end to end, joins them at once, and sorts in memory.
+    // A seal takes most of the tables that it reads: it reads them from end to end, joins them at once, and sorts in memory: the largest bundle, with
+    // what is said of its keys. It does so alone: helpers would cost more than they do here. What it wrote it reads in the order in which it stands.
     const LOCK: &str = "-- bundles::seal (lock)
         LOCK TABLE seal_lock IN EXCLUSIVE MODE;
         SET LOCAL enable_seqscan = on;
         SET LOCAL enable_nestloop = off;
-        SET LOCAL work_mem = '128MB'";
+        SET LOCAL enable_bitmapscan = off;
+        SET LOCAL max_parallel_workers_per_gather = 0;
+        SET LOCAL work_mem = '192MB'";
     tx.command(LOCK).await?;
     let Given { feed, policy, clock } = *given;
     let row = feeds::find(tx, feed, clock).await?;
@@ -81,17 +84,14 @@ async fn publish(
     if revised {
         copy(tx, tables, feed, (true, portions)).await?;
     }
-    let sequence = integer(feed.next_sequence);
     tx.execute(tables.release, &[&feed.id, &feed.now.unix(), &revised]).await?;
-    tx.execute(tables.settle, &[&feed.id, &sequence]).await?;
-    tx.execute(tables.settled, &[&feed.id, &sequence]).await?;
     if others_wait(tx, tables, feed).await? {
-        tx.execute(tables.shuffle, &[&feed.id, &sequence]).await?;
+        tx.execute(tables.shuffle, &[&feed.id, &integer(feed.next_sequence)]).await?;
     }
     Ok(())
 }
 
-/// Copies the ordinary or the revised ones of what is claimed into the bundles that get some.
+/// Copies the ordinary or the revised ones of what is claimed into the bundles that get some, with what was said of their keys or reports.
 async fn copy(
     tx: &Transaction<'_>,
     tables: &Tables,
@@ -108,11 +108,12 @@ async fn copy(
     let sequence = integer(feed.next_sequence + skipped as u64);
     let now = feed.now.unix();
     match firsts.len() {
-        0 => {}
+        0 => return Ok(()),
         1 => _ = tx.execute(tables.publish, &[&feed.id, &now, &revised, &sequence]).await?,
         _ => _ = tx.execute(tables.publish_cut, &[&feed.id, &now, &revised, &sequence, &firsts]).await?,
     }
-    Ok(())
+    // Before anything else is copied: what was said of a key goes with one of its publications alone.
+    tx.execute(tables.settled, &[&feed.id, &now, &revised]).await.map(drop)
 }
 
 /// Whether anything is left that may wait for another publication of a key just sealed: in another feed, or a revision in this one.

@@ -17,17 +17,15 @@ pub(super) struct Tables {
     /// any one in a bundle.
     pub(super) count: &'static str,
     /// Copies what is claimed of the waiting publications, in bundle order: those of a feed (`$1`) at a time (`$2`), the revised ones if `$3`, else the
-    /// ordinary ones. All of it gets the sequence `$4`. Both kinds at once would be sorted by that first, which tells hardly any two rows apart:
-    /// sorting then takes three times as long.
+    /// ordinary ones; each with what is said of its key or report, if that is fresh. All of it gets the sequence `$4`. Both kinds at once would be
+    /// sorted by that first, which tells hardly any two rows apart: sorting then takes three times as long.
     pub(super) publish: &'static str,
     /// The same for several bundles, which get the sequences from `$4` on; `$5` holds the place of each one's first member, counted from 1.
     pub(super) publish_cut: &'static str,
     /// Deletes what was claimed: of a feed (`$1`) at a time (`$2`), revised ones too if `$3`. Copying and deleting apart takes a fifth less time than
     /// moving at once.
     pub(super) release: &'static str,
-    /// Copies the fresh rows of what a feed (`$1`) sealed from a sequence (`$2`) on to their own table, in byte order.
-    pub(super) settle: &'static str,
-    /// Deletes these fresh rows: the same parameters. Apart, again, since what a deletion returns is written down in between.
+    /// Deletes the fresh rows that went along: `$1` to `$3` of the copy.
     pub(super) settled: &'static str,
     /// One row if anything waits in another feed than this (`$1`), or as a revision: if not, there is nothing to write anew.
     pub(super) others: &'static str,
@@ -41,9 +39,12 @@ pub(super) struct Tables {
     /// Of a bundle (feed, sequence), a dying publication: the one that so many (third parameter) come before, if there are that many. Its place in
     /// bundle order: revised, class, identity.
     pub(super) last_dying: &'static str,
-    /// Deletes the keys or reports of a bundle's publications up to such a place, unless another bundle or something that waits needs them.
+    /// Keeps what is said of keys or reports by a bundle's publications up to such a place: if `$6` all of it, else what another bundle or something
+    /// that waits needs. Yields how much.
+    pub(super) keep: &'static str,
+    /// Forgets what was kept of the keys or reports of these publications, unless something needs them.
     pub(super) forget: &'static str,
-    /// Deletes these publications: the same five parameters.
+    /// Deletes these publications; how many, and how many of them carried what was said of their key or report.
     pub(super) unpublish: &'static str,
     /// Reads a member.
     pub(super) read: fn(&Row) -> Result<Stored, StoreError>,

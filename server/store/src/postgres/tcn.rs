@@ -23,30 +23,27 @@ pub(super) const TABLES: Tables = Tables {
         FROM tcn_waiting WHERE feed = $1",
     publish: "-- tcn_publication::publish
         INSERT INTO tcn_publication (feed, sequence, revised, class, rvk,
-            signed_report, report_type, report_class, revision, policy_version)
-        SELECT $1, $4::bigint, $3, class, rvk,
-            signed_report, report_type, report_class, revision, policy_version
-        FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision > 0) = $3
+            signed_report, report_type, report_class, revision, policy_version, raw_report_type, origin, authority, kid)
+        SELECT $1, $4::bigint, $3, class, waiting.rvk,
+            waiting.signed_report, report_type, report_class, revision, policy_version, raw_report_type, origin, authority, kid
+        FROM tcn_waiting AS waiting LEFT JOIN tcn_fresh USING (rvk)
+        WHERE feed = $1 AND release_at <= $2 AND (revision > 0) = $3
         ORDER BY class, rvk",
     publish_cut: "-- tcn_publication::publish_cut
         INSERT INTO tcn_publication (feed, sequence, revised, class, rvk,
-            signed_report, report_type, report_class, revision, policy_version)
-        SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, $3, class, rvk,
-            signed_report, report_type, report_class, revision, policy_version
+            signed_report, report_type, report_class, revision, policy_version, raw_report_type, origin, authority, kid)
+        SELECT $1, $4::bigint + width_bucket(place, $5::bigint[]) - 1, $3, class, claimed.rvk,
+            claimed.signed_report, report_type, report_class, revision, policy_version, raw_report_type, origin, authority, kid
         FROM (
             SELECT row_number() OVER (ORDER BY class, rvk) AS place, *
             FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision > 0) = $3
-        ) AS claimed
+        ) AS claimed LEFT JOIN tcn_fresh USING (rvk)
         ORDER BY class, rvk",
     release: "-- tcn_waiting::release
         DELETE FROM tcn_waiting WHERE feed = $1 AND release_at <= $2 AND (revision = 0 OR $3)",
-    settle: "-- tcn_report::settle
-        INSERT INTO tcn_report (rvk, signed_report, raw_report_type, authority, kid, origin)
-        SELECT rvk, signed_report, raw_report_type, authority, kid, origin
-        FROM tcn_fresh
-        WHERE rvk IN (SELECT rvk FROM tcn_publication WHERE feed = $1 AND sequence >= $2) ORDER BY rvk",
     settled: "-- tcn_fresh::settled
-        DELETE FROM tcn_fresh WHERE rvk IN (SELECT rvk FROM tcn_publication WHERE feed = $1 AND sequence >= $2)",
+        DELETE FROM tcn_fresh USING tcn_waiting AS waiting
+        WHERE waiting.feed = $1 AND waiting.release_at <= $2 AND (waiting.revision > 0) = $3 AND waiting.rvk = tcn_fresh.rvk",
     others: "-- tcn_waiting::others
         SELECT FROM tcn_waiting WHERE feed <> $1 OR revision > 0 LIMIT 1",
     shuffle: "-- tcn_waiting::shuffle
@@ -69,8 +66,10 @@ pub(super) const TABLES: Tables = Tables {
         SELECT revised, class, rvk FROM tcn_publication WHERE feed = $1 AND sequence = $2
         ORDER BY revised, class, rvk LIMIT 1 OFFSET $3",
     // Arrays and subqueries rather than joins: each is looked up in an index, whatever the planner believes about the tables.
-    forget: "-- tcn_report::forget
-        DELETE FROM tcn_report WHERE rvk = ANY (ARRAY(
+    keep: "-- tcn_kept::keep
+        SELECT tcn_keep($1, $2, $3, $4, $5, $6)",
+    forget: "-- tcn_kept::forget
+        DELETE FROM tcn_kept WHERE rvk = ANY (ARRAY(
             SELECT rvk FROM tcn_publication AS dying
             WHERE feed = $1 AND sequence = $2 AND (revised, class, rvk) <= ($3, $4, $5)
             AND (SELECT true FROM tcn_publication AS other
@@ -79,8 +78,11 @@ pub(super) const TABLES: Tables = Tables {
                  WHERE waiting.feed = ANY (ARRAY(SELECT id FROM feed)) AND waiting.rvk = dying.rvk LIMIT 1) IS NULL
             AND (SELECT true FROM tcn_quarantine AS aside WHERE aside.rvk = dying.rvk LIMIT 1) IS NULL))",
     unpublish: "-- tcn_publication::unpublish
-        DELETE FROM tcn_publication
-        WHERE feed = $1 AND sequence = $2 AND (revised, class, rvk) <= ($3, $4, $5)",
+        WITH dead AS (
+            DELETE FROM tcn_publication
+            WHERE feed = $1 AND sequence = $2 AND (revised, class, rvk) <= ($3, $4, $5) RETURNING authority
+        )
+        SELECT count(*), count(authority) FROM dead",
     read,
 };
 

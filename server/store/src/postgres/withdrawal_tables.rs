@@ -48,8 +48,10 @@ struct Parts {
     id: &'static str,
     /// What else is asked of those that are selected.
     condition: &'static str,
-    /// The columns of a waiting row behind its class, but for the report type, and what they hold in a revocation.
-    columns: [&'static str; 2],
+    /// The columns that publications and waiting rows have behind class and identity, but for the report type.
+    columns: &'static str,
+    /// When a revocation is released.
+    release_at: &'static str,
     /// From which bit of a class on the report type stands: it is the highest part.
     class_bit: &'static str,
     /// When a tombstone is no longer needed.
@@ -61,11 +63,8 @@ const KEYS: Parts = Parts {
     known: "gaen_key",
     id: "key",
     condition: "true",
-    columns: [
-        "rolling_start, rolling_period, transmission_risk, days_since_onset, policy_version, release_at",
-        "rolling_start, rolling_period, transmission_risk, days_since_onset, policy_version,
-            greatest($2, ((rolling_start + rolling_period) * 600 + 7200 + 899) / 900 * 900)",
-    ],
+    columns: "rolling_start, rolling_period, transmission_risk, days_since_onset, policy_version",
+    release_at: "greatest($2, ((rolling_start + rolling_period) * 600 + 7200 + 899) / 900 * 900)",
     class_bit: "49",
     old: "(rolling_start + rolling_period) * 600 <= $1",
 };
@@ -75,10 +74,8 @@ const REPORTS: Parts = Parts {
     known: "tcn_report",
     id: "rvk",
     condition: "(kid = '') = $5",
-    columns: [
-        "signed_report, report_class, policy_version, release_at",
-        "signed_report, report_class, policy_version, $2",
-    ],
+    columns: "signed_report, report_class, policy_version",
+    release_at: "$2",
     class_bit: "32",
     old: "received_hour <= $1",
 };
@@ -92,8 +89,12 @@ impl WithdrawalTables {
                 ("{id}", parts.id),
                 ("{condition}", parts.condition),
             ];
-            let [columns, values] = parts.columns;
-            let more = [("{columns}", columns), ("{values}", values), ("{bit}", parts.class_bit), ("{old}", parts.old)];
+            let more = [
+                ("{columns}", parts.columns),
+                ("{release_at}", parts.release_at),
+                ("{bit}", parts.class_bit),
+                ("{old}", parts.old),
+            ];
             names.into_iter().chain(more).fold(template.to_owned(), |sql, (name, part)| sql.replace(name, part))
         };
         let due = |head: &str, tail: &str| statement(&format!("{head} {DUE}{tail}"));
@@ -168,10 +169,10 @@ const REWRITE: &str = "-- {kind}_fresh::rewrite
 
 /// The revision that follows the highest one sealed in each feed, if that does not revoke and no revocation waits. What else waited was deleted.
 const REVOKE: &str = "-- {kind}_waiting::revoke
-    INSERT INTO {kind}_waiting (feed, {id}, revision, class, report_type, {columns})
-    SELECT feed, {id}, revision + 1, class & ((1::bigint << {bit}) - 1) | (5::bigint << {bit}), 5, {values}
+    INSERT INTO {kind}_waiting (feed, {id}, revision, class, report_type, {columns}, release_at)
+    SELECT feed, {id}, revision + 1, class & ((1::bigint << {bit}) - 1) | (5::bigint << {bit}), 5, {columns}, {release_at}
     FROM (
-        SELECT DISTINCT ON (feed, {id}) published.*
+        SELECT DISTINCT ON (feed, {id}) feed, {id}, revision, class, report_type, {columns}
         FROM unnest($1::bytea[]) AS picked ({id}) JOIN {kind}_publication AS published USING ({id})
         ORDER BY feed, {id}, revision DESC
     ) AS latest

@@ -179,7 +179,7 @@ impl Engine for Postgres {
         let client = self.database.connect().await.expect("connected");
         let mut everything = Vec::new();
         for table in tables(&client).await {
-            let copy = format!("COPY {table} TO STDOUT (FORMAT binary)");
+            let copy = format!("COPY (SELECT * FROM {table}) TO STDOUT (FORMAT binary)");
             let mut rows = std::pin::pin!(client.copy_out(&copy).await.expect("copied"));
             while let Some(bytes) = rows.try_next().await.expect("copied") {
                 everything.extend_from_slice(&bytes);
@@ -189,10 +189,11 @@ impl Engine for Postgres {
     }
 }
 
-/// The tables but for those that remember migrations, and the one that is only there to be locked.
+/// The tables but for those that remember migrations, and the one that is only there to be locked. Views stand for what is kept beside publications.
 async fn tables(client: &tokio_postgres::Client) -> Vec<String> {
     let tables = "SELECT tablename::text FROM pg_tables
-        WHERE schemaname = current_schema() AND tablename NOT LIKE 'refinery%' AND tablename <> 'seal_lock'";
+        WHERE schemaname = current_schema() AND tablename NOT LIKE 'refinery%' AND tablename NOT LIKE '%\\_kept' AND tablename <> 'seal_lock'
+        UNION ALL SELECT viewname::text FROM pg_views WHERE schemaname = current_schema()";
     client.query(tables, &[]).await.expect("listed").iter().map(|row| row.get(0)).collect()
 }
 

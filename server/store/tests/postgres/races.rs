@@ -89,7 +89,8 @@ async fn a_key_that_is_accepted_again_while_it_is_sealed_is_sealed_once() {
     // What a seal does with one key, held open.
     const SEALING: &str = "
         DELETE FROM gaen_waiting; DELETE FROM gaen_fresh;
-        INSERT INTO gaen_key VALUES (decode(repeat('01', 16), 'hex'), 0, 144, 2, 1, 0, 1, 'fhi', 'a-kid', 1)";
+        INSERT INTO gaen_publication VALUES (0, 1, false, 0, decode(repeat('01', 16), 'hex'), 0, 144, 2, 1, NULL, 0, 1,
+            2, 1, 0, 1, 1, NULL, 'fhi', 'a-kid')";
     let world = World::new().await;
     world.accept(1..2).await;
     let (mut other, watcher) = (world.sql().await, world.sql().await);

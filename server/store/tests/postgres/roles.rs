@@ -86,7 +86,12 @@ async fn the_server_may_accept_and_no_more() {
         "UPDATE denied_key SET denied_since = 1",
         "INSERT INTO key_set VALUES ('fhi', 'https://evil.example')",
         "UPDATE key_set SET url = 'https://evil.example'",
-        "INSERT INTO gaen_key (key) VALUES ('')",
+        "INSERT INTO gaen_kept (key) VALUES ('')",
+        "SELECT key FROM gaen_kept",
+        "SELECT authority FROM gaen_publication",
+        "SELECT proof FROM gaen_publication",
+        "SELECT gaen_keep(1, 1, true, 1, '', true)",
+        "SELECT tcn_keep(1, 1, true, 1, '', true)",
         "INSERT INTO feed (path, region, kind, role, created_at, last_end) VALUES ('XX/gaen', 'XX', 'gaen', 'verified', 0, 0)",
         "LOCK TABLE seal_lock IN EXCLUSIVE MODE",
         "CREATE TABLE mine ()",
@@ -107,7 +112,7 @@ async fn the_server_may_accept_and_no_more() {
     }
     statements.push("UPDATE gaen_fresh SET kid = ''".to_owned());
     statements.push("UPDATE gaen_fresh SET rolling_period = 1".to_owned());
-    statements.push("UPDATE gaen_key SET raw_report_type = 5".to_owned());
+    statements.push("UPDATE gaen_kept SET raw_report_type = 5".to_owned());
     statements.push("UPDATE gaen_publication SET report_type = 5".to_owned());
     statements.push("UPDATE tcn_waiting SET report_type = 5".to_owned());
     statements.push("UPDATE gaen_waiting SET release_at = 0".to_owned());
@@ -178,6 +183,8 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
         "SELECT FROM fetched_key",
         "INSERT INTO fetched_key VALUES ('fhi', 'k', 'EdDSA', '', 0, 0)",
         "SELECT proof FROM gaen_key",
+        "SELECT proof FROM gaen_kept",
+        "SELECT proof FROM gaen_publication",
         "UPDATE gaen_fresh SET authority = ''",
         "SELECT signed_report FROM tcn_report",
         "INSERT INTO feed (path, region, kind, role, created_at, last_end) VALUES ('XX/gaen', 'XX', 'gaen', 'verified', 0, 0)",
@@ -185,7 +192,7 @@ async fn the_exporter_may_seal_and_note_and_no_more() {
         "SELECT FROM chaff",
         "INSERT INTO chaff VALUES (1, '')",
         "UPDATE tcn_publication SET signed_report = ''",
-        "UPDATE gaen_key SET kid = ''",
+        "UPDATE gaen_kept SET kid = ''",
         "UPDATE gaen_waiting SET release_at = 0",
         "UPDATE bundle SET member_digest = ''",
         "UPDATE bundle SET count = 0",

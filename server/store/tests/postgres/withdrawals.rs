@@ -66,10 +66,9 @@ async fn what_is_sealed_while_a_withdrawal_waits_for_the_lock_is_revoked() {
     // What a seal does with two of three keys, held open.
     let sealing = "
         LOCK TABLE seal_lock IN EXCLUSIVE MODE;
-        INSERT INTO gaen_publication SELECT feed, 1, false, class, key, rolling_start, rolling_period, transmission_risk, report_type,
-            days_since_onset, revision, policy_version FROM gaen_waiting WHERE get_byte(key, 0) < 3;
-        INSERT INTO gaen_key SELECT key, rolling_start, rolling_period, raw_transmission_risk, raw_report_type, onset, onset_source,
-            authority, kid, origin FROM gaen_fresh WHERE get_byte(key, 0) < 3;
+        INSERT INTO gaen_publication SELECT feed, 1, false, class, key, waiting.rolling_start, waiting.rolling_period, transmission_risk,
+            report_type, days_since_onset, revision, policy_version, raw_transmission_risk, raw_report_type, onset, onset_source,
+            origin, proof, authority, kid FROM gaen_waiting AS waiting JOIN gaen_fresh USING (key) WHERE get_byte(key, 0) < 3;
         DELETE FROM gaen_waiting WHERE get_byte(key, 0) < 3; DELETE FROM gaen_fresh WHERE get_byte(key, 0) < 3";
     seal.batch_execute(sealing).await.expect("sealed");
     let store = world.store.clone();

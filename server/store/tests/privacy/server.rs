@@ -14,12 +14,12 @@ use crate::crowd::{Crowd, Owners};
 const TABLES: [(&str, &str); 10] = [
     ("gaen_fresh", "key"),
     ("gaen_waiting", "key"),
-    ("gaen_key", "key"),
+    ("gaen_kept", "key"),
     ("gaen_publication", "key"),
     ("gaen_quarantine", "key"),
     ("tcn_fresh", "rvk"),
     ("tcn_waiting", "rvk"),
-    ("tcn_report", "rvk"),
+    ("tcn_kept", "rvk"),
     ("tcn_publication", "rvk"),
     ("tcn_quarantine", "rvk"),
 ];
