@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use service::LogFormat;
 
 mod adopt;
@@ -80,8 +80,8 @@ Examples:
   exporter inspect --key keys/NO-gaen.pem https://cdn.example.org/NO/gaen/1790000000-1790014400-00001.zip
 
 The database URL of PostgreSQL takes the parameters of libpq, and connections=N (at most that many at a time; 16 unless set),
-statement_timeout=SECONDS (how long a statement may take; 60), sslmode and sslrootcert; connect_timeout=SECONDS is also how long to wait for a
-connection that is free (5).
+statement_timeout=SECONDS (how long a statement may take; 60), sslmode, sslrootcert, and password_file=FILE in place of a password;
+connect_timeout=SECONDS is also how long to wait for a connection that is free (5).
 
 A bucket is a directory, file:PATH, or a part of an object store, s3://BUCKET/PREFIX?NAME=VALUE&NAME=VALUE. The names:
   endpoint         the store's URL, for instance https://s3.example.org; Amazon's unless set
@@ -100,7 +100,7 @@ elsewhere, has a meaning of its own.";
 
 /// Reads the command line and does what it says.
 pub async fn run() -> ExitCode {
-    match Cli::try_parse() {
+    match service::understand::<Cli>(Cli::command()) {
         Ok(cli) => {
             match &cli.command {
                 Command::Run(args) => service::log_to_stderr("info", LogFormat::for_long(args.log_format())),
@@ -110,8 +110,6 @@ pub async fn run() -> ExitCode {
         }
         Err(usage) => {
             let code = if usage.use_stderr() { USAGE } else { 0 };
-            // Nothing can be done about a terminal that is gone.
-            let _ = usage.print();
             ExitCode::from(code)
         }
     }

@@ -31,7 +31,14 @@ pub struct Settings {
 
     /// Where bundles are published, by name and URL: `main=file:/srv/cdn` or `cloud=s3://BUCKET/PREFIX?region=REGION`; `exporter --help` tells what
     /// else an S3 URL may say, and where credentials come from. Repeat it for replicas, or separate them with commas.
-    #[arg(long = "bucket", env = "EXPORTER_BUCKETS", value_name = "NAME=URL", value_delimiter = ',', required = true)]
+    #[arg(
+        long = "bucket",
+        env = "EXPORTER_BUCKETS",
+        value_name = "NAME=URL",
+        value_delimiter = ',',
+        required = true,
+        hide_env_values = true
+    )]
     pub buckets: Vec<BucketSpec>,
 
     /// The directory of private keys: `REGION-gaen.key.pem`, `REGION-tcn.key.pem` and `REGION-manifest.key.pem`, readable by their owner

@@ -11,6 +11,7 @@ use ed25519_dalek::ed25519::signature::Signer as _;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use proto::bundle::{BundleKey, BundleSigner, ExportDigest, SigningKeyId};
 use proto::{Feed, Region};
+use service::secret_file::exposed;
 use zeroize::Zeroizing;
 
 use crate::config::Settings;
@@ -139,9 +140,9 @@ impl ManifestSigner for PemManifestSigner {
 pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<String>, ExportError> {
     let file = File::open(path).map_err(|why| bad(path, &why))?;
     // The mode of the open file, so that nobody can swap the file between the check and the read.
-    let mode = file.metadata().map_err(|why| bad(path, &why))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        let (shown, path_shown) = (mode & 0o777, path.display());
+    let metadata = file.metadata().map_err(|why| bad(path, &why))?;
+    if exposed(&metadata) {
+        let (shown, path_shown) = (metadata.permissions().mode() & 0o777, path.display());
         return Err(bad(path, &format_args!("mode {shown:o} lets others read the key; type: chmod 600 {path_shown}")));
     }
     let mut pem = Zeroizing::new(String::new());

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use proto::proof_of_work::Difficulty;
 use store::DatabaseUrl;
 
 /// What the server needs to know.
@@ -28,14 +29,14 @@ pub struct SelfReportSettings {
     #[arg(long, value_name = "FILE", env = "SERVER_CHALLENGE_SECRET_FILE")]
     pub challenge_secret_file: Option<PathBuf>,
     /// Proof of work: the memory of one try, in KiB, 8 to 65536. The server spends as much for each proof that it checks.
-    #[arg(long, value_name = "KIB", env = "SERVER_PROOF_MEMORY_KIB", default_value_t = Self::DEFAULT.proof_memory_kib)]
+    #[arg(long, value_name = "KIB", env = "SERVER_PROOF_MEMORY_KIB", default_value_t = Self::DEFAULT.proof_memory_kib, value_parser = clap::value_parser!(u32).range(8..=i64::from(Difficulty::MAX_MEMORY_KIB)))]
     pub proof_memory_kib: u32,
     /// Proof of work: the passes over that memory, 1 to 8.
-    #[arg(long, value_name = "PASSES", env = "SERVER_PROOF_PASSES", default_value_t = Self::DEFAULT.proof_passes)]
+    #[arg(long, value_name = "PASSES", env = "SERVER_PROOF_PASSES", default_value_t = Self::DEFAULT.proof_passes, value_parser = clap::value_parser!(u32).range(1..=i64::from(Difficulty::MAX_PASSES)))]
     pub proof_passes: u32,
     /// Proof of work: the zero bits to be found, 0 to 20; one more doubles what a phone has to do and costs the server nothing. The default
     /// takes a phone about a second.
-    #[arg(long, value_name = "BITS", env = "SERVER_PROOF_BITS", default_value_t = Self::DEFAULT.proof_bits)]
+    #[arg(long, value_name = "BITS", env = "SERVER_PROOF_BITS", default_value_t = Self::DEFAULT.proof_bits, value_parser = clap::value_parser!(u32).range(0..=i64::from(Difficulty::MAX_BITS)))]
     pub proof_bits: u32,
 }
 

@@ -53,7 +53,8 @@ async fn open(settings: &Settings) -> anyhow::Result<State> {
 
 /// Serves until a signal comes and the requests that are under way then are answered.
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
-    let mut state = open(&flags.settings).await?.with_self_reports(&flags.self_reports)?;
+    let state = open(&flags.settings).await?.with_self_reports(&flags.self_reports);
+    let mut state = state.context("cannot give out challenges; check --challenge-secret-file")?;
     state = state.with_tick(Duration::from_millis(flags.tick_ms)).with_chaff_rate(flags.chaff_per_second);
     state = state.with_jwks_period(Duration::from_secs(flags.jwks_minutes * 60));
     state = state.with_stats_audience(&flags.stats_audience);

@@ -12,3 +12,16 @@ mod metrics_page;
 mod prometheus;
 mod runbook;
 mod systemd;
+
+mod programs;
+mod tools;
+
+mod refusals;
+mod samples;
+
+mod docker;
+
+mod compose;
+mod kubernetes;
+mod reachability;
+mod roles;

@@ -47,35 +47,35 @@ pub(crate) struct Demo {
 pub(crate) struct Serve {
     /// Where databases, keys and the public tree are kept. access.json, there while everything listens, has URLs and API keys for
     /// scripts.
-    #[arg(long, value_name = "DIR", default_value = "pratique-data")]
+    #[arg(long, env = "PRATIQUE_DIR", value_name = "DIR", default_value = "pratique-data")]
     pub(crate) dir: PathBuf,
     /// The port of the verification service; 0 takes any free one.
-    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    #[arg(long, env = "PRATIQUE_VERIFICATION_PORT", value_name = "PORT", default_value_t = 8080)]
     pub(crate) verification_port: u16,
     /// The port of the key server; 0 takes any free one.
-    #[arg(long, value_name = "PORT", default_value_t = 8081)]
+    #[arg(long, env = "PRATIQUE_SERVER_PORT", value_name = "PORT", default_value_t = 8081)]
     pub(crate) server_port: u16,
     /// The port of the public tree; 0 takes any free one.
-    #[arg(long, value_name = "PORT", default_value_t = 8082)]
+    #[arg(long, env = "PRATIQUE_CDN_PORT", value_name = "PORT", default_value_t = 8082)]
     pub(crate) cdn_port: u16,
     /// Export every this many seconds. In production: 4 h for GAEN, 1 h for TCN.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, env = "PRATIQUE_EXPORT_PERIOD", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) export_period: u64,
     /// Hold a GAEN feed while fewer keys than this may be released. In production: 1,000, since a small bundle tells who is in it.
-    #[arg(long, value_name = "KEYS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "PRATIQUE_MINIMUM_KEYS", value_name = "KEYS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) minimum_keys: u32,
     /// Hold a TCN feed while fewer reports than this may be released. In production: 50.
-    #[arg(long, value_name = "REPORTS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "PRATIQUE_MINIMUM_REPORTS", value_name = "REPORTS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) minimum_reports: u32,
     /// The region of the feeds: 1 to 8 characters of A to Z, 0 to 9 and '-'.
-    #[arg(long, default_value = "DEMO")]
+    #[arg(long, env = "PRATIQUE_REGION", default_value = "DEMO")]
     pub(crate) region: Region,
     /// The id of the ready-made authority, which uploads name as healthAuthorityID: lower case.
-    #[arg(long, value_name = "ID", default_value = "demo", value_parser = lower_case)]
+    #[arg(long, env = "PRATIQUE_AUTHORITY", value_name = "ID", default_value = "demo", value_parser = lower_case)]
     pub(crate) authority: String,
     /// Answers to phones leave a whole number of ticks of so many milliseconds after their requests arrived, 0 to 10000, so that their times tell
     /// nothing. 0 sends them at once.
-    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    #[arg(long, env = "PRATIQUE_TICK_MS", value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub(crate) tick_ms: u64,
     /// How log lines are written: text or json.
     #[arg(long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]

@@ -101,6 +101,14 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
 async fn begin(args: &RunArgs) -> Result<(), ExportError> {
     // Caught before anything else, so that whoever starts us may stop us at once.
     let asked = signals().map_err(|why| ExportError::GiveUp(format!("cannot catch signals: {why}")))?;
+    let keys = &args.settings.signing_key_dir;
+    if !keys.is_dir() {
+        let what = format!(
+            "signing-key-dir: {} is not there, or no directory; exporter keys generate makes it",
+            keys.display()
+        );
+        return Err(ExportError::GiveUp(what));
+    }
     let clock = Clock::system();
     let exporter = Exporter::open(&args.settings, clock.clone()).await?;
     // A feed that was mistyped is refused here, and not only in the log of each pass.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
 use rand::CryptoRng;
+use service::secret_file::exposed;
 use sha2::Sha256;
 use store::FillerMark;
 use zeroize::Zeroizing;
@@ -78,9 +79,9 @@ impl FillerSecret {
             opened => opened.map_err(|why| give_up(why.to_string()))?,
         };
         // The mode of the open file, so that nobody can swap the file between the check and the read.
-        let mode = file.metadata().map_err(|why| give_up(why.to_string()))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            let shown = mode & 0o777;
+        let metadata = file.metadata().map_err(|why| give_up(why.to_string()))?;
+        if exposed(&metadata) {
+            let shown = metadata.permissions().mode() & 0o777;
             return Err(give_up(format!("mode {shown:o} lets others read it; type: chmod 600 {}", path.display())));
         }
         let mut text = Zeroizing::new(String::new());

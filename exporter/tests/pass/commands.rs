@@ -70,38 +70,6 @@ fn a_command_line_that_makes_no_sense_is_refused_with_the_flags_name() {
     }
 }
 
-/// The sample is understood as it stands, and with everything in it that is commented out.
-#[test]
-fn the_sample_settings_are_understood() {
-    let sample = include_str!("../../../deploy/config/exporter.env");
-    let variables = |text: &str| -> Vec<(String, String)> {
-        let lines = text.lines().filter_map(|line| line.split_once('='));
-        lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-    };
-    for text in [sample.replace("#EXPORTER", "# EXPORTER"), sample.replace("#EXPORTER", "EXPORTER")] {
-        let set: Vec<_> = variables(&text).into_iter().filter(|(name, _)| name.starts_with("EXPORTER_")).collect();
-        assert!(set.len() >= 5, "{set:?}");
-        let program = |set: &[(String, String)], flags: &[&str]| {
-            let mut program = Command::new(env!("CARGO_BIN_EXE_exporter"));
-            program.env_clear().envs(set.to_vec()).arg("run").args(flags).output().expect("the program runs")
-        };
-        // All settings are read before any is used: this database does not exist.
-        let refused = program(&set, &["--database-url", "sqlite:/nonexistent/keys.db"]);
-        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(refused.status.code() == Some(2) && said.contains("keys.db does not exist"), "{said}");
-        // And each of them is one that is known: spoilt, it is refused.
-        for at in 0..set.len() {
-            let mut spoilt = set.clone();
-            spoilt[at].1 = "?".to_owned();
-            if ["EXPORTER_SIGNING_KEY_DIR"].contains(&spoilt[at].0.as_str()) {
-                continue;
-            }
-            let refused = program(&spoilt, &[]);
-            assert_eq!(refused.status.code(), Some(64), "{}", spoilt[at].0);
-        }
-    }
-}
-
 #[tokio::test]
 async fn once_from_the_command_line_publishes_and_says_so() {
     let world = World::new().await;

@@ -2,6 +2,8 @@
 
 use clap::{Arg, Command, Parser};
 
+use crate::understand::understand;
+
 /// The flags of this crate. Which program they belong to is not for them to know.
 const SHARED: &[&str] = &[
     "trusted_proxies",
@@ -26,8 +28,7 @@ const SHARED: &[&str] = &[
 /// Reads the command line of a program, whose flags of this crate have environment variables under this prefix. Ends the program if it is not
 /// understood, or if it asks for help.
 pub fn parse<P: Parser>(prefix: &'static str) -> P {
-    let matches = with_environment(P::command(), prefix).get_matches();
-    P::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    understand(with_environment(P::command(), prefix)).unwrap_or_else(|error| std::process::exit(error.exit_code()))
 }
 
 /// Gives each of the flags that this crate defines an environment variable of the program: its prefix, `_`, and the field's name in capitals,

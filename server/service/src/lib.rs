@@ -20,6 +20,7 @@ mod chaff;
 mod edge;
 mod environment;
 mod network;
+mod understand;
 
 mod limits;
 
@@ -77,5 +78,6 @@ pub use routes::{unknown_path, wrong_method};
 pub use say::say;
 pub use stop::stop_on_signal;
 pub use test_deployment::{HasTestDeployment, TestDeploymentSettings, test_deployment};
+pub use understand::understand;
 pub use unheard::Unheard;
 pub use watched::Watched;

@@ -137,14 +137,18 @@ fn create_private_dir(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
+/// Whether others than its owner may read a secret, or change it. What root hands to a group and nobody may write is as private as a group can be:
+/// so containers are given secrets that they do not own (Kubernetes with `fsGroup`, credentials of systemd), mode 440.
 #[cfg(unix)]
-fn exposed(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o077 != 0
+pub fn exposed(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let handed_by_root = metadata.uid() == 0 && metadata.mode() & 0o337 == 0;
+    metadata.mode() & 0o077 != 0 && !handed_by_root
 }
 
+/// Whether others than its owner may read a secret: not to be told on this system.
 #[cfg(not(unix))]
-fn exposed(_metadata: &fs::Metadata) -> bool {
+pub fn exposed(_metadata: &fs::Metadata) -> bool {
     false
 }
 
@@ -163,6 +167,20 @@ mod tests {
         for mode in [0o640, 0o604, 0o660] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
             assert!(matches!(read(&path), Err(SecretFileError::Exposed(_))), "{mode:o}");
+        }
+    }
+
+    /// Only root can make such files, and tests need not be root: they are of whoever runs them, and refused to anybody else.
+    #[test]
+    fn what_root_hands_to_a_group_is_taken() {
+        use std::os::unix::fs::MetadataExt;
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("secret");
+        create(&path, "text").expect("written");
+        let by_root = fs::metadata(&path).expect("there").uid() == 0;
+        for (mode, taken) in [(0o440, by_root), (0o400, true), (0o444, false), (0o460, false), (0o640, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
+            assert_eq!(exposed(&fs::metadata(&path).expect("there")), !taken, "{mode:o}");
         }
     }
 

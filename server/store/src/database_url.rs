@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{TypedValueParser, ValueParserFactory};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use proto::Malformed;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
@@ -25,11 +25,12 @@ pub enum DatabaseUrl {
 
 /// A database of a PostgreSQL server, and how much its connection is protected.
 ///
-/// Parameters are those of libpq that tokio-postgres knows, for instance `host=/run/postgresql` for a Unix socket, and four more:
+/// Parameters are those of libpq that tokio-postgres knows, for instance `host=/run/postgresql` for a Unix socket, and five more:
 ///
 /// - `sslmode`: `disable`, `prefer` (plain if the server offers nothing better) or `require`. Default: `require` over a network, `disable` over a
 ///   Unix socket. Whenever there is TLS, the server's certificate and name are verified, so that `verify-full` means the same as `require`.
 /// - `sslrootcert`: a PEM file with the authorities that may have signed that certificate. Default: those that browsers trust.
+/// - `password_file`: a file with the password, so that it stands neither in the environment nor on a command line; read when the program starts.
 /// - `connections`: how many connections a program has at most, 1 to 1,000. Default: 16.
 /// - `statement_timeout`: how many seconds a statement may take, 1 to 3,600. Default: 60.
 ///
@@ -38,6 +39,7 @@ pub enum DatabaseUrl {
 pub struct PostgresUrl {
     pub(crate) config: Config,
     pub(crate) roots: Option<PathBuf>,
+    pub(crate) password_file: Option<PathBuf>,
     pub(crate) connections: usize,
     /// In seconds.
     pub(crate) statement_timeout: u32,
@@ -69,7 +71,7 @@ const OF_DRIVER: [&str; 18] = [
     "user",
 ];
 /// And those that we add.
-const OURS: [&str; 4] = ["connections", "sslmode", "sslrootcert", "statement_timeout"];
+const OURS: [&str; 5] = ["connections", "password_file", "sslmode", "sslrootcert", "statement_timeout"];
 
 impl FromStr for DatabaseUrl {
     type Err = Malformed;
@@ -94,13 +96,14 @@ fn malformed() -> Malformed {
 impl PostgresUrl {
     fn parse(url: &str) -> Result<Self, Malformed> {
         let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
-        let (mut mode, mut roots, mut others) = (None, None, Vec::new());
+        let (mut mode, mut roots, mut password_file, mut others) = (None, None, None, Vec::new());
         let (mut connections, mut statement_timeout) = (CONNECTIONS, STATEMENT_TIMEOUT);
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             match name {
                 "sslmode" => mode = Some(value),
                 "sslrootcert" => roots = Some(PathBuf::from(value)),
+                "password_file" => password_file = Some(PathBuf::from(value)),
                 "connections" => connections = number("connections", value, 1..=1_000)? as usize,
                 "statement_timeout" => statement_timeout = number("statement_timeout", value, 1..=3_600)?,
                 _ => others.push(of_driver(name, parameter)?),
@@ -110,8 +113,11 @@ impl PostgresUrl {
         if config.get_hosts().is_empty() {
             return Err(Malformed::new("database-url", "must name a host, or a socket's directory as host=/DIRECTORY"));
         }
+        if password_file.is_some() && config.get_password().is_some() {
+            return Err(Malformed::new("database-url", "must have a password or a password_file, not both"));
+        }
         config.ssl_mode(ssl_mode(mode, &config)?);
-        Ok(Self { config, roots, connections, statement_timeout })
+        Ok(Self { config, roots, password_file, connections, statement_timeout })
     }
 }
 
@@ -221,7 +227,11 @@ impl TypedValueParser for DatabaseUrlParser {
             // A program may take a URL under another name, of a replica for instance.
             let name = arg.and_then(clap::Arg::get_long).unwrap_or(why.field);
             let said = format!("--{name}: {}\n", why.reason);
-            clap::Error::raw(ErrorKind::ValueValidation, said).with_cmd(command)
+            let mut error = clap::Error::raw(ErrorKind::ValueValidation, said).with_cmd(command);
+            if let Some(arg) = arg {
+                error.insert(ContextKind::InvalidArg, ContextValue::String(arg.to_string()));
+            }
+            error
         })
     }
 }
@@ -277,6 +287,14 @@ mod tests {
     }
 
     #[test]
+    fn a_password_may_stand_in_a_file() {
+        let url = postgres("postgres://server@db/keys?password_file=/run/secrets/server");
+        assert_eq!((url.password_file, url.config.get_password()), (Some(PathBuf::from("/run/secrets/server")), None));
+        let twice = "postgres://server:hunter2@db/keys?password_file=/run/secrets/server".parse::<DatabaseUrl>();
+        assert!(twice.expect_err("which one is it?").to_string().contains("not both"));
+    }
+
+    #[test]
     fn connections_and_patience_are_set_within_bounds() {
         let url = postgres("postgres://u@h/k");
         assert_eq!((url.connections, url.statement_timeout), (16, 60));
@@ -292,6 +310,7 @@ mod tests {
             ("SslMode=disable", "is sslmode meant?"),
             ("ssl_rootcert=x", "is sslrootcert meant?"),
             ("connection=3", "is connections meant?"),
+            ("passwordfile=x", "is password_file meant?"),
             ("aplication_name=x", "is application_name meant?"),
             ("hunter2", "%3F"),
             ("connections=0", "connections must be a number from 1 to 1000"),

@@ -208,7 +208,7 @@ fn an_error_says_what_to_do() {
         ("authority update --id north --kid a", "--public-key"),
         ("authority update --id north --self-reports off --self-reports-per-hour 5", "goes with --self-reports open"),
         ("authority update --id north --self-reports open --self-reports-per-hour 0", "--self-reports-per-hour"),
-        ("serve --proof-bits 21", "bits: must be 0 to 20"),
+        ("serve --proof-bits 21", "is not in 0..=20"),
         ("serve --challenge-secret-file no.pem", "chmod 600"),
         ("migrate --database-url mysql://hush@db/keys", "sqlite:PATH"),
         ("migrate --database-url sqlite:none/keys.db", "check --database-url or SERVER_DATABASE_URL"),

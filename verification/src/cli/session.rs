@@ -12,8 +12,11 @@ pub(crate) async fn open(database: &DatabaseSettings) -> anyhow::Result<Registry
         .context("cannot open the verification database; check --database-url or VERIFICATION_DATABASE_URL")
 }
 
-/// Opens the service as a whole.
+/// Opens the service as a whole. A directory that is not there is a slip of the pen: without it no code would be sent, and nobody told.
 pub(crate) async fn open_service(settings: &Settings) -> anyhow::Result<State> {
+    if let Some(dir) = settings.delivery_dir.as_ref().filter(|dir| !dir.is_dir()) {
+        anyhow::bail!("--delivery-dir: {} is not there, or no directory; leave it out to send no codes", dir.display());
+    }
     State::open(settings, Clock::system()).await.context(
         "cannot open the verification service; check --database-url and --secret-file, \
          and make a secret with verification secret create if there is none yet",

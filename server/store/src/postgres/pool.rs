@@ -1,5 +1,8 @@
 //! Connections to one PostgreSQL database.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Client, Manager, ManagerConfig, RecyclingMethod, Runtime, Status};
@@ -18,6 +21,8 @@ const IDLE_TIMEOUT: u32 = 60_000;
 /// Rows are found through indexes: tables here grow from nothing to hundreds of thousands of rows in one transaction, and a plan that was made
 /// for an empty table would read all of a full one, until PostgreSQL counts again. No statement here is worth being compiled.
 const PLANS: &str = "-c enable_seqscan=off -c jit=off";
+/// No password is longer, in bytes.
+const LONGEST_PASSWORD: u64 = 1_024;
 /// How often the first connection is tried: for about half a minute, since database and program often start together.
 const FIRST_ATTEMPTS: u32 = 10;
 /// How long after the first failure it is tried again; every further wait is twice as long, up to the longest.
@@ -67,6 +72,9 @@ impl Pool {
             url.statement_timeout
         );
         config.options(options.trim_end());
+        if let Some(path) = &url.password_file {
+            config.password(read_password(path)?);
+        }
         let patience = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
         config.connect_timeout(patience);
         if config.get_application_name().is_none() {
@@ -96,5 +104,38 @@ impl Pool {
             Connected { limit: max_size, in_use: size.saturating_sub(available), waiting, waited: began.elapsed() }
         });
         Ok(client)
+    }
+}
+
+/// The password in a file, without the line's end that most editors leave. Who may read the file is not looked at: what containers are handed is
+/// often everybody's to read inside of them.
+fn read_password(path: &Path) -> Result<Vec<u8>, StoreError> {
+    let refuse = |why: &dyn std::fmt::Display| StoreError::NotReady(format!("password_file {}: {why}", path.display()));
+    let mut password = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST_PASSWORD + 1).read_to_end(&mut password));
+    read.map_err(|why| refuse(&why))?;
+    password.truncate(password.trim_ascii_end().len());
+    match u64::try_from(password.len()) {
+        Ok(1..=LONGEST_PASSWORD) => Ok(password),
+        _ => Err(refuse(&format_args!("must hold a password of 1 to {LONGEST_PASSWORD} bytes"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_read_from_its_file_and_never_repeated() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("password");
+        assert!(read_password(&path).expect_err("absent").to_string().contains("password_file"));
+        for (text, password) in [("hunter2\n", Some("hunter2")), ("a b", Some("a b")), ("\n", None), ("", None)] {
+            std::fs::write(&path, text).expect("written");
+            assert_eq!(read_password(&path).ok().as_deref(), password.map(str::as_bytes), "{text:?}");
+        }
+        std::fs::write(&path, "hunter2".repeat(200)).expect("written");
+        let why = read_password(&path).expect_err("too long").to_string();
+        assert!(why.contains("1 to 1024 bytes") && !why.contains("hunter2"), "{why}");
     }
 }
