@@ -1,5 +1,6 @@
 //! `deploy/runbook.md`: what it says to type is typed, in the order in which it stands, and does what it says.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use cluster::{Cluster, Options};
@@ -68,6 +69,23 @@ fn few_commands_of_the_runbook_are_not_run() {
     let known = ["sh settings", "sh", "sh postgres", "sh elsewhere"];
     assert!(unknown.iter().all(|info| known.contains(info)), "{unknown:?}");
     assert!(of("sh elsewhere") * 40 < of("sh") + of("sh postgres"));
+}
+
+#[test]
+fn the_units_and_directories_of_the_runbook_are_those_of_the_samples() {
+    let text = page().text;
+    let typed = text.lines().filter_map(|line| line.strip_prefix("systemctl ")).flat_map(str::split_whitespace);
+    let units: BTreeSet<&str> = typed.filter(|word| word.starts_with("pratique-")).collect();
+    assert_eq!(units.len(), 3, "{units:?}");
+    for unit in units {
+        assert!(root().join(format!("deploy/systemd/{unit}.service")).exists(), "there is no unit {unit}");
+    }
+    let made = fs::read_to_string(root().join("deploy/systemd/tmpfiles.conf")).expect("the directories of the units");
+    for directory in
+        ["/etc/pratique", "/etc/pratique/verification", "/etc/pratique/server", "/etc/pratique/bundle-keys"]
+    {
+        assert!(made.contains(&format!("d {directory} ")), "{directory}");
+    }
 }
 
 #[test]
