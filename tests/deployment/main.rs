@@ -12,6 +12,7 @@ mod metrics_page;
 mod prometheus;
 mod runbook;
 mod systemd;
+mod units;
 
 mod programs;
 mod tools;

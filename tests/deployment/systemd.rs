@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 
+use crate::programs::{built, repository};
+
 /// Where the units find the programs.
 pub(crate) const PROGRAMS: &str = "/opt/pratique/bin/";
 /// Where their settings and keys are.
@@ -49,20 +51,12 @@ impl Unit {
 
 /// Where the units stand.
 pub(crate) fn directory() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/systemd"))
-}
-
-/// A program that was built beside this test.
-pub(crate) fn program(name: &str) -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let built = own.ancestors().nth(2).context("tests lie below the programs")?.join(name);
-    ensure!(built.is_file(), "{} is not there; build it: cargo build --workspace --bins", built.display());
-    Ok(built)
+    repository("deploy/systemd")
 }
 
 /// Copies the units to where their programs are those of this build; the services and timers among them.
 fn copy_units(to: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let programs = program("server")?.parent().context("a directory")?.display().to_string() + "/";
+    let programs = built("server").parent().context("a directory")?.display().to_string() + "/";
     let mut copies = Vec::new();
     for folder in ["", "pratique-.service.d"] {
         fs::create_dir_all(to.join(folder))?;
