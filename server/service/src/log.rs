@@ -48,7 +48,8 @@ where
 {
     let asked = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let safe = filter_fn(|event| may_be_logged(event.target(), *event.level()));
-    let lines = fmt::layer().with_writer(place);
+    // A line that cannot be written, on a full disk for instance, is lost. To complain of it on the same stream would be a panic.
+    let lines = fmt::layer().with_writer(place).log_internal_errors(false);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
