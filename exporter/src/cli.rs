@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use service::LogFormat;
+use store::Clock;
 
 mod adopt;
 mod audit;
@@ -98,15 +99,15 @@ list the bucket. Whether the store heeds conditions is tried at the start, with 
 Every command documents its exit codes in its own --help; 64 always means that the command line was not understood: 2, which says so
 elsewhere, has a meaning of its own.";
 
-/// Reads the command line and does what it says.
-pub async fn run() -> ExitCode {
+/// Reads the command line and does what it says, by this clock: the system's, unless a test moves it.
+pub async fn run(clock: &Clock) -> ExitCode {
     match service::understand::<Cli>(Cli::command()) {
         Ok(cli) => {
             match &cli.command {
                 Command::Run(args) => service::log_to_stderr("info", LogFormat::for_long(args.log_format())),
                 _ => service::log_to_stderr("warn", LogFormat::Text),
             }
-            ExitCode::from(dispatch(cli.command).await)
+            ExitCode::from(dispatch(cli.command, clock).await)
         }
         Err(usage) => {
             let code = if usage.use_stderr() { USAGE } else { 0 };
@@ -115,19 +116,19 @@ pub async fn run() -> ExitCode {
     }
 }
 
-async fn dispatch(command: Command) -> u8 {
+async fn dispatch(command: Command, clock: &Clock) -> u8 {
     match command {
-        Command::Run(args) => run::run(&args).await,
-        Command::Status(args) => status::status(&args).await,
-        Command::Once(args) => once::once(&args).await,
-        Command::Prune(args) => prune::prune(&args).await,
-        Command::Rederive(args) => rederive::compare(&args).await,
-        Command::Audit(args) => audit::audit(&args).await,
-        Command::Index(command) => index::index(&command).await,
-        Command::Adopt(args) => adopt::adopt(&args).await,
-        Command::Recall(args) => recall::recall(&args).await,
-        Command::Quarantine(args) => quarantine::set_aside(&args).await,
+        Command::Run(args) => run::run(&args, clock).await,
+        Command::Status(args) => status::status(&args, clock).await,
+        Command::Once(args) => once::once(&args, clock).await,
+        Command::Prune(args) => prune::prune(&args, clock).await,
+        Command::Rederive(args) => rederive::compare(&args, clock).await,
+        Command::Audit(args) => audit::audit(&args, clock).await,
+        Command::Index(command) => index::index(&command, clock).await,
+        Command::Adopt(args) => adopt::adopt(&args, clock).await,
+        Command::Recall(args) => recall::recall(&args, clock).await,
+        Command::Quarantine(args) => quarantine::set_aside(&args, clock).await,
         Command::Inspect(args) => inspect::look(&args).await,
-        Command::Keys(command) => keys::keys(&command),
+        Command::Keys(command) => keys::keys(&command, clock),
     }
 }

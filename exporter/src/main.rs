@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use store::Clock;
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    exporter::cli::run().await
+    exporter::cli::run(&Clock::system()).await
 }

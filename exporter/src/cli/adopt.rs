@@ -58,9 +58,9 @@ pub(super) struct AdoptArgs {
 }
 
 /// Takes over; the exit code.
-pub(super) async fn adopt(args: &AdoptArgs) -> u8 {
+pub(super) async fn adopt(args: &AdoptArgs, clock: &Clock) -> u8 {
     let progress = Progress::new("steps of taking over", None, args.json);
-    let done = match Exporter::open(&args.settings, Clock::system()).await {
+    let done = match Exporter::open(&args.settings, clock.clone()).await {
         Ok(exporter) => exporter.with_steps(progress.observer()).adopt(&args.reason, args.dry_run).await,
         Err(why) => Err(why),
     };

@@ -40,8 +40,8 @@ pub(super) struct AuditArgs {
 }
 
 /// Compares; the exit code.
-pub(super) async fn audit(args: &AuditArgs) -> u8 {
-    match compare(args).await {
+pub(super) async fn audit(args: &AuditArgs, clock: &Clock) -> u8 {
+    match compare(args, clock).await {
         Ok(report) => {
             if args.json {
                 print_json(&report);
@@ -54,8 +54,8 @@ pub(super) async fn audit(args: &AuditArgs) -> u8 {
     }
 }
 
-async fn compare(args: &AuditArgs) -> Result<AuditReport, ExportError> {
-    let exporter = Exporter::open(&args.settings, Clock::system()).await?;
+async fn compare(args: &AuditArgs, clock: &Clock) -> Result<AuditReport, ExportError> {
+    let exporter = Exporter::open(&args.settings, clock.clone()).await?;
     let progress = Progress::new("objects compared", None, args.json);
     let mut tell = |path: &str| {
         progress.say(&path);

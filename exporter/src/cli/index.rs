@@ -56,9 +56,9 @@ pub(super) struct RebuildArgs {
 }
 
 /// Does it; the exit code.
-pub(super) async fn index(command: &IndexCommand) -> u8 {
+pub(super) async fn index(command: &IndexCommand, clock: &Clock) -> u8 {
     let IndexCommand::Rebuild(args) = command;
-    let done = match Exporter::open(&args.settings, Clock::system()).await {
+    let done = match Exporter::open(&args.settings, clock.clone()).await {
         Ok(exporter) => exporter.rebuild(&args.reason, args.dry_run).await,
         Err(why) => Err(why),
     };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use proto::Region;
+use store::Clock;
 
 use super::output::{fail, print_json, say};
 use crate::keys;
@@ -42,11 +43,11 @@ pub(super) struct GenerateArgs {
 }
 
 /// Does what was typed; the exit code.
-pub(super) fn keys(command: &KeysCommand) -> u8 {
+pub(super) fn keys(command: &KeysCommand, clock: &Clock) -> u8 {
     match command {
         KeysCommand::Generate(args) => generate(args),
-        KeysCommand::Rotate(args) => rotate::rotate(args),
-        KeysCommand::List(args) => list::list(args),
+        KeysCommand::Rotate(args) => rotate::rotate(args, clock),
+        KeysCommand::List(args) => list::list(args, clock),
     }
 }
 

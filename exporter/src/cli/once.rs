@@ -53,8 +53,8 @@ pub(super) struct OnceArgs {
 }
 
 /// One pass; the exit code.
-pub(super) async fn once(args: &OnceArgs) -> u8 {
-    let done = match Exporter::open(&args.settings, Clock::system()).await {
+pub(super) async fn once(args: &OnceArgs, clock: &Clock) -> u8 {
+    let done = match Exporter::open(&args.settings, clock.clone()).await {
         Ok(exporter) => {
             let progress = Progress::new("steps", None, args.json);
             let done = exporter.with_steps(progress.observer()).once().await;

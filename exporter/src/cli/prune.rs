@@ -28,8 +28,8 @@ pub(super) struct PruneArgs {
 }
 
 /// Takes away what is too old; the exit code.
-pub(super) async fn prune(args: &PruneArgs) -> u8 {
-    let done = match Exporter::open(&args.settings, Clock::system()).await {
+pub(super) async fn prune(args: &PruneArgs, clock: &Clock) -> u8 {
+    let done = match Exporter::open(&args.settings, clock.clone()).await {
         Ok(exporter) => exporter.prune(args.dry_run).await,
         Err(why) => Err(why),
     };

@@ -84,12 +84,12 @@ pub(super) struct QuarantineArgs {
 }
 
 /// Sets aside, lists or releases; the exit code.
-pub(super) async fn set_aside(args: &QuarantineArgs) -> u8 {
-    let done = if args.list { show(args).await } else { attempt(args).await };
+pub(super) async fn set_aside(args: &QuarantineArgs, clock: &Clock) -> u8 {
+    let done = if args.list { show(args, clock).await } else { attempt(args, clock).await };
     done.unwrap_or_else(|why| fail(&why, args.json))
 }
 
-async fn attempt(args: &QuarantineArgs) -> Result<u8, ExportError> {
+async fn attempt(args: &QuarantineArgs, clock: &Clock) -> Result<u8, ExportError> {
     let reason = args.reason.clone();
     let asked = reason.is_some() || args.dry_run;
     let what = match (args.release, asked) {
@@ -99,7 +99,6 @@ async fn attempt(args: &QuarantineArgs) -> Result<u8, ExportError> {
         _ => return Err(ExportError::GiveUp("reason: say why, or look first with --dry-run".to_owned())),
     };
     let which = if args.find { Which::Found } else { Which::Entries(args.entries.clone()) };
-    let clock = Clock::system();
     let store = open_store(&args.database_url, None, clock.clone()).await?;
     let spec = QuarantineSpec { feed: args.feed.clone(), which, what };
     let report: QuarantineReport = quarantine(store.as_ref(), &spec, clock.now()).await?;
@@ -111,8 +110,8 @@ async fn attempt(args: &QuarantineArgs) -> Result<u8, ExportError> {
     Ok(report.exit_code())
 }
 
-async fn show(args: &QuarantineArgs) -> Result<u8, ExportError> {
-    let store = open_store(&args.database_url, None, Clock::system()).await?;
+async fn show(args: &QuarantineArgs, clock: &Clock) -> Result<u8, ExportError> {
+    let store = open_store(&args.database_url, None, clock.clone()).await?;
     let aside = list(store.as_ref(), &args.feed).await?;
     if args.json {
         print_json(&serde_json::json!({ "feed": args.feed.to_string(), "set_aside": aside }));

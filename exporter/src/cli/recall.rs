@@ -63,8 +63,8 @@ pub(super) struct RecallArgs {
 }
 
 /// Recalls; the exit code.
-pub(super) async fn recall(args: &RecallArgs) -> u8 {
-    match attempt(args).await {
+pub(super) async fn recall(args: &RecallArgs, clock: &Clock) -> u8 {
+    match attempt(args, clock).await {
         Ok(report) => {
             if args.json {
                 print_json(&report);
@@ -77,11 +77,11 @@ pub(super) async fn recall(args: &RecallArgs) -> u8 {
     }
 }
 
-async fn attempt(args: &RecallArgs) -> Result<RecallReport, ExportError> {
+async fn attempt(args: &RecallArgs, clock: &Clock) -> Result<RecallReport, ExportError> {
     let [feed] = args.settings.feeds.as_slice() else {
         return Err(ExportError::GiveUp("feed: name the one whose bundle is to be recalled".to_owned()));
     };
     let (feed, without, reason) = (feed.clone(), args.without.clone(), args.reason.clone());
-    let exporter = Exporter::open(&args.settings, Clock::system()).await?;
+    let exporter = Exporter::open(&args.settings, clock.clone()).await?;
     exporter.recall(&RecallSpec { feed, sequence: args.bundle, without, reason }).await
 }

@@ -52,8 +52,8 @@ pub(super) struct RederiveArgs {
 }
 
 /// Derives again and compares; the exit code.
-pub(super) async fn compare(args: &RederiveArgs) -> u8 {
-    match verdicts(args).await {
+pub(super) async fn compare(args: &RederiveArgs, clock: &Clock) -> u8 {
+    match verdicts(args, clock).await {
         Ok(bundles) => {
             if args.json {
                 print_json(&serde_json::json!({ "bundles": bundles }));
@@ -65,8 +65,8 @@ pub(super) async fn compare(args: &RederiveArgs) -> u8 {
     }
 }
 
-async fn verdicts(args: &RederiveArgs) -> Result<Vec<Rederived>, ExportError> {
-    let store = open_store(&args.database_url, None, Clock::system()).await?;
+async fn verdicts(args: &RederiveArgs, clock: &Clock) -> Result<Vec<Rederived>, ExportError> {
+    let store = open_store(&args.database_url, None, clock.clone()).await?;
     let which = args.bundle.map_or(Which::Listed, Which::One);
     let mut done = 0;
     // For people each verdict is a line as it is reached: an hour's work shows where it is.

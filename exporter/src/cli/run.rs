@@ -91,14 +91,14 @@ impl RunArgs {
 }
 
 /// Runs until a signal; the exit code.
-pub(super) async fn run(args: &RunArgs) -> u8 {
-    match begin(args).await {
+pub(super) async fn run(args: &RunArgs, clock: &Clock) -> u8 {
+    match begin(args, clock).await {
         Ok(()) => 0,
         Err(why) => fail(&why, args.json),
     }
 }
 
-async fn begin(args: &RunArgs) -> Result<(), ExportError> {
+async fn begin(args: &RunArgs, clock: &Clock) -> Result<(), ExportError> {
     // Caught before anything else, so that whoever starts us may stop us at once.
     let asked = signals().map_err(|why| ExportError::GiveUp(format!("cannot catch signals: {why}")))?;
     let keys = &args.settings.signing_key_dir;
@@ -109,7 +109,6 @@ async fn begin(args: &RunArgs) -> Result<(), ExportError> {
         );
         return Err(ExportError::GiveUp(what));
     }
-    let clock = Clock::system();
     let exporter = Exporter::open(&args.settings, clock.clone()).await?;
     // A feed that was mistyped is refused here, and not only in the log of each pass.
     exporter.feeds().await?;

@@ -39,8 +39,8 @@ pub(super) struct StatusArgs {
 }
 
 /// Looks; the exit code.
-pub(super) async fn status(args: &StatusArgs) -> u8 {
-    let found = match Exporter::open(&args.settings, Clock::system()).await {
+pub(super) async fn status(args: &StatusArgs, clock: &Clock) -> u8 {
+    let found = match Exporter::open(&args.settings, clock.clone()).await {
         Ok(exporter) => exporter.status().await,
         Err(why) => Err(why),
     };

@@ -43,8 +43,8 @@ JSON (--json): {\"keys\": [{\"region\", \"use\": \"gaen|tcn|manifest\", \"key\":
 \"spki_sha256\": HEX, \"file\": NAME}]}, or {\"error\", \"kind\"}.";
 
 /// Does what was typed; the exit code.
-pub(super) fn list(args: &ListArgs) -> u8 {
-    let listed = keys::list(&args.dir, Clock::system().now(), |region| key_id(&args.key_ids, region));
+pub(super) fn list(args: &ListArgs, clock: &Clock) -> u8 {
+    let listed = keys::list(&args.dir, clock.now(), |region| key_id(&args.key_ids, region));
     match listed {
         Ok(keys) => {
             if args.json {

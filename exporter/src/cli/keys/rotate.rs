@@ -88,8 +88,8 @@ JSON (--json): {\"region\", \"keys\": [{\"use\": \"gaen|tcn|manifest\", \"versio
 \"files\": [PATH]}]}, or {\"error\", \"kind\"}.";
 
 /// Does what was typed; the exit code.
-pub(super) fn rotate(args: &RotateArgs) -> u8 {
-    match try_rotate(args) {
+pub(super) fn rotate(args: &RotateArgs, clock: &Clock) -> u8 {
+    match try_rotate(args, clock) {
         Ok(keys) if args.json => {
             let keys: Vec<_> = keys.iter().map(as_json).collect();
             print_json(&json!({ "region": args.region.as_str(), "keys": keys }));
@@ -103,9 +103,9 @@ pub(super) fn rotate(args: &RotateArgs) -> u8 {
     }
 }
 
-fn try_rotate(args: &RotateArgs) -> Result<Vec<Rotated>, ExportError> {
+fn try_rotate(args: &RotateArgs, clock: &Clock) -> Result<Vec<Rotated>, ExportError> {
     let first = key_id(&args.key_ids, &args.region)?;
-    let now = Clock::system().now();
+    let now = clock.now();
     let rotating = Rotating { dir: &args.dir, region: &args.region, first: &first, now };
     let purposes = match args.usage {
         None => vec![KeyPurpose::Bundle(Kind::Gaen), KeyPurpose::Bundle(Kind::Tcn)],
