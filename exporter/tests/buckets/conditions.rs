@@ -2,20 +2,20 @@
 
 use exporter::ExportError;
 use exporter::bucket::{Bucket, Put, Replaced};
+use stack::Fate;
 
-use crate::between::{Between, Fate};
 use crate::promises::path;
 use crate::s3;
 
 #[tokio::test]
 async fn a_store_that_ignores_conditions_is_refused_unless_it_is_to_be_taken_all_the_same() {
-    let between = Between::start();
+    let between = s3::between();
     between.set_all(Fate::Unconditional);
     let name = s3::new_bucket().await;
-    let refused = s3::open(&s3::url(&name, &between.address, "")).await.expect_err("it would overwrite");
+    let refused = s3::open(&s3::url(&name, between.address(), "")).await.expect_err("it would overwrite");
     assert!(matches!(&refused, ExportError::GiveUp(why) if why.contains("unconditional=true")), "{refused}");
 
-    let taken = s3::open(&s3::url(&name, &between.address, "&unconditional=true")).await.expect("taken");
+    let taken = s3::open(&s3::url(&name, between.address(), "&unconditional=true")).await.expect("taken");
     let (bundle, index) = (path("NO/gaen/1-2-00001.zip"), path("NO/gaen/index.txt"));
     assert_eq!(taken.put_if_absent(&bundle, b"ours").await.expect("put"), Put::Created);
     assert_eq!(taken.put_if_absent(&bundle, b"ours").await.expect("put again"), Put::Present);
@@ -34,9 +34,9 @@ async fn a_bucket_that_does_not_exist_or_that_refuses_us_is_for_people_to_mend()
     let refused = missing.put_if_absent(&bundle, b"ours").await.expect_err("no such bucket");
     assert!(matches!(&refused, ExportError::GiveUp(why) if why.contains("NoSuchBucket")), "{refused}");
 
-    let between = Between::start();
+    let between = s3::between();
     between.set_all(Fate::Answer(403, "AccessDenied"));
-    let url = s3::url(&s3::new_bucket().await, &between.address, "");
+    let url = s3::url(&s3::new_bucket().await, between.address(), "");
     let denied = s3::open(&url).await.expect("the others go on").get(&bundle).await.expect_err("no right");
     assert!(matches!(&denied, ExportError::GiveUp(why) if why.contains("AccessDenied")), "{denied}");
     assert!(denied.to_string().contains("/live/NO/gaen/1-2-00001.zip"), "{denied}");
@@ -44,9 +44,9 @@ async fn a_bucket_that_does_not_exist_or_that_refuses_us_is_for_people_to_mend()
 
 #[tokio::test]
 async fn nothing_is_written_to_a_store_before_it_has_shown_that_it_heeds_conditions() {
-    let between = Between::start();
+    let between = s3::between();
     between.set_all(Fate::Answer(500, "InternalError"));
-    let url = s3::url(&s3::new_bucket().await, &between.address, "");
+    let url = s3::url(&s3::new_bucket().await, between.address(), "");
     let bucket = s3::open(&url).await.expect("the others go on without it");
     between.set_all(Fate::Unconditional);
     let refused = bucket.replace(&path("NO/gaen/index.txt"), b"", None).await.expect_err("it heeds none");

@@ -1,7 +1,6 @@
 //! What every bucket promises, kept by a directory and by an object store (moto, over HTTP), and what an object store adds: conditions, headers, a
 //! network that fails.
 
-mod between;
 #[path = "../../benches/cdn/drive.rs"]
 mod drive;
 #[path = "../../../proto/benches/generator.rs"]

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use exporter::ExportError;
 use exporter::bucket::{Bucket, Patience, Put, Replaced, S3Bucket};
+use stack::{Between, Fate};
 
-use crate::between::{Between, Fate};
 use crate::promises::path;
 use crate::s3;
 
 async fn scene() -> (Between, S3Bucket) {
-    let between = Between::start();
+    let between = s3::between();
     let name = s3::new_bucket().await;
-    let bucket = s3::open(&s3::url(&name, &between.address, "")).await.expect("a bucket");
+    let bucket = s3::open(&s3::url(&name, between.address(), "")).await.expect("a bucket");
     (between, bucket)
 }
 
@@ -108,9 +108,9 @@ async fn a_read_that_is_cut_short_is_no_object() {
 
 #[tokio::test]
 async fn a_store_that_says_nothing_is_not_waited_for() {
-    let between = Between::start();
+    let between = s3::between();
     between.set_all(Fate::Silence);
-    let url = s3::url(&s3::new_bucket().await, &between.address, "");
+    let url = s3::url(&s3::new_bucket().await, between.address(), "");
     let short = Duration::from_millis(50);
     let hasty = Patience { connect: short, attempt: short, attempts: 2, first_wait: short };
     let bucket = s3::open_with(&url, hasty).await.expect("the others go on without it");

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use exporter::Exporter;
 use exporter::bucket::{Patience, S3Bucket};
+use stack::Fate;
 
-use crate::between::{Between, Fate};
 use crate::s3;
 use crate::scene::{Published, Template, assert_every_key_once, assert_unchanged, assert_whole, published, stored};
 use crate::world::World;
@@ -81,10 +81,10 @@ async fn exporter(world: &World, far: S3Bucket) -> Exporter {
 
 /// The methods of the requests of a pass, opening the bucket included, and what the pass publishes.
 async fn undisturbed(template: &Template) -> (Vec<String>, Published) {
-    let (world, name, between) = (template.copy().await, s3::new_bucket().await, Between::start());
+    let (world, name, between) = (template.copy().await, s3::new_bucket().await, s3::between());
     let straight = s3::open(&s3::url(&name, s3::server(), "")).await.expect("a bucket");
     template.upload(&straight).await;
-    let far = s3::open(&s3::url(&name, &between.address, "")).await.expect("a bucket");
+    let far = s3::open(&s3::url(&name, between.address(), "")).await.expect("a bucket");
     let report = exporter(&world, far).await.once().await.expect("a pass");
     assert_eq!(report.exit_code(), 0, "{report}");
     assert_every_key_once(&world);
@@ -99,19 +99,19 @@ async fn undisturbed(template: &Template) -> (Vec<String>, Published) {
 }
 
 async fn disturb(template: &Template, disturbance: Disturbance, expected: &Published) {
-    let (world, name, between) = (template.copy().await, s3::new_bucket().await, Between::start());
+    let (world, name, between) = (template.copy().await, s3::new_bucket().await, s3::between());
     let after = format!("{disturbance:?}");
     let straight = s3::open(&s3::url(&name, s3::server(), "")).await.expect("a bucket");
     template.upload(&straight).await;
     between.set_at(disturbance.at, disturbance.fate, disturbance.for_good);
 
-    let far = s3::open_with(&s3::url(&name, &between.address, ""), HASTY).await.expect("others go on without it");
+    let far = s3::open_with(&s3::url(&name, between.address(), ""), HASTY).await.expect("others go on without it");
     let report = exporter(&world, far).await.once().await.expect("a pass");
     assert!(report.exit_code() <= 1, "{after}: {report}");
     let near = published(&world, "near");
     assert_whole(&near, &near, expected, &after);
     // What was given up may still be on its way.
-    between.settled().await;
+    s3::settled(&between).await;
     let before = stored(&straight).await;
 
     let report = exporter(&world, straight.clone()).await.once().await.expect("a pass");

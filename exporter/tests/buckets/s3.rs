@@ -1,45 +1,33 @@
-//! A real S3 server for a test: moto, which keeps everything in memory and decides conditional writes atomically.
+//! The S3 server of this test run, and buckets on it.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::fmt::Display;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use exporter::bucket::{Patience, S3Bucket};
+use stack::{Between, ObjectStore, SIGNATURE};
 
 /// Where the server of this test run listens, as `HOST:PORT`. It ends with the run: its standard input is closed then, and it watches that.
 pub(crate) fn server() -> &'static str {
-    static SERVER: OnceLock<(String, Child)> = OnceLock::new();
-    let (address, _) = SERVER.get_or_init(start);
+    static SERVER: OnceLock<(String, ObjectStore)> = OnceLock::new();
+    let (address, _) = SERVER.get_or_init(|| {
+        let server = ObjectStore::start().expect("moto");
+        (server.address().to_string(), server)
+    });
     address
 }
 
-/// The server runs in a thread of Python's, while the main one waits for the end of its input: whatever ends the tests ends it too.
-const PROGRAM: &str = "
-import sys, threading
-from werkzeug.serving import make_server
-from moto.server import DomainDispatcherApplication, create_backend_app
-server = make_server('127.0.0.1', 0, DomainDispatcherApplication(create_backend_app), threaded=True)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print(server.server_port, flush=True)
-sys.stdin.read()
-";
+/// Somebody before that server, who disturbs.
+pub(crate) fn between() -> Between {
+    Between::before(server().parse().expect("an address")).expect("a port")
+}
 
-fn start() -> (String, Child) {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/python/bin/python");
-    let mut server = Command::new(python)
-        .args(["-c", PROGRAM])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("Python; run tests/run once, which makes target/python");
-    let mut port = String::new();
-    let said = BufReader::new(server.stdout.take().expect("a pipe")).read_line(&mut port);
-    assert!(said.is_ok_and(|length| length > 0), "moto does not start; run tests/run once, which installs it");
-    (format!("127.0.0.1:{}", port.trim()), server)
+/// Waits until nothing is on its way any more.
+pub(crate) async fn settled(between: &Between) {
+    while !between.is_settled() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 /// Makes a bucket that nobody else has; its name.
@@ -76,12 +64,11 @@ pub(crate) fn plain() -> reqwest::Client {
 
 /// A request that moto takes for one of ours: it looks for a signature, and not at it.
 pub(crate) fn signed(request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
-    let scope = "Credential=id/20260101/eu-north-1/s3/aws4_request";
-    request.header("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"))
+    request.header("authorization", SIGNATURE)
 }
 
 /// The URL of a bucket's prefix `live` at `address`, with more parameters.
-pub(crate) fn url(bucket: &str, address: &str, more: &str) -> String {
+pub(crate) fn url(bucket: &str, address: impl Display, more: &str) -> String {
     format!("s3://{bucket}/live?endpoint=http://{address}&region=eu-north-1{more}")
 }
 

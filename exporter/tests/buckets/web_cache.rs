@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use exporter::bucket::{Headers, S3Bucket};
 use proto::{Kind, Timestamp};
+use stack::{Between, Fate};
 
-use crate::between::{Between, Fate};
 use crate::nginx::{Answer, Nginx, Site, ask};
 use crate::s3;
 use crate::world::{World, feed};
@@ -42,9 +42,9 @@ impl Cached {
         let bucket = Arc::new(s3::open(&s3::url(&name, s3::server(), "")).await.expect("a bucket"));
         let mut world = World::new().await;
         world.settings.coepi = vec![feed(Kind::Tcn)];
-        let between = Between::start();
+        let between = s3::between();
         let directory = tempfile::tempdir().expect("a directory");
-        let nginx = start(&directory, &format!("http://{}/{name}/live", between.address), changes);
+        let nginx = start(&directory, &format!("http://{}/{name}/live", between.address()), changes);
         Self { world, bucket, between, nginx, _directory: directory }
     }
 

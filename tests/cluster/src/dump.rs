@@ -35,7 +35,7 @@ impl Database {
 }
 
 /// A client: beside the server's binaries, or in PATH. It runs as the user who may open the socket.
-fn client(name: &str) -> Result<Command, ClusterError> {
+pub(crate) fn client(name: &str) -> Result<Command, ClusterError> {
     let beside = binaries::directory().map(|directory| directory.join(name)).ok().filter(|path| path.is_file());
     let mut command = Command::new(beside.map_or_else(|| OsString::from(name), OsString::from));
     command.current_dir("/").stdin(Stdio::null()).stderr(Stdio::piped());
@@ -43,6 +43,6 @@ fn client(name: &str) -> Result<Command, ClusterError> {
     Ok(command)
 }
 
-fn failed(program: &str, why: &dyn std::fmt::Display) -> ClusterError {
+pub(crate) fn failed(program: &str, why: &dyn std::fmt::Display) -> ClusterError {
     ClusterError::Start(format!("{program}: {why}"))
 }

@@ -11,6 +11,9 @@ mod user;
 
 mod server;
 
+mod control;
+mod psql;
+
 mod database;
 mod dump;
 
@@ -18,6 +21,7 @@ pub mod asker;
 mod pgbench;
 pub mod processor_time;
 
+pub use control::StopMode;
 pub use database::Database;
 pub use error::ClusterError;
 pub use server::{Cluster, Options};

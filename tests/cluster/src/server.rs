@@ -112,29 +112,6 @@ impl Cluster {
         self.private.is_some()
     }
 
-    /// Lets a private cluster die as it would without power, and starts it again: whatever it had acknowledged, if it is durable, it must
-    /// find in its log. Answers when it does.
-    ///
-    /// # Errors
-    /// [`ClusterError::Start`] if it does not start again, or is not private.
-    pub fn crash_and_recover(&self) -> Result<(), ClusterError> {
-        let shared = || ClusterError::Start("it belongs to somebody else".to_owned());
-        let directory = &self.private.as_ref().ok_or_else(shared)?.directory;
-        for arguments in [&["stop", "--mode=immediate"][..], &["start"]] {
-            let mut command = Command::new(binaries::directory()?.join("pg_ctl"));
-            command.args(arguments).arg("--wait").arg("--pgdata").arg(directory.join("data"));
-            command.arg("--log").arg(directory.join("log"));
-            // The server outlives the command, so it must hold none of our pipes.
-            command.process_group(0).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            user::drop_root(&mut command)?;
-            let ended = command.status().map_err(|error| ClusterError::Start(error.to_string()))?;
-            if !ended.success() {
-                return Err(ClusterError::Start(format!("pg_ctl {arguments:?} failed: {ended}")));
-            }
-        }
-        Ok(())
-    }
-
     /// Where a private cluster keeps everything; its user may write there.
     pub(crate) fn directory(&self) -> Option<&std::path::Path> {
         self.private.as_ref().map(|private| private.directory.as_path())
