@@ -105,11 +105,19 @@ fn alerts_watch_only_what_the_programs_tell() {
 }
 
 #[test]
-fn alerts_watch_jobs_that_are_scraped() {
-    let scraped = file("prometheus.yaml");
-    for job in ["pratique-verification", "pratique-server", "pratique-exporter"] {
-        assert!(scraped.contains(&format!("job_name: {job}\n")), "{job}");
+fn alerts_watch_jobs_that_are_scraped_and_know_where_the_runbook_is() {
+    for path in ["deploy/prometheus/prometheus.yaml", "deploy/compose/prometheus.yaml"] {
+        let scraped = fs::read_to_string(root().join(path)).expect("a configuration");
+        for job in ["pratique-verification", "pratique-server", "pratique-exporter"] {
+            assert!(scraped.contains(&format!("job_name: {job}\n")), "{path}: {job}");
+        }
+        assert!(scraped.contains("    runbook: https://"), "{path}");
     }
+    // On Kubernetes the name of the program is that of its service.
+    let monitors = root().join("deploy/kubernetes/components/prometheus-operator/monitors.yaml");
+    let monitors = fs::read_to_string(monitors).expect("monitors");
+    let (endpoints, jobs) = (monitors.matches("port: metrics").count(), monitors.matches("pratique-$1").count());
+    assert_eq!(endpoints, jobs);
 }
 
 /// Writes expressions as rules into a file of their own, and lets promtool read them.
