@@ -32,6 +32,9 @@ fn the_dockerfile_says_what_the_programs_need() {
         let line = |begin: &str| stage.lines().find_map(|line| line.strip_prefix(begin)).expect(begin);
         assert_eq!(line("USER "), "65532:65532", "a number, so that nobody need look it up to see that it is not root");
         assert_eq!(line("COPY "), format!("--from=build /out/{name}/ /"));
+        // Builders differ in whom they give what they copy.
+        let owned = format!("COPY --from=build --chown=65532:65532 /out/{name}/var/lib/ /var/lib/");
+        assert!(stage.lines().any(|line| line == owned), "{owned}");
         assert_eq!(line("ENTRYPOINT "), format!("[\"/usr/local/bin/{name}\"]"));
         assert_eq!(line("CMD "), format!("[\"{command}\"]"));
         let known = variables_of(name, &[command]);
