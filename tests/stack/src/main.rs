@@ -37,13 +37,14 @@ enum Command {
     /// longer than two ticks (1,000 ms), if a key is not published exactly once, if a process does not give back memory or descriptors, or if
     /// PostgreSQL was asked anything because phones polled.
     Country {
-        /// How much of a country: 1 is 20,000 cases a day and 10 million phones that poll once an hour.
-        #[arg(long, default_value_t = 0.2)]
+        /// How much of a country: 1 is 20,000 cases a day and 10 million phones that poll once an hour. That is one upload in four seconds: with less than
+        /// a tenth for some minutes there may be none, and then there is no time of uploads to judge.
+        #[arg(long, default_value_t = 0.5)]
         factor: f64,
         #[command(flatten)]
         trial: TrialArgs,
     },
-    /// The same as country, with so many more uploads that a leak would show: one a second. 30 minutes unless told otherwise.
+    /// The same with so many more uploads that a leak would show: one a second. 30 minutes unless told otherwise.
     Soak {
         /// Polls a second.
         #[arg(long, default_value_t = 100.0)]
@@ -58,7 +59,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct TrialArgs {
-    /// How long, in minutes.
+    /// How long, in minutes; 5 for country unless told otherwise.
     #[arg(long)]
     minutes: Option<u32>,
     /// Where results are written: load.json and load.html (times, rates, errors), outcome.json (what became of each process, and what PostgreSQL was asked

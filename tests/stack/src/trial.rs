@@ -142,7 +142,7 @@ impl Trial {
             if let Some(status) = running.0.try_wait()? {
                 let said = fs::read_to_string(&said).unwrap_or_default();
                 println!("{said}");
-                ensure!(status.success(), "load ended with {status}:\n{said}");
+                ensure!(status.success(), "load ended with {status}; it says why");
                 return Ok(());
             }
             look();
