@@ -76,6 +76,7 @@ impl Scene {
         let before = self.tally()?;
         self.wait_for("people are served", |tally| tally.people > before.people)?;
         self.wait_until_published(&before.acknowledged).with_context(|| after.to_owned())?;
+        self.shelf.ensure_unchanged(&self.stack)?;
         println!(
             "{:>6.1} s  {after}: well again after {:.1?}, {} people, {} failed tries, {} bundles",
             self.begun.elapsed().as_secs_f64(),
@@ -116,8 +117,10 @@ impl Scene {
             ensure!(status.success(), "{} ended with {status}", exporter.name());
         }
         self.shelf.look(&self.stack)?;
+        self.shelf.ensure_unchanged(&self.stack)?;
         let copy = self.stack.directory().join("copy");
-        for (path, bytes) in self.stack.objects()? {
+        for path in self.stack.paths()? {
+            let bytes = self.stack.object(&path)?.context("nothing is deleted so soon")?;
             let path = copy.join(path);
             std::fs::create_dir_all(path.parent().context("below the copy")?)?;
             std::fs::write(path, bytes)?;

@@ -31,26 +31,26 @@ impl Shelf {
         self.bundles.len()
     }
 
-    /// Looks at everything that is there now; the keys that the newest list stands for.
+    /// Looks at what is new; the keys that the newest list stands for.
     ///
     /// # Errors
-    /// If a bundle has changed or is gone, a list went backwards or names what is not there, or a key is published twice.
+    /// If a bundle is gone, a list went backwards or names what is not there, or a key is published twice.
     pub(crate) fn look(&mut self, stack: &Stack) -> anyhow::Result<BTreeSet<Vec<u8>>> {
-        // What is listed first is there before its list: the second reading has it.
-        let earlier = stack.objects()?;
-        let objects = stack.objects()?;
-        for (path, bytes) in objects.iter().filter(|(path, _)| path.ends_with(".zip")) {
-            let hash: [u8; 32] = Sha256::digest(bytes).into();
-            match self.bundles.get(path) {
-                Some((first, _)) => ensure!(*first == hash, "{path} changed"),
-                None => drop(self.bundles.insert(path.clone(), (hash, keys(bytes)?))),
+        // What is listed was there before its list.
+        let note = stack.object(&proto::manifest::manifest_path(&self.feed))?;
+        let there: BTreeSet<String> = stack.paths()?.into_iter().filter(|path| path.ends_with(".zip")).collect();
+        for path in &there {
+            if self.bundles.contains_key(path) {
+                continue;
             }
+            let bytes = stack.object(path)?.with_context(|| format!("{path} is gone"))?;
+            self.bundles.insert(path.clone(), (Sha256::digest(&bytes).into(), keys(&bytes)?));
         }
         for path in self.bundles.keys() {
-            ensure!(objects.contains_key(path), "{path} is gone");
+            ensure!(there.contains(path), "{path} is gone");
         }
-        let Some(note) = earlier.get(&proto::manifest::manifest_path(&self.feed)) else { return Ok(BTreeSet::new()) };
-        let manifest = Manifest::open(note, &self.verifier, &self.feed)?;
+        let Some(note) = note else { return Ok(BTreeSet::new()) };
+        let manifest = Manifest::open(&note, &self.verifier, &self.feed)?;
         ensure!(manifest.number >= self.number, "the manifest went backwards");
         self.number = manifest.number;
         let mut published = BTreeSet::new();
@@ -61,6 +61,20 @@ impl Shelf {
             }
         }
         Ok(published)
+    }
+}
+
+impl Shelf {
+    /// Looks again at every bundle that was ever seen.
+    ///
+    /// # Errors
+    /// If one has changed or is gone.
+    pub(crate) fn ensure_unchanged(&self, stack: &Stack) -> anyhow::Result<()> {
+        for (path, (first, _)) in &self.bundles {
+            let bytes = stack.object(path)?.with_context(|| format!("{path} is gone"))?;
+            ensure!(<[u8; 32]>::from(Sha256::digest(&bytes)) == *first, "{path} changed");
+        }
+        Ok(())
     }
 }
 

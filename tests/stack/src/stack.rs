@@ -1,6 +1,5 @@
 //! The deployment.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -198,22 +197,31 @@ impl Stack {
         self.disks[1].as_ref()
     }
 
-    /// Every object that the object store holds now, or else the directory, by its path. Nobody stands between.
+    /// The paths of all objects that the object store holds now, or else the directory. Nobody stands between.
+    ///
+    /// # Errors
+    /// If they cannot be listed.
+    pub fn paths(&self) -> anyhow::Result<Vec<String>> {
+        let Some(Store { server, .. }) = &self.store else {
+            return tree_paths(self.tree.as_deref().context("a deployment has a bucket")?);
+        };
+        let names = server.names(BUCKET)?.into_iter();
+        Ok(names.filter_map(|name| Some(name.strip_prefix(PREFIX)?.strip_prefix('/')?.to_owned())).collect())
+    }
+
+    /// One of these objects; none if it is not there.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn objects(&self) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+    pub fn object(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
         let Some(Store { server, .. }) = &self.store else {
-            return tree_objects(self.tree.as_deref().context("a deployment has a bucket")?);
+            let tree = self.tree.as_deref().context("a deployment has a bucket")?;
+            return match std::fs::read(tree.join(path)) {
+                Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                read => Ok(Some(read?)),
+            };
         };
-        let mut objects = BTreeMap::new();
-        for name in server.names(BUCKET)? {
-            // One that was deleted after it was listed is gone.
-            if let (Some(path), Some(bytes)) = (name.strip_prefix("live/"), server.object(BUCKET, &name)?) {
-                objects.insert(path.to_owned(), bytes);
-            }
-        }
-        Ok(objects)
+        server.object(BUCKET, &format!("{PREFIX}/{path}"))
     }
 }
 
@@ -297,8 +305,8 @@ fn nginx(plan: &Plan, directory: &Path) -> anyhow::Result<Spec> {
 }
 
 /// The files of a directory bucket, but for its own: those whose names begin with a dot.
-fn tree_objects(root: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
-    let (mut objects, mut directories) = (BTreeMap::new(), vec![root.to_owned()]);
+fn tree_paths(root: &Path) -> anyhow::Result<Vec<String>> {
+    let (mut paths, mut directories) = (Vec::new(), vec![root.to_owned()]);
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(&directory)? {
             let path = entry?.path();
@@ -306,9 +314,9 @@ fn tree_objects(root: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
             if path.is_dir() {
                 directories.push(path);
             } else if !name.starts_with('.') && !name.contains("/.") && name != FILLER {
-                objects.insert(name, std::fs::read(&path)?);
+                paths.push(name);
             }
         }
     }
-    Ok(objects)
+    Ok(paths)
 }
