@@ -100,7 +100,9 @@ pub(crate) fn start(published: &Published, form: Form, directory: &Path) -> anyh
     make_certificate(directory)?;
     let here = directory.display();
     let tls = format!("ssl_certificate {here}/certificate.pem; ssl_certificate_key {here}/key.pem; {inside}");
-    Nginx::start(directory, &Site { http, servers: vec![inside, tls], workers: 2, ..Site::default() })
+    // One address asks for more here than a country does.
+    let changes = &[("limit_req zone=askers burst=4000 nodelay;", "")];
+    Nginx::start(directory, &Site { http, servers: vec![inside, tls], workers: 2, changes })
 }
 
 /// Asks for one object as often as it can, for so long.

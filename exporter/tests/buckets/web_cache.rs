@@ -295,16 +295,25 @@ async fn the_store_hears_the_name_of_an_object_and_nothing_of_a_phone() {
         let refused = ask(address, &format!("{method} /NO/gaen/1-2-00001.zip"), &[], "").expect("an answer");
         assert_eq!(refused.status, 405, "{method}");
     }
-    for path in ["/", "/NO/gaen/notes.txt", "/NO/gaen/.put-1.zip", "/NO/gaen/", "/index.txt", "/../live/ready"] {
+    for path in [
+        "/",
+        "/NO/gaen/1-2-00001.zip",
+        "/NO/gaen/16000000000-1600003600-00001.zip",
+        "/NO/gaen/notes.txt",
+        "/NO/gaen/.put-1.zip",
+        "/NO/gaen/",
+        "/index.txt",
+        "/../live/ready",
+    ] {
         let answer = nginx.get(path).expect("an answer");
         assert!([400, 404].contains(&answer.status), "{path}: {}", answer.head);
     }
     let said =
         ["Cookie: a=b", "Authorization: Bearer x", "X-Forwarded-For: 192.0.2.1", "User-Agent: y", "Range: bytes=1-"];
-    ask(address, "GET /NO/gaen/1-2-00001.zip?query=z", &said, "a body").expect("an answer");
+    ask(address, "GET /NO/gaen/1600000000-1600003600-00001.zip?query=z", &said, "a body").expect("an answer");
     let head = heard.join().expect("one request came");
     let mut lines: Vec<&str> = head.trim_end().split("\r\n").collect();
-    assert_eq!(lines.remove(0), "GET /bucket/live/NO/gaen/1-2-00001.zip HTTP/1.1");
+    assert_eq!(lines.remove(0), "GET /bucket/live/NO/gaen/1600000000-1600003600-00001.zip HTTP/1.1");
     lines.retain(|line| !line.starts_with("Host: ") && !line.starts_with("Connection: "));
     assert!(lines.is_empty(), "{lines:?}");
 }
