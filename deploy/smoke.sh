@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Walks one person's way from a code to an upload, as a phone does, and prints what the key server answered.
 #
-#     VERIFICATION=https://verification.example.org SERVER=https://keys.example.org AUTHORITY=example DEVICE=... deploy/smoke.sh CODE
+#     VERIFICATION=https://verification.example.org SERVER=https://keys.example.org AUTHORITY=example DEVICE_FILE=... deploy/smoke.sh CODE
 #
-# DEVICE is an API key of the kind `device`. The key that is uploaded is drawn here and belongs to nobody. What is uploaded under a code of type
+# DEVICE_FILE holds an API key of the kind `device`. The key that is uploaded is drawn here and belongs to nobody. What is uploaded under a code of type
 # `confirmed` or `likely` is published like anybody's; under a code of type `negative` the whole way is walked and nothing is stored, so that is
 # the type for a service that people use. Needs curl, jq and openssl.
 set -euo pipefail
 
 code=$1
+device=$(cat "$DEVICE_FILE")
 
 main() {
     local nonce token key start hmac mac certificate
@@ -28,7 +29,7 @@ main() {
 }
 
 post() {
-    curl -sS --max-time 30 "$1" -H 'Content-Type: application/json' -H "X-API-Key: $DEVICE" -d "$2"
+    curl -sS --max-time 30 "$1" -H 'Content-Type: application/json' -H "X-API-Key: $device" -d "$2"
 }
 
 # A field of an answer; without it, the answer says why.

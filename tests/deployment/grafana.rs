@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::page::root;
+use crate::page::{Page, root};
 use crate::prometheus::{check_expressions, unknown_metrics};
 
 fn dashboard() -> Value {
@@ -27,7 +27,7 @@ fn expressions(dashboard: &Value) -> Vec<String> {
     let targets = panels(dashboard).iter().filter_map(|panel| panel["targets"].as_array()).flatten();
     let filled = targets.map(|target| {
         let expression = target["expr"].as_str().expect("an expression");
-        expression.replace("$__rate_interval", "10m").replace("$feed", ".*")
+        expression.replace("$feed", ".*")
     });
     filled.collect()
 }
@@ -88,4 +88,17 @@ fn every_expression_of_the_dashboard_is_one_and_asks_for_what_is_there() {
     check_expressions(&expressions, directory.path());
     let unknown = unknown_metrics(&expressions.join("\n"));
     assert!(unknown.is_empty(), "docs/metrics.md does not know {unknown:?}");
+}
+
+/// What is published in steps moves once in five minutes: over less than two of them a rate is nothing, or twice as much as it was.
+#[test]
+fn what_is_published_in_steps_is_looked_at_over_several_of_them() {
+    let page = Page::read("docs/metrics.md").text;
+    let stepped = page.lines().filter(|line| line.starts_with("| `pratique_") && line.contains("| 5 min |"));
+    let stepped: Vec<&str> = stepped.filter_map(|line| line.split('`').nth(1)).collect();
+    assert!(stepped.len() > 40, "{stepped:?}");
+    for expression in expressions(&dashboard()) {
+        let is_stepped = stepped.iter().any(|name| expression.contains(name));
+        assert!(!(is_stepped && expression.contains("$__")), "{expression}");
+    }
 }

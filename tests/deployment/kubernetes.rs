@@ -193,7 +193,7 @@ fn what_goes_on_for_ever_is_probed_and_given_time_to_end() {
             let drain = settings.iter().find(|(variable, _)| variable.ends_with("_DRAIN_SECONDS"));
             let drain: u64 = drain.map_or(0, |(_, seconds)| seconds.parse().expect("a number"));
             // 45 seconds are what requests that are under way may take: `--help` of the services says so.
-            assert!(pod.spec["terminationGracePeriodSeconds"].as_u64() >= Some(drain + 45 + 5), "{name}");
+            assert!(pod.spec["terminationGracePeriodSeconds"].as_u64() >= Some(drain + 45 + 10), "{name}");
             for (variable, port) in [("_METRICS_LISTEN", "metrics"), ("_LISTEN", "http")] {
                 let listens = settings.iter().find(|(name, _)| {
                     name.ends_with(variable) && (port != "http" || !name.ends_with("_METRICS_LISTEN"))

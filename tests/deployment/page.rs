@@ -17,6 +17,8 @@ pub(crate) struct Block<'a> {
     pub(crate) info: &'a str,
     /// The number of its first line, counted from 1.
     pub(crate) line: usize,
+    /// The heading of the second level that it stands under.
+    pub(crate) section: &'a str,
     pub(crate) lines: Vec<&'a str>,
 }
 
@@ -30,9 +32,15 @@ impl Page {
     /// Its blocks of code, in their order.
     pub(crate) fn blocks(&self) -> Vec<Block<'_>> {
         let (mut blocks, mut open) = (Vec::new(), None::<Block<'_>>);
+        let mut section = "";
         for (number, line) in (1..).zip(self.text.lines()) {
+            if let (None, Some(heading)) = (&open, line.strip_prefix("## ")) {
+                section = heading;
+            }
             match (&mut open, line.strip_prefix("```")) {
-                (None, Some(info)) => open = Some(Block { info: info.trim(), line: number + 1, lines: Vec::new() }),
+                (None, Some(info)) => {
+                    open = Some(Block { info: info.trim(), line: number + 1, section, lines: Vec::new() })
+                }
                 (Some(_), Some("")) => blocks.extend(open.take()),
                 (Some(block), _) => block.lines.push(line),
                 (None, None) => {}

@@ -22,14 +22,51 @@ struct Step {
 pub(crate) fn of_blocks(path: &str, blocks: &[Block<'_>]) -> String {
     let mut script = format!("PAGE={path}\n{CHECK}");
     for step in blocks.iter().flat_map(steps) {
-        let Step { line, text, exit, says } = step;
-        let says: String = says.iter().map(|text| format!(" \"{text}\"")).collect();
-        // What a command says goes to a file of its own, where services that it leaves behind may go on talking.
-        let checked = format!("AT={line}\n{{\n{text}}} > \"$SAID/{line}\" 2>&1 < /dev/null\ncheck $? {exit}{says}\n");
-        script.push_str(&checked);
+        script.push_str(&checked(step));
     }
     script
 }
+
+/// The same, where each section is typed into a new shell that has read the settings and nothing else. The first of the blocks are the settings.
+pub(crate) fn of_sections(path: &str, blocks: &[Block<'_>]) -> String {
+    let mut script = format!("PAGE={path}\n{CHECK}{NEW_SHELL}");
+    let mut section = None;
+    for block in blocks {
+        if section.is_some_and(|before| before != block.section) {
+            let begins = if section == blocks.first().map(|first| first.section) { "keep" } else { "forget" };
+            let _ = writeln!(script, "AT={}\n{begins}", block.line);
+        }
+        section = Some(block.section);
+        steps(block).into_iter().for_each(|step| script.push_str(&checked(step)));
+    }
+    script
+}
+
+/// A command with its expectations. What it says goes to a file of its own, where services that it leaves behind may go on talking.
+fn checked(step: Step) -> String {
+    let Step { line, text, exit, says } = step;
+    let says: String = says.iter().map(|text| format!(" \"{text}\"")).collect();
+    format!("AT={line}\n{{\n{text}}} > \"$SAID/{line}\" 2>&1 < /dev/null\ncheck $? {exit}{says}\n")
+}
+
+/// What a new shell knows: what there was once the settings were read, read once more.
+const NEW_SHELL: &str = r#"
+keep() {
+    VARIABLES=" VARIABLES FUNCTIONS UNITS $(compgen -v | tr '\n' ' ') "
+    FUNCTIONS=" $(compgen -A function | tr '\n' ' ') "
+}
+forget() {
+    local known
+    for known in $(compgen -v); do
+        case "$known" in BASH* | _ | known) continue ;; esac
+        [[ $VARIABLES == *" $known "* ]] || unset -v "$known"
+    done
+    for known in $(compgen -A function); do
+        [[ $FUNCTIONS == *" $known "* ]] || unset -f "$known"
+    done
+    read_settings
+}
+"#;
 
 /// Writes down where it stood and what was said there, and ends. A shell that ends within a command still talks to where that command talks, so it is
 /// a file that is written to.
@@ -117,7 +154,7 @@ mod tests {
             "echo 'two",
             "lines'",
         ];
-        let steps = steps(&Block { info: "sh", line: 10, lines });
+        let steps = steps(&Block { info: "sh", line: 10, section: "", lines });
         let found: Vec<_> = steps.iter().map(|step| (step.line, step.exit, step.says.len())).collect();
         assert_eq!(found, [(11, 0, 0), (14, 0, 2), (20, 1, 0), (23, 0, 0)]);
         assert!(steps[0].text.ends_with("END\n") && steps[1].says[1] == "b \\\"quoted\\\"");

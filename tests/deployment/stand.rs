@@ -20,6 +20,10 @@ pub(crate) struct Stand {
     directory: TempDir,
     /// What the settings of the page are here.
     settings: BTreeMap<&'static str, String>,
+    /// What is typed here in place of lines that leave a gap, as `KID=...`.
+    filled: BTreeMap<&'static str, &'static str>,
+    /// Whether each section of the page is typed into a new shell.
+    new_shells: bool,
     /// Shell functions that stand in for what is not there.
     stand_ins: String,
     /// Where the commands are typed.
@@ -32,7 +36,8 @@ impl Stand {
         let directory = tempfile::tempdir().expect("a directory");
         fs::create_dir(directory.path().join("said")).expect("created");
         let (settings, stand_ins) = (BTreeMap::new(), include_str!("stand_ins.sh").to_owned());
-        Self { directory, settings, stand_ins, home: root().to_owned() }
+        let (filled, new_shells) = (BTreeMap::new(), false);
+        Self { directory, settings, filled, new_shells, stand_ins, home: root().to_owned() }
     }
 
     /// Lets the commands be typed in the place itself and not in the repository.
@@ -48,6 +53,16 @@ impl Stand {
     /// Gives a setting of the page another value.
     pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.settings.insert(name, value.into());
+    }
+
+    /// Says what a person types where the page has a line that begins like this and leaves a gap.
+    pub(crate) fn fill(&mut self, gap: &'static str, line: &'static str) {
+        self.filled.insert(gap, line);
+    }
+
+    /// Types each section into a new shell, which knows nothing but the settings.
+    pub(crate) fn open_new_shells(&mut self) {
+        self.new_shells = true;
     }
 
     /// Adds lines of shell before the page's own.
@@ -68,7 +83,8 @@ impl Stand {
         for (block, lines) in blocks.iter_mut().zip(&set) {
             block.lines = lines.iter().map(String::as_str).collect();
         }
-        let script = format!("{}{}", self.stand_ins, script::of_blocks(page.path, &blocks));
+        let of = if self.new_shells { script::of_sections } else { script::of_blocks };
+        let script = format!("{}{}", self.stand_ins, of(page.path, &blocks));
         let file = self.directory.path().join("script.sh");
         fs::write(&file, format!("{script}\ntrap - EXIT\nleave\n")).expect("written");
         let output = self.shell(&file).output().expect("bash");
@@ -77,11 +93,15 @@ impl Stand {
         if output.status.success() { Ok(()) } else { Err(format!("{}\n{failed}{said}", output.status)) }
     }
 
-    /// The lines of a block; in that of the settings, with the values that hold here.
+    /// The lines of a block: gaps filled, and in that of the settings the values that hold here.
     fn settings_of(&self, block: &Block<'_>) -> Vec<String> {
         let lines = block.lines.iter().map(|line| (*line).to_owned());
         if block.info != "sh settings" {
-            return lines.collect();
+            let filled = |line: String| {
+                let gap = self.filled.iter().find(|(gap, _)| line.starts_with(*gap));
+                gap.map_or(line.clone(), |(_, typed)| (*typed).to_owned())
+            };
+            return lines.map(filled).collect();
         }
         let mut unused = self.settings.clone();
         let lines = lines.map(|line| {

@@ -12,8 +12,10 @@ use anyhow::{Context as _, ensure};
 use crate::programs::{built, repository};
 use crate::systemd::{PROGRAMS, SETTINGS, Unit, directory};
 
-/// How long a service may take for what is under way once its listener is closed, in seconds.
-const UNDER_WAY: u64 = 10;
+/// How long a service may take for what is under way once its listener is closed, in seconds: `SHUTDOWN_TIMEOUT` of the crate service.
+const UNDER_WAY: u64 = 45;
+/// How much longer it is waited for, in seconds.
+const TO_SPARE: u64 = 10;
 /// How long a program is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -67,7 +69,7 @@ fn whoever_is_asked_to_stop_has_the_time_for_it() -> anyhow::Result<()> {
             None => 0,
         };
         let patience: u64 = unit.value("TimeoutStopSec")?.parse()?;
-        assert!(patience >= 2 * (drains + UNDER_WAY), "{}: {patience} s for {drains} and {UNDER_WAY}", unit.name);
+        assert!(patience >= drains + UNDER_WAY + TO_SPARE, "{}: {patience} s for {drains} and {UNDER_WAY}", unit.name);
         assert_eq!((unit.value("KillSignal")?, unit.value("Restart")?), ("SIGTERM", "always"), "{}", unit.name);
     }
     Ok(())

@@ -36,9 +36,16 @@ impl DirectoryBucket {
     /// [`ExportError::GiveUp`] if it is no directory that we can write to.
     pub fn open(root: &Path) -> Result<Self, ExportError> {
         let bucket = Self { root: root.to_owned() };
-        let opened = fs::create_dir_all(root).and_then(|()| bucket.lock_file());
+        let opened = bucket.create_root().and_then(|()| bucket.lock_file());
         opened.map_err(|why| ExportError::GiveUp(format!("bucket {}: {why}", root.display())))?;
         Ok(bucket)
+    }
+
+    fn create_root(&self) -> io::Result<()> {
+        if self.root.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.root).and_then(|()| open_to_readers(&self.root))
     }
 
     fn lock_file(&self) -> io::Result<File> {
@@ -140,10 +147,17 @@ impl DirectoryBucket {
             self.create_directories(parent)?;
         }
         match fs::create_dir(directory) {
-            Err(why) if why.kind() != ErrorKind::AlreadyExists => Err(why),
-            _ => sync_directory(parent),
+            Ok(()) => open_to_readers(directory)?,
+            Err(why) if why.kind() == ErrorKind::AlreadyExists => {}
+            Err(why) => return Err(why),
         }
+        sync_directory(parent)
     }
+}
+
+/// A web server reads what is published, whatever the mask of the process that publishes takes away.
+fn open_to_readers(directory: &Path) -> io::Result<()> {
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o755))
 }
 
 #[async_trait]

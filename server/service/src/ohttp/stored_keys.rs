@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use proto::Timestamp;
@@ -91,7 +92,9 @@ pub fn export(path: &Path, public: &Path, now: Timestamp) -> Result<Vec<KeyNote>
     let mut beside = public.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
-    let written = fs::write(&beside, list).and_then(|()| fs::rename(&beside, public));
+    // The exporter reads it, which is another user, whatever the mask of whoever types this takes away.
+    let open = || fs::set_permissions(&beside, fs::Permissions::from_mode(0o644));
+    let written = fs::write(&beside, list).and_then(|()| open()).and_then(|()| fs::rename(&beside, public));
     written.map_err(|cause| SecretFileError::File { path: public.to_owned(), cause })?;
     Ok(notes(&ring))
 }
