@@ -281,3 +281,25 @@ fn whatever_is_absent_is_remembered_for_ten_seconds_at_most() -> anyhow::Result<
     assert!(absent.iter().all(|line| *line == "proxy_cache_valid 403 404 10s;"), "{absent:?}");
     Ok(())
 }
+
+#[test]
+fn what_may_send_a_message_or_make_a_code_is_asked_once() -> anyhow::Result<()> {
+    let text = fs::read_to_string(nginx::configuration().join("verification.conf"))?;
+    let locations: Vec<&str> = text.split("\nlocation ").skip(1).collect();
+    for path in ["= /ohttp {", "= /api/user-report {", "~ ^/api/(issue|"] {
+        let location = locations.iter().find(|location| location.starts_with(path)).context(path)?;
+        let inside = location.split("\n}").next().context("it ends")?;
+        assert!(inside.contains("proxy_next_upstream off;"), "{path}");
+    }
+    Ok(())
+}
+
+#[test]
+fn names_of_bundles_are_bounded_and_so_is_who_asks_for_them() -> anyhow::Result<()> {
+    for name in ["bucket.conf", "objects.conf"] {
+        let text = fs::read_to_string(nginx::configuration().join(name))?;
+        assert!(text.contains("\nlimit_req zone=askers ") && text.contains("\nlimit_conn callers "), "{name}");
+        assert!(text.contains(r"/[0-9]{10}-[0-9]{10}-[0-9]{5}\.zip$"), "{name}");
+    }
+    Ok(())
+}

@@ -132,3 +132,14 @@ fn the_samples_of_owners_are_understood() {
         assert!(complaint(&output).contains("password_file /etc/pratique/"), "{file}: {}", complaint(&output));
     }
 }
+
+/// PratiqueFeedHeld and PratiqueFeedNotPublished take it for a fault.
+#[test]
+fn nothing_in_the_samples_is_held_for_longer_than_alerts_allow() {
+    let sample = read("deploy/config/exporter.env");
+    let said = sample.split([' ', ';', '\n']);
+    let holds = said.filter_map(|word| word.strip_prefix("hold=").or_else(|| word.strip_prefix("#EXPORTER_HOLD=")));
+    let hours = holds.map(|hold| hold.strip_suffix('h').and_then(|hours| hours.parse().ok()).expect("hours"));
+    let hours: Vec<u32> = hours.collect();
+    assert!(hours.len() == 2 && hours.iter().all(|hours| *hours <= 4), "{hours:?}");
+}

@@ -75,6 +75,17 @@ fn whoever_is_asked_to_stop_has_the_time_for_it() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[test]
+fn containers_have_as_long_as_units_to_stop() -> anyhow::Result<()> {
+    let compose = fs::read_to_string(repository("deploy/compose.yaml"))?;
+    let periods = compose.lines().filter_map(|line| line.trim().strip_prefix("stop_grace_period: ")?.strip_suffix('s'));
+    let periods: Vec<u64> = periods.map(str::parse).collect::<Result<_, _>>()?;
+    let unit = Unit::named("pratique-server.service")?;
+    let patience: u64 = unit.value("TimeoutStopSec")?.parse()?;
+    assert!(periods.len() >= 3 && periods.iter().all(|period| *period >= patience), "{periods:?} and {patience}");
+    Ok(())
+}
+
 fn drain_seconds(sample: &str) -> anyhow::Result<u64> {
     let line = sample.lines().find_map(|line| line.split_once("_DRAIN_SECONDS="));
     line.map_or(Ok(0), |(_, value)| Ok(value.parse()?))
