@@ -1,13 +1,11 @@
 //! Replies that are lost on the way, and runs that are ended early.
 
-use std::time::{Duration, Instant};
-
 use load::results::{Ending, Results};
 use tests::network::BadNetwork;
 use tokio::sync::mpsc;
 
 use crate::doctor::Doctor;
-use crate::scene::{PATIENCE, Scene};
+use crate::scene::{Scene, until};
 
 /// Five uploads a second, until some are published, so many replies of the key server are lost after that, and an interrupt comes when `enough` are.
 async fn losing((replies, enough): (u32, u32), flags: &[&str]) -> Results {
@@ -15,24 +13,16 @@ async fn losing((replies, enough): (u32, u32), flags: &[&str]) -> Results {
     let network = BadNetwork::before(scene.system.server.address()).await.expect("a proxy");
     let (url, (interrupt, interrupts)) = (network.url(), mpsc::unbounded_channel());
     let five_a_second = ["custom", "--uploads", "5", "--arrivals", "even", "--duration", "1d", "--server", &url];
+    let waiting = ["--publish-wait", "60s", "--settle", "0s"];
     let losing = async {
         until(|| scene.has_published()).await;
         network.lose_replies(replies);
         until(|| network.lost() >= enough).await;
         interrupt.send(()).expect("somebody listens");
     };
-    let flags = [&five_a_second[..], flags].concat();
+    let flags = [&five_a_second[..], &waiting, flags].concat();
     let (results, ()) = tokio::join!(scene.load_heeding(&flags, interrupts), losing);
     results.expect("it may be loaded")
-}
-
-/// Asks until it is so: neither files nor proxies tell by themselves.
-async fn until(is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "it is still not so");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +63,8 @@ async fn an_interrupt_ends_the_load_and_what_was_acknowledged_is_proved() {
         until(|| scene.has_published()).await;
         interrupt.send(()).expect("somebody listens");
     };
-    let flags = ["custom", "--uploads", "4", "--arrivals", "even", "--duration", "1d"];
+    let four_a_second = ["custom", "--uploads", "4", "--arrivals", "even", "--duration", "1d"];
+    let flags = [&four_a_second[..], &["--publish-wait", "60s", "--settle", "0s"]].concat();
     let (results, ()) = tokio::join!(scene.load_heeding(&flags, interrupts), interrupting);
     let results = results.expect("it may be loaded");
     assert_eq!(results.verdict.ending, Ending::Passed, "{:?}", results.verdict);

@@ -1,14 +1,23 @@
 //! Each preset, for some seconds: nothing fails, and everything acknowledged is there.
 
 use load::results::{Ending, Results};
+use tests::network::BadNetwork;
+use tokio::sync::mpsc;
 
 use crate::doctor::Doctor;
-use crate::scene::Scene;
+use crate::scene::{Scene, until};
+
+/// Nothing is doubled here later: nobody waits for that.
+const PATIENTLY: [&str; 4] = ["--publish-wait", "60s", "--settle", "0s"];
 
 /// Loads a good deployment, which must pass.
 async fn passes(flags: &[&str]) -> Results {
     let scene = Scene::start(Doctor::Idle).await.expect("a deployment");
-    let results = scene.load(&[flags, &["--publish-wait", "60s"]].concat()).await.expect("it may be loaded");
+    passed(scene.load(&[flags, &PATIENTLY].concat()).await.expect("it may be loaded"))
+}
+
+/// What passed, and was proved.
+fn passed(results: Results) -> Results {
     assert_eq!(results.verdict.ending, Ending::Passed, "{:?}", results.verdict);
     let proof = results.proof.as_ref().expect("it was proved");
     assert_eq!((proof.published, proof.missing, proof.twice), (proof.acknowledged, 0, 0));
@@ -40,9 +49,23 @@ async fn the_phones_of_a_country_poll_and_have_what_was_published() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_of_keys_and_reports_is_published_whole_through_relays_too() {
-    let flags = ["burst", "--factor", "0.3", "--duration", "3s", "--arrivals", "even", "--batch", "10", "--seed", "1"];
-    let results = passes(&flags).await;
-    assert!(count(&results, "upload") >= 80 && count(&results, "report") >= 8);
+    let scene = Scene::start(Doctor::Idle).await.expect("a deployment");
+    let network = BadNetwork::before(scene.cdn().address()).await.expect("a proxy");
+    let (url, (by, interrupts)) = (network.url(), mpsc::unbounded_channel());
+    // It goes on until a phone has downloaded something, however long that takes here.
+    let is_download =
+        |message: &Vec<u8>| message.starts_with(b"GET ") && message.windows(5).any(|part| part == b".zip ");
+    let downloads = || network.carried().iter().any(is_download);
+    let interrupting = async {
+        until(|| scene.has_published()).await;
+        until(downloads).await;
+        by.send(()).expect("somebody listens");
+    };
+    let burst = ["burst", "--factor", "0.3", "--duration", "1d", "--arrivals", "even", "--batch", "10", "--seed", "1"];
+    let flags = [&burst[..], &PATIENTLY, &["--cdn", &url]].concat();
+    let (results, ()) = tokio::join!(scene.load_heeding(&flags, interrupts), interrupting);
+    let results = passed(results.expect("it may be loaded"));
+    assert!(count(&results, "upload") > 0 && count(&results, "report") > 0);
     // Codes come ten at a time, and phones that want one while a batch is on its way have one of their own.
     assert!(count(&results, "batch_issue") > 0 && count(&results, "issue") == 0);
     let bundles = results.operation("bundle").expect("phones download what is new");

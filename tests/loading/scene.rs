@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -35,8 +36,8 @@ pub(crate) struct Scene {
     directory: TempDir,
     /// What phones read: a copy of the public tree, as somebody made it.
     mirror: PathBuf,
-    _cdn: Service,
-    doctor: Doctor,
+    cdn: Service,
+    doctor: Mutex<Doctor>,
 }
 
 impl Scene {
@@ -57,7 +58,7 @@ impl Scene {
             "api_keys": { "admin": authority.admin_key, "device": authority.device_key },
         });
         fs::write(directory.path().join("access.json"), access.to_string())?;
-        let scene = Self { system, directory, mirror, _cdn: cdn, doctor };
+        let scene = Self { system, directory, mirror, cdn, doctor: Mutex::new(doctor) };
         // Every feed has an index and a manifest before anybody asks for them.
         scene.publish().await?;
         Ok(scene)
@@ -85,9 +86,24 @@ impl Scene {
         }
     }
 
+    /// From the next export on, the CDN is in other hands.
+    pub(crate) fn hand_over_to(&self, doctor: Doctor) {
+        *self.doctor.lock().expect("nobody panicked") = doctor;
+    }
+
+    /// The CDN, for a network in front of it.
+    pub(crate) const fn cdn(&self) -> &Service {
+        &self.cdn
+    }
+
+    /// What phones read: the index of keys as it stands.
+    pub(crate) fn index(&self) -> Vec<u8> {
+        fs::read(self.mirror.join(REGION).join("gaen/index.txt")).unwrap_or_default()
+    }
+
     /// Whether a bundle of keys is there.
     pub(crate) fn has_published(&self) -> bool {
-        fs::read(self.mirror.join(REGION).join("gaen/index.txt")).is_ok_and(|index| !index.is_empty())
+        !self.index().is_empty()
     }
 
     /// Ends only if something is wrong.
@@ -102,7 +118,8 @@ impl Scene {
     async fn publish(&self) -> anyhow::Result<()> {
         self.let_a_quarter_pass()?;
         self.system.export_now(1).await?;
-        self.doctor.mirror(&self.system.tree(), &self.mirror, &self.system.keys_directory())
+        let doctor = *self.doctor.lock().expect("nobody panicked");
+        doctor.mirror(&self.system.tree(), &self.mirror, &self.system.keys_directory())
     }
 
     /// Makes what was uploaded so far a quarter of an hour older, so that nobody has to wait for its release.
@@ -116,6 +133,15 @@ impl Scene {
             database.execute(&older, [])?;
         }
         Ok(())
+    }
+}
+
+/// Asks until it is so: neither files nor proxies tell by themselves.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "it is still not so");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -33,13 +33,15 @@ Simulated phones call from networks of their own in 2001:2::/48, which they tell
 the next quarter of an hour: the proof waits up to 16 minutes and the period of the exporter. Set small minimums in a test deployment, or filler is
 waited for as well.
 
-The first Ctrl-C ends the load early, and what was acknowledged by then is proved; the second ends the waiting, too.
+The first Ctrl-C ends the load early, and what was acknowledged by then is proved; the second ends the waiting, too; the
+third ends everything at once, without results.
 
 Exit codes:
   0  nothing failed, and everything acknowledged is published exactly once
-  1  something failed, or a limit of --p99 was exceeded
-  2  the proof failed: keys are missing, published twice, or cannot be read
+  1  something failed, a limit of --p99 was exceeded, or the results could not be written
+  2  the proof failed: keys are missing, published twice or changed, or cannot be read
   3  nothing was loaded: a setting is wrong, or the target is no test deployment
+  130  interrupted three times
 
 With --json FILE the results are also written for machines.";
 
@@ -134,8 +136,10 @@ impl Cli {
     /// What was asked for.
     pub fn wish(self) -> Wish {
         let scaled = |preset, scaled: Scaled, rates: fn(f64) -> Rates, default| {
-            let rates = rates(scaled.factor.unwrap_or(default));
-            Wish::Run(Box::new(Plan { preset, rates, must_relay: false, target: scaled.target, run: scaled.run }))
+            let factor = scaled.factor.unwrap_or(default);
+            let rates = rates(factor);
+            let (target, run) = (scaled.target, scaled.run);
+            Wish::Run(Box::new(Plan { preset, factor: Some(factor), rates, must_relay: false, target, run }))
         };
         match self.preset {
             Preset::Quiet(flags) => scaled("quiet", flags, Rates::quiet, 400.0),
@@ -155,7 +159,7 @@ impl Custom {
         let rates = Rates { uploads, reports, relayed, codes, chaff, guesses, busts, malformed, ..Rates::NONE };
         let mut rates = rates.polling(polls);
         rates.phones = phones.unwrap_or(rates.phones);
-        Plan { preset: "custom", rates, must_relay: relayed > 0.0, target, run }
+        Plan { preset: "custom", factor: None, rates, must_relay: relayed > 0.0, target, run }
     }
 }
 
@@ -200,6 +204,8 @@ mod tests {
             &["burst", "--arrivals", "late"],
             &["burst", "--region", "demo"],
             &["burst", "--p99", "publish"],
+            &["burst", "--p99", "typo=1000"],
+            &["burst", "--p99", "publish=1000,typo=1000"],
             &["custom", "--relayed", "1.1"],
             &["custom", "--uploads", "inf"],
             &["custom", "--phones", "0"],

@@ -59,11 +59,12 @@ impl Driver {
             self.recorder.due(operation, intended);
             while tasks.try_join_next().is_some() {}
             let permit = tokio::select! {
-                permit = Arc::clone(&room).acquire_owned() => permit.expect("it is never closed"),
+                biased;
                 () = self.overdue() => {
                     self.note_not_started(operation, intended);
                     break;
                 }
+                permit = Arc::clone(&room).acquire_owned() => permit.expect("it is never closed"),
             };
             let (driver, actor) = (self.clone(), Arc::clone(&actor));
             tasks.spawn(async move {
@@ -93,10 +94,10 @@ impl Driver {
         self.recorder.note(operation, intended, Instant::now(), Outcome::Failed("not_started"), 0);
     }
 
-    /// Waits until what waits for room has waited long enough after the end.
+    /// Waits until what waits for room has waited long enough after the end, whenever it began to.
     async fn overdue(&self) {
         self.stop.come().await;
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep_until((self.stop.moment() + GRACE).into()).await;
     }
 
     /// What is cut off here stays unfinished in the record, and that is an error.
@@ -135,6 +136,21 @@ mod tests {
         }
     }
 
+    /// A service with one counter that takes ten milliseconds for each.
+    struct Slow(Mutex<()>);
+
+    impl Actor for Slow {
+        fn operation(&self) -> &'static str {
+            "knock"
+        }
+
+        async fn act(&self, _: u64) -> Ended {
+            let _counter = self.0.lock().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            (Outcome::Done, 1)
+        }
+    }
+
     /// Knocks a hundred times a second for three seconds, at a service that stalls for the second and third of them.
     async fn stalled(at_once: usize) -> Operation {
         let (second, service) = (Duration::from_secs(1), Arc::new(Service(Mutex::default())));
@@ -165,6 +181,51 @@ mod tests {
             let service = knocks.service.expect("all were answered");
             assert!(at_once > 1 || service.p50_ms < latency.p50_ms, "a closed loop would tell {service:?}");
         }
+    }
+
+    /// A thousand knocks a second for an hour, of which one may be under way at once.
+    fn knocking(started: Instant, stop: &Stop) -> (Driver, Schedule) {
+        let (stop, under_way) = (stop.clone(), Arc::default());
+        let driver = Driver { recorder: Recorder::new(started), stop, at_once: 1, under_way };
+        let shape = Shape { per_second: 1_000.0, ramp: Duration::ZERO, duration: Duration::from_secs(3_600) };
+        (driver, Schedule::new(shape, Arrivals::Even, (1, 1)))
+    }
+
+    #[tokio::test]
+    async fn a_service_that_falls_behind_cannot_keep_a_run_from_ending() {
+        let (started, service) = (Instant::now(), Arc::new(Slow(Mutex::default())));
+        let stop = Stop::at(started + Duration::from_secs(3_600));
+        let (driver, schedule) = knocking(started, &stop);
+        let recorder = driver.recorder.clone();
+        let held = service.0.lock().await;
+        let running = tokio::spawn(driver.run(Arc::clone(&service), schedule));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        stop.now();
+        // By the time that it goes on, much has been due after the end.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(held);
+        // However far behind it is, it may go on for no longer than this.
+        tokio::time::timeout(2 * GRACE, running).await.expect("it ends").expect("it drives");
+        let results = recorder.results(Run::default(), Instant::now());
+        let knocks = results.operation("knock").expect("somebody knocked");
+        let due = (stop.moment() - started).as_secs_f64() * 1_000.0;
+        assert!((knocks.ended as f64 - due).abs() < 3.0 && knocks.unfinished == 0, "{due}: {knocks:?}");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_let_in_who_found_no_room_until_a_minute_after_the_end() {
+        let (Some(ended), service) = (Instant::now().checked_sub(GRACE), Service(Mutex::default())) else {
+            panic!("this machine runs for a minute")
+        };
+        let started = ended.checked_sub(Duration::from_secs(1)).expect("and for a second more");
+        let (driver, schedule) = knocking(started, &Stop::at(ended));
+        let (recorder, service) = (driver.recorder.clone(), Arc::new(service));
+        let _held = service.0.lock().await;
+        // Whoever waited for a minute from now would wait for twice as long as this.
+        tokio::time::timeout(GRACE / 2, driver.run(Arc::clone(&service), schedule)).await.expect("it ends");
+        let results = recorder.results(Run::default(), Instant::now());
+        let knocks = results.operation("knock").expect("somebody knocked");
+        assert!(knocks.ended == knocks.failed["not_started"] && knocks.ended >= 999, "{knocks:?}");
     }
 
     #[tokio::test]

@@ -1,8 +1,11 @@
 //! Nothing is sent to a deployment that has not said that it may be loaded, but the one question whether it may.
 
+use std::time::Duration;
+
 use client::Http;
 use proto::api::deployment::{DeploymentHost, TEST_DEPLOYMENT_PATH, TestDeploymentReply};
 use reqwest::StatusCode;
+use tokio::time::timeout;
 
 use crate::error::LoadError;
 use crate::settings::{Place, Target};
@@ -10,6 +13,8 @@ use crate::web;
 
 /// The longest answer that is read, in bytes.
 const MOST: usize = 64 * 1_024;
+/// How long the whole answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks verification and server, which must both confirm every host of the target, the CDN's among them.
 ///
@@ -36,7 +41,9 @@ pub(crate) async fn confirm(http: &Http, target: &Target) -> Result<(), LoadErro
 async fn ask(http: &Http, service: &'static str, place: &Place) -> Result<Vec<DeploymentHost>, LoadError> {
     let refused = |why: &str| LoadError::NotConfirmed { service, why: format!("{} {why}", place.shown()) };
     let url = place.at(TEST_DEPLOYMENT_PATH.trim_start_matches('/'));
-    let page = web::get(http, url, None, MOST).await.map_err(|word| refused(&format!("does not answer ({word})")))?;
+    // Whoever answers a byte at a time is silent for no longer than it may be, and is waited for no longer than this all the same.
+    let page = timeout(PATIENCE, web::get(http, url, None, MOST)).await.unwrap_or(Err("timed_out"));
+    let page = page.map_err(|word| refused(&format!("does not answer ({word})")))?;
     if page.status != StatusCode::OK {
         return Err(refused("does not say that it is a test deployment"));
     }

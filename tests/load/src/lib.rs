@@ -6,6 +6,7 @@
 
 mod cli;
 mod error;
+mod operations;
 mod plan;
 pub mod settings;
 

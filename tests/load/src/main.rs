@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -15,6 +17,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// Nothing was loaded.
 const REFUSED: u8 = 3;
+/// What shells say of a program that an interrupt ended.
+const INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -68,12 +72,22 @@ fn compare(a: &Path, b: &Path) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// Ctrl-C, and what a service manager sends.
+/// Ctrl-C, and what a service manager sends. The first two are heeded by the run, the third ends the program at once.
 fn interrupts() -> anyhow::Result<UnboundedReceiver<()>> {
     let (heard, interrupts) = unbounded_channel();
+    let count = Arc::new(AtomicU32::new(0));
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
-        let (mut signals, heard) = (signal(kind)?, heard.clone());
-        tokio::spawn(async move { while signals.recv().await.is_some() && heard.send(()).is_ok() {} });
+        let (mut signals, heard, count) = (signal(kind)?, heard.clone(), Arc::clone(&count));
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                // Whoever has asked three times does not want to wait for what hangs, nor for results.
+                if count.fetch_add(1, Ordering::Relaxed) >= 2 {
+                    std::process::exit(INTERRUPTED);
+                }
+                // Nobody listens any more once the results are being written.
+                let _ = heard.send(());
+            }
+        });
     }
     Ok(interrupts)
 }

@@ -6,6 +6,9 @@ use proto::tcn::{Memo, MemoType, ReportAuthorizationKey, SignedReport};
 use proto::{Interval, Timestamp};
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngExt as _};
+use sha2::{Digest as _, Sha256};
+
+use crate::ledger::Mark;
 
 /// How many days a phone keeps keys.
 const DAYS: i64 = 14;
@@ -37,9 +40,21 @@ pub(crate) fn report(rng: &mut StdRng) -> SignedReport {
     SignedReport::create(&key, &memo, 1, NUMBERS).expect("24 numbers are at least 1 and at most 1,345")
 }
 
-/// What a report is recognised by: the first half of its `rvk`.
-pub(crate) fn identity(report: &SignedReport) -> [u8; 16] {
-    *report.verification_key().first_chunk().expect("32 bytes are at least 16")
+/// What a key is recognised by: its bytes, and the first byte of the SHA-256 of its start and period.
+pub(crate) fn mark_of_key(key: &TemporaryExposureKey) -> Mark {
+    let start = key.rolling_start().number().to_be_bytes();
+    let digest = Sha256::new().chain_update(start).chain_update([key.rolling_period()]).finalize();
+    (*key.data(), digest[0])
+}
+
+/// What a report is recognised by: the first half of the SHA-256 of all of it, which is also what a withdrawal names. There is nothing beside it.
+pub(crate) fn mark_of_report(report: &SignedReport) -> Mark {
+    mark_of_digest(&Sha256::digest(report.as_bytes()).into())
+}
+
+/// The same, if the SHA-256 is known alone.
+pub(crate) fn mark_of_digest(sha256: &[u8; 32]) -> Mark {
+    (*sha256.first_chunk().expect("32 bytes are at least 16"), 0)
 }
 
 #[cfg(test)]
@@ -64,6 +79,6 @@ mod tests {
     fn reports_are_valid_and_have_names_of_their_own() {
         let (one, other) = (report(&mut chance()), report(&mut chance()));
         assert_eq!(one.verify(), Ok(()));
-        assert_ne!(identity(&one), identity(&other));
+        assert_ne!(mark_of_report(&one), mark_of_report(&other));
     }
 }

@@ -1,15 +1,16 @@
 //! A whole run: ask whether it may be, load, wait, prove, and say what it came to.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use client::Http;
+use client::{ClientError, Http};
 use proto::Kind;
 use rand::RngExt as _;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use crate::actors::{Buster, Chaff, Desk, Guesser, Issuer, Poller, Relays, Shelf, Uploader, Vandal};
+use crate::actors::{Buster, Chaff, Desk, Guesser, Issuer, Phones, Poller, Relays, Shelf, Uploader, Vandal};
 use crate::address::Addresses;
 use crate::clock::{Clock, chance};
 use crate::drive::{Actor, Driver};
@@ -17,42 +18,19 @@ use crate::error::LoadError;
 use crate::guard;
 use crate::ledger::Ledger;
 use crate::live::Live;
+use crate::operations::{JOURNEYS, OPERATIONS};
 use crate::plan::Plan;
 use crate::proof::{Evidence, prove};
 use crate::pulse;
-use crate::record::Recorder;
+use crate::record::{Outcome, Recorder};
 use crate::results::{Results, Run};
 use crate::schedule::{Schedule, Shape};
 use crate::settings::{RunArgs, Target};
 use crate::stop::Stop;
 use crate::world::World;
 
-/// The operations in the order in which they are shown.
-const OPERATIONS: [&str; 20] = [
-    "upload",
-    "report",
-    "issue",
-    "batch_issue",
-    "verify",
-    "certificate",
-    "publish",
-    "reports",
-    "poll",
-    "index",
-    "manifest",
-    "bundle",
-    "chaff",
-    "chaff_verify",
-    "chaff_certificate",
-    "chaff_publish",
-    "code",
-    "guess",
-    "bust",
-    "malformed",
-];
-
-/// Those of them that are made of requests which stand beside them.
-const JOURNEYS: [&str; 4] = ["upload", "report", "poll", "chaff"];
+/// How long the gateways may take to tell their keys.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Loads what the plan names and says what came of it. The first interrupt ends the load early, the second one the waiting for what is published.
 ///
@@ -65,12 +43,17 @@ pub async fn run(plan: Plan, mut interrupts: UnboundedReceiver<()>) -> Result<Re
     guard::confirm(&http, &target).await?;
     let relays = relays(&plan, &http, &target).await?;
     let seed = plan.run.seed.unwrap_or_else(|| chance().random());
-    let readers = connections()?;
+    // All connections are opened before the load: what fails later would cost its results.
+    let (readers, provers) = (connections()?, connections()?);
     let shelves = target.feeds.clone().into_iter().map(|feed| Shelf::new(feed, target.cdn.clone(), readers.clone()));
-    let cast = Cast { plan: &plan, seed, shelves: shelves.collect(), readers, relays };
+    let shelves: Arc<[Shelf]> = shelves.collect();
+    let polling = if plan.rates.polls > 0.0 { plan.rates.phones } else { 0 };
+    let phones = Phones::that_have_polled(&shelves, polling).await;
+    let settings = plan.settings(seed, relays.is_some(), &target);
+    let cast = Cast { plan: &plan, seed, shelves, readers, relays };
 
     let started_at = Clock::ahead(0).now();
-    let run = Run::new(plan.preset, plan.settings(seed), started_at).through_faults(plan.run.through_faults);
+    let run = Run::new(plan.preset, settings, started_at).through_faults(plan.run.through_faults);
     let recorder = Recorder::new(Instant::now());
     recorder.list(&OPERATIONS);
     recorder.journeys(&JOURNEYS);
@@ -88,7 +71,7 @@ pub async fn run(plan: Plan, mut interrupts: UnboundedReceiver<()>) -> Result<Re
     let live = Live::start(recorder.clone(), Some(plan.run.duration), "load");
     let driver =
         Driver { recorder: recorder.clone(), stop, at_once: plan.run.in_flight as usize, under_way: Arc::default() };
-    let actors = cast.enter(&world, &driver).await;
+    let actors = cast.enter(&world, &driver, phones);
     load(actors, (&driver, &plan.run), &mut interrupts).await;
     let mut results = recorder.results(run, Instant::now());
     for (operation, at_most) in &plan.run.limits {
@@ -97,8 +80,8 @@ pub async fn run(plan: Plan, mut interrupts: UnboundedReceiver<()>) -> Result<Re
     if !plan.run.no_proof {
         live.phase("waiting until everything acknowledged is published");
         let until = Stop::at(Instant::now() + plan.run.publish_wait);
-        let evidence = Evidence::gather(&world.ledger, &connections()?, &world.target);
-        let proof = heeding(&mut interrupts, &until, prove(evidence, &until)).await;
+        let evidence = Evidence::gather(&world.ledger, &provers, &world.target);
+        let proof = heeding(&mut interrupts, &until, prove(evidence, &until, plan.run.settle)).await;
         results = results.with_proof(proof);
     }
     live.finish();
@@ -108,7 +91,16 @@ pub async fn run(plan: Plan, mut interrupts: UnboundedReceiver<()>) -> Result<Re
 /// Waits for all actors, and marks what plots point out.
 async fn load(mut actors: JoinSet<()>, (driver, run): (&Driver, &RunArgs), interrupts: &mut UnboundedReceiver<()>) {
     let watched = tokio::spawn(pulse::watch(driver.clone()));
-    heeding(interrupts, &driver.stop, async { while actors.join_next().await.is_some() {} }).await;
+    let all = async {
+        while let Some(ended) = actors.join_next().await {
+            if ended.is_err() {
+                // A defect of this program, which must not look as if nobody had wanted to come.
+                let now = Instant::now();
+                driver.recorder.note("actor", now, now, Outcome::Failed("panicked"), 0);
+            }
+        }
+    };
+    heeding(interrupts, &driver.stop, all).await;
     watched.abort();
     let (recorder, planned) = (&driver.recorder, driver.recorder.started() + run.duration);
     let ended = driver.stop.moment();
@@ -137,7 +129,8 @@ async fn relays(plan: &Plan, http: &Http, target: &Target) -> Result<Option<Rela
     if plan.rates.relayed == 0.0 {
         return Ok(None);
     }
-    let relays = Relays::find(http, target).await;
+    let relays = timeout(PATIENCE, Relays::find(http, target)).await;
+    let relays = relays.unwrap_or_else(|_| Err(ClientError::Unreachable("timed out".to_owned())));
     let relays = relays.map_err(|source| LoadError::Deployment { what: "the keys of the gateways", source })?;
     if relays.is_none() && plan.must_relay {
         return Err(LoadError::setting("--relayed", "must be 0 where verification or server has no gateway"));
@@ -156,7 +149,7 @@ struct Cast<'a> {
 
 impl Cast<'_> {
     /// Sets everybody going who has something to do.
-    async fn enter(self, world: &Arc<World>, driver: &Driver) -> JoinSet<()> {
+    fn enter(self, world: &Arc<World>, driver: &Driver, phones: Phones) -> JoinSet<()> {
         let (rates, mut entering) =
             (self.plan.rates, Entering { cast: &self, driver, tasks: JoinSet::new(), stream: 0 });
         let desk = || Arc::new(Desk::new(Arc::clone(world), self.plan.run.batch as usize));
@@ -167,7 +160,7 @@ impl Cast<'_> {
         }
         entering.go(rates.codes, Issuer { desk: desk() });
         let (shelves, recorder) = (Arc::clone(&self.shelves), driver.recorder.clone());
-        entering.go(rates.polls, Poller::new(shelves, rates.phones, recorder).await);
+        entering.go(rates.polls, Poller { shelves, phones, recorder });
         entering.go(rates.chaff, Chaff { world: Arc::clone(world) });
         entering.go(rates.guesses, Guesser { world: Arc::clone(world) });
         let (cdn, http, shelves) = (world.target.cdn.clone(), self.readers.clone(), Arc::clone(&self.shelves));

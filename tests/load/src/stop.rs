@@ -43,11 +43,12 @@ impl Stop {
         }
     }
 
-    /// Waits until a moment or the end, whichever is first; false if that is the end.
+    /// Waits until a moment or the end, whichever is first; false if that is the end. A moment that has passed long ago may lie after the end, too:
+    /// whoever is late must not take it for an invitation.
     pub(crate) async fn or(&self, moment: Instant) -> bool {
         tokio::select! {
             biased;
-            () = sleep_until(moment.into()) => true,
+            () = sleep_until(moment.into()) => moment <= self.moment(),
             () = self.come() => false,
         }
     }
@@ -73,5 +74,8 @@ mod tests {
         let moment = stop.moment();
         stop.now();
         assert_eq!(stop.moment(), moment);
+        // What would have been after the end is not let in because it is past by now.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(stop.or(moment).await && !stop.or(moment + Duration::from_millis(1)).await);
     }
 }

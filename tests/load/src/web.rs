@@ -2,7 +2,7 @@
 
 use client::Http;
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
-use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
 /// An answer.
 pub(crate) struct Page {
@@ -36,17 +36,39 @@ pub(crate) async fn post(http: &Http, url: Url, headers: HeaderMap, body: Vec<u8
 pub(crate) const JSON: (reqwest::header::HeaderName, HeaderValue) =
     (CONTENT_TYPE, HeaderValue::from_static("application/json"));
 
+/// Reads an object piece by piece, at most so many bytes of it, and keeps nothing: thousands of phones may download at once. Its status and length.
+///
+/// # Errors
+/// A word for why there is no answer.
+pub(crate) async fn skim(
+    http: &Http,
+    url: Url,
+    limit: usize,
+    see: impl FnMut(&[u8]),
+) -> Result<(StatusCode, u64), &'static str> {
+    let mut response = http.pool().get(url).send().await.map_err(|error| word(&error))?;
+    let length = pieces(&mut response, limit, see).await?;
+    Ok((response.status(), length))
+}
+
 async fn answer(request: RequestBuilder, limit: usize) -> Result<Page, &'static str> {
     let mut response = request.send().await.map_err(|error| word(&error))?;
-    let (status, etag) = (response.status(), response.headers().get(ETAG).cloned());
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| word(&error))? {
-        if body.len() + chunk.len() > limit {
+    pieces(&mut response, limit, |piece| body.extend_from_slice(piece)).await?;
+    Ok(Page { status: response.status(), etag: response.headers().get(ETAG).cloned(), body })
+}
+
+/// The length of a body, of which each piece is shown.
+async fn pieces(response: &mut Response, limit: usize, mut see: impl FnMut(&[u8])) -> Result<u64, &'static str> {
+    let mut length = 0;
+    while let Some(piece) = response.chunk().await.map_err(|error| word(&error))? {
+        length += piece.len();
+        if length > limit {
             return Err("too_large");
         }
-        body.extend_from_slice(&chunk);
+        see(&piece);
     }
-    Ok(Page { status, etag, body })
+    Ok(length as u64)
 }
 
 fn word(error: &reqwest::Error) -> &'static str {

@@ -88,14 +88,17 @@ impl World {
     /// Waits; false if all is over before that.
     pub(crate) async fn pause(&self, pause: Duration) -> bool {
         let pause = if self.through_faults { pause.min(LONGEST_PAUSE) } else { pause };
-        let moment = Instant::now() + pause;
-        // What is under way at the end may go on for a while, and a run that was ended early is as patient.
-        if moment > self.stop.moment() + GRACE {
-            return false;
-        }
-        tokio::time::sleep_until(moment.into()).await;
-        moment <= self.stop.moment() + GRACE
+        wait(pause, &self.stop).await
     }
+}
+
+/// Waits for so long; false if all is over before that. A service may ask for ages.
+async fn wait(pause: Duration, stop: &Stop) -> bool {
+    // What is under way at the end may go on for a while, and a run that was ended early is as patient.
+    let in_time = |moment: &Instant| *moment <= stop.moment() + GRACE;
+    let Some(moment) = Instant::now().checked_add(pause).filter(in_time) else { return false };
+    tokio::time::sleep_until(moment.into()).await;
+    in_time(&moment)
 }
 
 /// How long a busy service asks to be left alone.
@@ -103,5 +106,19 @@ const fn asked_for(error: &ClientError) -> Option<Duration> {
     match error {
         ClientError::Busy { retry_after, .. } => *retry_after,
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_is_asked_to_wait_for_ages_gives_up() {
+        let stop = Stop::at(Instant::now());
+        assert!(wait(Duration::from_millis(1), &stop).await);
+        for ages in [Duration::MAX, Duration::from_secs(u64::MAX), 2 * GRACE] {
+            assert!(!wait(ages, &stop).await, "{ages:?}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::served::Served;
 async fn burst(dir: &Path) -> Result<Results, LoadError> {
     let access = dir.join("access.json").display().to_string();
     let burst = ["load", "burst", "--factor", "0.1", "--duration", "2s", "--arrivals", "even"];
-    let flags = [&burst[..], &["--publish-wait", "60s", "--access", &access]].concat();
+    let flags = [&burst[..], &["--publish-wait", "60s", "--settle", "0s", "--access", &access]].concat();
     let Wish::Run(plan) = Cli::try_parse_from(flags).expect("good flags").wish() else { panic!("a run") };
     load::run(*plan, mpsc::unbounded_channel().1).await
 }

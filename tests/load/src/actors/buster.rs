@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use client::Http;
 use rand::RngExt as _;
+use reqwest::StatusCode;
 
 use super::shelf::Shelf;
 use crate::clock::chance;
@@ -34,9 +35,11 @@ impl Actor for Buster {
         let mut url = self.cdn.at(&paths[rng.random_range(0..paths.len())]);
         url.set_query(Some(&format!("v={:016x}", rng.random::<u64>())));
         match web::get(&self.http, url, None, MOST).await {
-            // A CDN may answer as if nothing had been asked for, or turn such requests away. It must not break.
+            // A CDN may answer as if nothing had been asked for, or turn such requests away. It must not break, nor lose what it has.
             Ok(page) if page.status.is_success() => (Outcome::Done, page.body.len() as u64),
-            Ok(page) if page.status.is_client_error() => (Outcome::Refused(reason::of_status(page.status)), 0),
+            Ok(page) if page.status.is_client_error() && page.status != StatusCode::NOT_FOUND => {
+                (Outcome::Refused(reason::of_status(page.status)), 0)
+            }
             Ok(page) => (Outcome::Failed(reason::of_status(page.status)), 0),
             Err(word) => (Outcome::Failed(word), 0),
         }

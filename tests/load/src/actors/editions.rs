@@ -4,6 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use reqwest::header::HeaderValue;
 
+/// How many are kept: an export a minute for a month, and as much again.
+const MOST: usize = 100_000;
+
 /// One version of an index or manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Edition {
@@ -33,6 +36,8 @@ impl Editions {
             let mut editions = self.0.write().unwrap_or_else(PoisonError::into_inner);
             // Somebody else may have been quicker between the two locks.
             at = known(&editions).or_else(|| {
+                // A CDN that calls one list by ever new names must not fill the memory: the newest takes the place of the one before it.
+                editions.truncate(MOST - 1);
                 editions.push(Arc::new(edition.clone()));
                 Some(editions.len() - 1)
             });

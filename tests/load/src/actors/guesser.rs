@@ -35,11 +35,36 @@ impl Actor for Guesser {
         let outcome = match &answer {
             // It would be somebody's. Of a hundred million codes a few hundred are alive, so this is a defect or a very rare day.
             Ok(_) => Outcome::Failed("guessed_a_code"),
-            Err(ClientError::Refused { .. } | ClientError::Busy { status: 429, .. }) => {
-                answer.as_ref().err().map_or(Outcome::Done, |error| Outcome::Refused(reason::of_client(error)))
-            }
+            Err(error) if is_what_guessers_get(error) => Outcome::Refused(reason::of_client(error)),
+            // Whoever is told that there is no such route, or that the app's key is wrong, has tried no code at all.
             Err(error) => Outcome::Failed(reason::of_client(error)),
         };
         (outcome, http.traffic().received)
+    }
+}
+
+/// Whether it is what a wrong code must be answered with: that it is wrong, or that there were too many.
+fn is_what_guessers_get(error: &ClientError) -> bool {
+    match error {
+        ClientError::Busy { status: 429, .. } => true,
+        ClientError::Refused { code, .. } => code.starts_with("code_") || code.starts_with("too_many_"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_was_tried_if_the_answer_is_about_codes() {
+        let refused =
+            |status, code: &str| ClientError::Refused { status, code: code.to_owned(), message: String::new() };
+        assert!(is_what_guessers_get(&refused(400, "code_invalid")));
+        assert!(is_what_guessers_get(&ClientError::Busy { status: 429, code: String::new(), retry_after: None }));
+        for (status, code) in [(401, "unauthorized"), (404, "not_found"), (404, ""), (400, "unparsable_request")] {
+            assert!(!is_what_guessers_get(&refused(status, code)), "{status} {code}");
+        }
+        assert!(!is_what_guessers_get(&ClientError::Busy { status: 503, code: String::new(), retry_after: None }));
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use desk::Desk;
 pub(crate) use guesser::Guesser;
 pub(crate) use issuer::Issuer;
 pub(crate) use journey::Relays;
-pub(crate) use poller::Poller;
+pub(crate) use poller::{Phones, Poller};
 pub(crate) use shelf::Shelf;
 pub(crate) use uploader::Uploader;
 pub(crate) use vandal::Vandal;

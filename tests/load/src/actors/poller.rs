@@ -13,21 +13,26 @@ const NEW: u64 = 1_000;
 
 /// Phones that share connections, and this machine's memory: eight bytes each.
 pub(crate) struct Poller {
-    shelves: Arc<[Shelf]>,
-    phones: Box<[AtomicU64]>,
-    recorder: Recorder,
+    pub(crate) shelves: Arc<[Shelf]>,
+    pub(crate) phones: Phones,
+    pub(crate) recorder: Recorder,
 }
 
-impl Poller {
-    /// So many phones, each with one of the feeds, all of them as phones are that have polled a moment ago.
-    pub(crate) async fn new(shelves: Arc<[Shelf]>, phones: u64, recorder: Recorder) -> Self {
+/// What each of them holds.
+pub(crate) struct Phones(Box<[AtomicU64]>);
+
+impl Phones {
+    /// So many phones, each with one of the feeds, all of them as phones are that have polled a moment ago. Nobody asks for anything if there are none.
+    pub(crate) async fn that_have_polled(shelves: &[Shelf], phones: u64) -> Self {
         // What is asked for before the run begins stands in no record of it.
         let (mut held, aside) = (Vec::new(), Recorder::new(Instant::now()));
-        for shelf in &*shelves {
-            held.push(shelf.look(&aside).await);
+        if phones > 0 {
+            for shelf in shelves {
+                held.push(shelf.look(&aside).await);
+            }
         }
         let of_phone = |phone: u64| AtomicU64::new(packed(held[phone as usize % held.len()]));
-        Self { phones: (0..phones).map(of_phone).collect(), shelves, recorder }
+        Self((0..phones).map(of_phone).collect())
     }
 }
 
@@ -37,14 +42,15 @@ impl Actor for Poller {
     }
 
     async fn act(&self, turn: u64) -> Ended {
-        let phone = (turn % self.phones.len() as u64) as usize;
+        let phones = &self.phones.0;
+        let phone = (turn % phones.len() as u64) as usize;
         let shelf = &self.shelves[phone % self.shelves.len()];
         let held = match turn % NEW {
             0 => Held::default(),
-            _ => unpacked(self.phones[phone].load(Ordering::Relaxed)),
+            _ => unpacked(phones[phone].load(Ordering::Relaxed)),
         };
         let (held, outcome, bytes) = shelf.poll(&self.recorder, held).await;
-        self.phones[phone].store(packed(held), Ordering::Relaxed);
+        phones[phone].store(packed(held), Ordering::Relaxed);
         (outcome, bytes)
     }
 }

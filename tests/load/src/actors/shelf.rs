@@ -21,7 +21,7 @@ use crate::web::{self, Page};
 
 /// The longest object that is read: a bundle of 16 MB.
 const MOST: usize = 16 << 20;
-/// Of so many downloads of bundles one is hashed, and each bundle's first; the lengths of all are looked at.
+/// Of so many downloads of bundles one is hashed; the lengths of all are looked at.
 const HASHED: u64 = 8;
 
 /// What a phone has of a feed.
@@ -175,12 +175,19 @@ impl Shelf {
 
     /// Downloads a bundle and compares it with the manifest's word.
     async fn download(&self, recorder: &Recorder, path: &str, bytes: &mut u64) -> Result<(), &'static str> {
-        let began = Instant::now();
-        let answer = web::get(&self.http, self.cdn.at(path), None, MOST).await;
+        // Index and manifest may be minutes apart in a cache: what only the index knows cannot be compared yet.
+        let listed = self.listed.read().unwrap_or_else(PoisonError::into_inner).bundles.get(path).cloned();
+        // Whoever sends more than is listed is stopped at the first byte too many.
+        let most =
+            listed.as_ref().and_then(|listed| usize::try_from(listed.bytes).ok()).map_or(MOST, |bytes| bytes.min(MOST));
+        let is_hashed = listed.is_some() && self.downloads.fetch_add(1, Ordering::Relaxed).is_multiple_of(HASHED);
+        let (began, mut hash) = (Instant::now(), is_hashed.then(Sha256::new));
+        let see = |piece: &[u8]| hash.iter_mut().for_each(|hash| hash.update(piece));
+        let answer = web::skim(&self.http, self.cdn.at(path), most, see).await;
         let times = Times { intended: began, began, ended: Instant::now() };
         let (checked, length) = match answer {
-            Ok(Page { status: StatusCode::OK, body, .. }) => (self.check(path, &body), body.len() as u64),
-            Ok(page) => (Err(reason::of_status(page.status)), 0),
+            Ok((StatusCode::OK, length)) => (check(listed.as_ref(), length, hash), length),
+            Ok((status, _)) => (Err(reason::of_status(status)), 0),
             Err(word) => (Err(word), 0),
         };
         *bytes += length;
@@ -188,19 +195,18 @@ impl Shelf {
         recorder.note_begun("bundle", times, outcome, length);
         checked
     }
+}
 
-    fn check(&self, path: &str, body: &[u8]) -> Result<(), &'static str> {
-        // Index and manifest may be minutes apart in a cache: what only the index knows cannot be compared yet.
-        let listed = self.listed.read().unwrap_or_else(PoisonError::into_inner).bundles.get(path).cloned();
-        let Some(listed) = listed else { return Ok(()) };
-        if body.len() as u64 != listed.bytes {
-            return Err("another_length_than_listed");
-        }
-        let is_hashed = self.downloads.fetch_add(1, Ordering::Relaxed).is_multiple_of(HASHED);
-        if is_hashed && <[u8; 32]>::from(Sha256::digest(body)) != listed.zip_sha256 {
-            return Err("another_hash_than_listed");
-        }
-        Ok(())
+/// Compares the length of a bundle, and its hash if it was taken, with the manifest's word.
+fn check(listed: Option<&ListedBundle>, length: u64, hash: Option<Sha256>) -> Result<(), &'static str> {
+    let Some(listed) = listed else { return Ok(()) };
+    if length != listed.bytes {
+        return Err("another_length_than_listed");
+    }
+    let sha256 = hash.map(|hash| <[u8; 32]>::from(hash.finalize()));
+    match sha256.is_none_or(|sha256| sha256 == listed.zip_sha256) {
+        true => Ok(()),
+        false => Err("another_hash_than_listed"),
     }
 }
 

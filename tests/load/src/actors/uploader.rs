@@ -11,7 +11,7 @@ use super::journey::{Journey, Load, Relays};
 use crate::address::Crowd;
 use crate::clock::chance;
 use crate::drive::{Actor, Ended};
-use crate::ledger::{Identity, Parcel};
+use crate::ledger::{Mark, Parcel};
 use crate::person;
 use crate::record::Outcome;
 use crate::world::{Stuck, World};
@@ -51,11 +51,11 @@ impl Uploader {
         let crowd = if relays.is_some() { Crowd::Relays } else { Crowd::Phones };
         let person = turn * 2 + u64::from(self.kind == Kind::Tcn);
         let journey = Journey::new(&self.world, self.world.calling_as(crowd, person), relays)?;
-        let (load, identities) = self.load().map_err(|_| Stuck("not_sent"))?;
+        let (load, marks) = self.load().map_err(|_| Stuck("not_sent"))?;
         let mut parcel: Option<Parcel<'_>> = None;
         loop {
             let about_to_send = || {
-                parcel.get_or_insert_with(|| self.world.ledger.parcel(self.kind, identities.clone()));
+                parcel.get_or_insert_with(|| self.world.ledger.parcel(self.kind, marks.clone()));
             };
             let gone = async { journey.go(&self.desk.code(person).await?, &load, about_to_send).await };
             match gone.await {
@@ -76,19 +76,19 @@ impl Uploader {
     }
 
     /// What a person uploads, and what it is recognised by.
-    fn load(&self) -> Result<(Load, Vec<Identity>), ClientError> {
+    fn load(&self) -> Result<(Load, Vec<Mark>), ClientError> {
         let mut rng = chance();
         let (authority, secret) = (&self.world.target.authority, Secret::draw(&mut rng));
         match self.kind {
             Kind::Gaen => {
                 let keys = person::keys(self.world.clock().now(), &mut rng);
-                let identities = keys.iter().map(|(key, _)| *key.data()).collect();
-                Ok((Load::Keys(KeyUpload::new(authority, &keys, None, secret)?), identities))
+                let marks = keys.iter().map(|(key, _)| person::mark_of_key(key)).collect();
+                Ok((Load::Keys(KeyUpload::new(authority, &keys, None, secret)?), marks))
             }
             Kind::Tcn => {
                 let report = person::report(&mut rng);
-                let identities = vec![person::identity(&report)];
-                Ok((Load::Report(ReportUpload::new(authority, &[report], secret)?), identities))
+                let marks = vec![person::mark_of_report(&report)];
+                Ok((Load::Report(ReportUpload::new(authority, &[report], secret)?), marks))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use proto::bundle::Entries;
 
-use crate::ledger::Identity;
+use crate::ledger::{Identity, Mark, Sent};
 use crate::person;
 
 /// What a feed holds of what was sent.
@@ -12,6 +12,10 @@ pub(super) struct Count {
     found: Vec<u8>,
     /// Entries that nobody sent here.
     pub(super) others: u64,
+    /// Entries that were sent, and are published with something else beside their bytes than they were sent with.
+    pub(super) changed: u64,
+    /// Entries that were sent and revised or withdrawn, which nobody asked for.
+    pub(super) unasked: u64,
     /// Bundles that were read.
     pub(super) bundles: u64,
 }
@@ -30,33 +34,49 @@ pub(super) struct Summary {
 impl Count {
     /// Nothing found yet of so many.
     pub(super) fn new(sent: usize) -> Self {
-        Self { found: vec![0; sent], others: 0, bundles: 0 }
+        Self { found: vec![0; sent], others: 0, changed: 0, unasked: 0, bundles: 0 }
     }
 
     /// Looks for what was sent, in order, in a bundle. What a bundle revises or withdraws is a later word on what was published before, so it is not
-    /// counted.
-    pub(super) fn take(&mut self, sent: &[(Identity, bool)], entries: &Entries) {
+    /// counted; but this program asks for no such word.
+    pub(super) fn take(&mut self, sent: &[Sent], entries: &Entries) {
         self.bundles += 1;
         match entries {
-            Entries::Gaen { keys, .. } => keys.iter().for_each(|entry| self.find(sent, entry.key.data())),
-            Entries::Tcn { reports, .. } => {
-                reports.iter().for_each(|entry| self.find(sent, &person::identity(&entry.report)));
+            Entries::Gaen { keys, revised } => {
+                keys.iter().for_each(|entry| self.find(sent, person::mark_of_key(&entry.key)));
+                revised.iter().for_each(|entry| self.object(sent, entry.key.data()));
+            }
+            Entries::Tcn { reports, withdrawn } => {
+                reports.iter().for_each(|entry| self.find(sent, person::mark_of_report(&entry.report)));
+                withdrawn.iter().for_each(|digest| self.object(sent, &person::mark_of_digest(digest).0));
             }
         }
     }
 
-    fn find(&mut self, sent: &[(Identity, bool)], identity: &Identity) {
-        match sent.binary_search_by(|(known, _)| known.cmp(identity)) {
-            Ok(at) => self.found[at] = self.found[at].saturating_add(1),
-            Err(_) => self.others += 1,
+    fn find(&mut self, sent: &[Sent], (identity, shape): Mark) {
+        match place(sent, &identity) {
+            Some(at) => {
+                self.found[at] = self.found[at].saturating_add(1);
+                self.changed += u64::from(sent[at].shape != shape);
+            }
+            None => self.others += 1,
         }
+    }
+
+    fn object(&mut self, sent: &[Sent], identity: &Identity) {
+        self.unasked += u64::from(place(sent, identity).is_some());
     }
 }
 
+/// Where it stands among all that was sent, in order.
+fn place(sent: &[Sent], identity: &Identity) -> Option<usize> {
+    sent.binary_search_by(|known| known.identity.cmp(identity)).ok()
+}
+
 /// What the feeds of a kind say of what was sent: published is what each of them has exactly once.
-pub(super) fn summary(sent: &[(Identity, bool)], feeds: &[&Count]) -> Summary {
+pub(super) fn summary(sent: &[Sent], feeds: &[&Count]) -> Summary {
     let mut summary = Summary::default();
-    for (at, (_, acknowledged)) in sent.iter().enumerate() {
+    for (at, Sent { acknowledged, .. }) in sent.iter().enumerate() {
         let found = || feeds.iter().map(|feed| feed.found[at]);
         let (fewest, most) = (found().min().unwrap_or_default(), found().max().unwrap_or_default());
         // Nothing may be published twice, whether or not its sender ever heard of it.
@@ -77,20 +97,30 @@ pub(super) fn summary(sent: &[(Identity, bool)], feeds: &[&Count]) -> Summary {
 mod tests {
     use proto::bundle::GaenEntry;
     use proto::gaen::TemporaryExposureKey;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
 
-    fn bundle(keys: &[u8]) -> Entries {
-        let entry = |byte: &u8| GaenEntry {
-            key: TemporaryExposureKey::new(&[*byte; 16], 144, 144).expect("a key"),
-            transmission_risk: 0,
-            report_type: None,
-            days_since_onset: None,
-        };
-        Entries::Gaen { keys: keys.iter().map(entry).collect(), revised: vec![entry(&1)] }
+    fn key(byte: u8, period: i64) -> TemporaryExposureKey {
+        TemporaryExposureKey::new(&[byte; 16], 144, period).expect("a key")
     }
 
-    fn counted(sent: &[(Identity, bool)], bundles: &[&[u8]]) -> Count {
+    fn entry(key: TemporaryExposureKey) -> GaenEntry {
+        GaenEntry { key, transmission_risk: 0, report_type: None, days_since_onset: None }
+    }
+
+    fn sent(byte: u8, acknowledged: bool) -> Sent {
+        let (identity, shape) = person::mark_of_key(&key(byte, 144));
+        Sent { identity, shape, acknowledged }
+    }
+
+    /// With these keys, and one that is revised and nobody's here.
+    fn bundle(keys: &[u8]) -> Entries {
+        let entry = |byte: &u8| entry(key(*byte, 144));
+        Entries::Gaen { keys: keys.iter().map(entry).collect(), revised: vec![entry(&9)] }
+    }
+
+    fn counted(sent: &[Sent], bundles: &[&[u8]]) -> Count {
         let mut count = Count::new(sent.len());
         bundles.iter().for_each(|keys| count.take(sent, &bundle(keys)));
         count
@@ -98,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_is_there_once_in_every_feed_is_published_and_nothing_else() {
-        let sent = [([1; 16], true), ([2; 16], true), ([3; 16], true), ([4; 16], false), ([5; 16], false)];
+        let sent = [sent(1, true), sent(2, true), sent(3, true), sent(4, false), sent(5, false)];
         let whole = counted(&sent, &[&[1, 2, 9], &[3, 4]]);
         assert_eq!((whole.others, whole.bundles), (1, 2));
         let expected = Summary {
@@ -120,8 +150,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_published_is_what_was_sent_and_revised_by_nobody() {
+        let sent = [sent(1, true), sent(2, true)];
+        let count = counted(&sent, &[&[1, 2]]);
+        assert_eq!((count.changed, count.unasked), (0, 0));
+        let mut count = Count::new(2);
+        count.take(&sent, &Entries::Gaen { keys: vec![entry(key(1, 143))], revised: vec![entry(key(2, 144))] });
+        assert_eq!((count.changed, count.unasked, summary(&sent, &[&count]).missing), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_report_is_withdrawn_by_its_digest() {
+        let report = person::report(&mut crate::clock::chance());
+        let (identity, shape) = person::mark_of_report(&report);
+        let mut count = Count::new(1);
+        let withdrawn = vec![Sha256::digest(report.as_bytes()).into()];
+        count.take(&[Sent { identity, shape, acknowledged: true }], &Entries::Tcn { reports: Vec::new(), withdrawn });
+        assert_eq!(count.unasked, 1);
+    }
+
+    #[test]
     fn what_nobody_acknowledged_may_be_missing_and_may_not_be_there_twice() {
-        let sent = [([1; 16], false)];
+        let sent = [sent(1, false)];
         assert_eq!(summary(&sent, &[&counted(&sent, &[])]).twice, 0);
         assert_eq!(summary(&sent, &[&counted(&sent, &[&[1], &[1]])]).twice, 1);
     }

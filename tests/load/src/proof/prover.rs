@@ -5,18 +5,21 @@ use std::time::{Duration, Instant};
 
 use client::Http;
 use proto::Kind;
+use tokio::time::timeout;
 
 use super::count::{Summary, summary};
 use super::reading::Reading;
-use crate::ledger::{Identity, Ledger};
+use crate::ledger::{Ledger, Sent};
 use crate::results::Proof;
 use crate::settings::Target;
 use crate::stop::Stop;
 
 /// Between two looks at the feeds: a CDN keeps their lists for minutes, a trial for seconds.
 const BETWEEN: Duration = Duration::from_secs(1);
-/// How often the last reading is tried. A single lost answer would otherwise be taken for a lost bundle.
+/// How often the last reading is tried, at least. A single lost answer would otherwise be taken for a lost bundle.
 const LAST_READINGS: u32 = 3;
+/// How long a last reading may take: whoever drips a bundle byte by byte is not waited for.
+const LONGEST_READING: Duration = Duration::from_secs(600);
 
 /// What is to be proved.
 pub(crate) struct Evidence {
@@ -26,7 +29,7 @@ pub(crate) struct Evidence {
 /// Everything of a kind.
 struct OfKind {
     /// In order.
-    sent: Arc<[(Identity, bool)]>,
+    sent: Arc<[Sent]>,
     readings: Vec<Reading>,
 }
 
@@ -43,34 +46,69 @@ impl Evidence {
     }
 }
 
-/// Reads until everything acknowledged is found, until `stop`, and then all of it anew: what counts is what is there in the end.
-pub(crate) async fn prove(mut evidence: Evidence, stop: &Stop) -> Proof {
+/// Reads until everything acknowledged is found, lets it `settle`, and then reads all of it anew: what counts is what is there in the end. `stop` ends
+/// the waiting for both.
+pub(crate) async fn prove(mut evidence: Evidence, stop: &Stop, settle: Duration) -> Proof {
     let began = Instant::now();
-    loop {
-        for kind in &mut evidence.kinds {
-            kind.go_on().await;
-        }
-        let all_there = evidence.kinds.iter().all(|kind| kind.summary().missing == 0);
-        if all_there || !stop.or(Instant::now() + BETWEEN).await {
-            break;
-        }
-    }
+    let all_there = evidence.wait(stop).await;
     let waited_seconds = began.elapsed().as_secs_f64();
-    let (mut proof, mut tries) = (Proof::default(), 0);
-    while tries < LAST_READINGS && (tries == 0 || !proof.holds()) {
-        if tries > 0 {
-            tokio::time::sleep(BETWEEN).await;
-        }
-        proof = Proof { waited_seconds, ..evidence.read_anew().await };
-        tries += 1;
+    // The next pass of an exporter may publish again what this one has published. Nobody who stopped here would ever see it.
+    if all_there && !settle.is_zero() && stop.or(Instant::now() + settle).await {
+        evidence.go_on(stop).await;
     }
-    proof
+    let mut tries = 0;
+    loop {
+        let (proof, is_final) = evidence.read_for_the_last_time().await;
+        tries += 1;
+        let is_tried = tries >= LAST_READINGS && Instant::now() >= stop.moment();
+        if is_final || is_tried || proof.holds() {
+            return Proof { waited_seconds, ..proof };
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
 }
 
 impl Evidence {
-    async fn read_anew(&self) -> Proof {
-        let mut proof = Proof::default();
-        for kind in &self.kinds {
+    /// Reads until everything acknowledged is there; false if the end came first.
+    async fn wait(&mut self, stop: &Stop) -> bool {
+        while self.go_on(stop).await {
+            if self.kinds.iter().all(|kind| kind.summary().missing == 0) {
+                return true;
+            }
+            if !stop.or(Instant::now() + BETWEEN).await {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Reads what is new; false if the end came first, which cuts a reading short.
+    async fn go_on(&mut self, stop: &Stop) -> bool {
+        let reading = async {
+            for kind in &mut self.kinds {
+                kind.go_on().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = reading => true,
+            () = stop.come() => false,
+        }
+    }
+
+    /// All of it anew, and whether no other reading could come to something better.
+    async fn read_for_the_last_time(&mut self) -> (Proof, bool) {
+        let acknowledged = self.kinds.iter().map(|kind| kind.summary().acknowledged).sum();
+        let cut = || {
+            let faults = vec![format!("The feeds could not be read within {} s.", LONGEST_READING.as_secs())];
+            (Proof { acknowledged, faults, ..Proof::default() }, true)
+        };
+        timeout(LONGEST_READING, self.read_anew()).await.unwrap_or_else(|_| cut())
+    }
+
+    async fn read_anew(&mut self) -> (Proof, bool) {
+        let (mut proof, mut lasting) = (Proof::default(), Vec::new());
+        for kind in &mut self.kinds {
             let mut fresh = kind.anew();
             proof.faults.extend(fresh.go_on().await);
             let Summary { acknowledged, published, missing, twice, unacknowledged, unacknowledged_published } =
@@ -81,13 +119,18 @@ impl Evidence {
             proof.twice += twice;
             proof.unacknowledged += unacknowledged;
             proof.unacknowledged_published += unacknowledged_published;
-            for reading in &fresh.readings {
+            for (reading, before) in fresh.readings.into_iter().zip(&mut kind.readings) {
                 proof.others += reading.count.others;
                 proof.bundles += reading.count.bundles;
                 proof.feeds.push(reading.feed().to_string());
+                lasting.extend(reading.lasting());
+                before.remember(reading);
             }
         }
-        proof
+        let is_final = proof.twice > 0 || !lasting.is_empty();
+        let new = lasting.into_iter().filter(|fault| !proof.faults.contains(fault)).collect::<Vec<_>>();
+        proof.faults.extend(new);
+        (proof, is_final)
     }
 }
 

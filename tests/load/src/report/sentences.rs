@@ -15,6 +15,9 @@ pub(super) fn headline(results: &Results) -> String {
         Ending::Passed => "Passed: nothing failed.",
         Ending::Failed if proved => "Failed, although every acknowledged key was published exactly once.",
         Ending::Failed => "Failed.",
+        Ending::ProofFailed if results.proof.as_ref().is_some_and(Proof::holds) => {
+            "The proof failed: nothing was acknowledged, so nothing is proved."
+        }
         Ending::ProofFailed => "The proof failed: what was published is not what was acknowledged.",
     };
     words.to_owned()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Operation, Proof, Results};
+use crate::operations::SUBMISSIONS;
 use crate::words::{grouped, milliseconds};
 
 /// Beyond this wait for the load machine (p99, in milliseconds) the report says that the load machine was the bottleneck.
@@ -54,7 +55,8 @@ pub struct Verdict {
 impl Verdict {
     /// Judges a run by its other fields.
     pub(super) fn of(results: &Results) -> Self {
-        let lost: Vec<String> = results.proof.iter().filter(|proof| !proof.holds()).flat_map(proof_reasons).collect();
+        let lost = results.proof.iter().filter(|proof| !proof.holds()).flat_map(proof_reasons);
+        let lost: Vec<String> = lost.chain(proves_nothing(results)).collect();
         let errors = error_reasons(results);
         // Through faults errors are expected: they are told, and decide nothing.
         let (errors, mut remarks) =
@@ -70,6 +72,14 @@ impl Verdict {
         }
         Self { ending, exit_code, reasons: lost.into_iter().chain(errors).collect(), remarks }
     }
+}
+
+/// What to say if all that counts is a proof of nothing: everything that was sent was lost before it was acknowledged.
+fn proves_nothing(results: &Results) -> Option<String> {
+    let sent = SUBMISSIONS.iter().any(|name| results.operation(name).is_some());
+    let nothing = results.proof.as_ref().is_some_and(|proof| proof.acknowledged == 0);
+    let counts = results.run.through_faults && sent && nothing;
+    counts.then(|| "Nothing was acknowledged, so nothing is proved.".to_owned())
 }
 
 fn proof_reasons(proof: &Proof) -> Vec<String> {

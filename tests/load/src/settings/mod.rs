@@ -2,6 +2,7 @@
 
 mod access;
 mod api_key;
+mod environment;
 mod place;
 mod rates;
 mod run;

@@ -45,6 +45,9 @@ const POLL_EVERY: f64 = 3_600.0;
 /// does here where is exported every four minutes; a phone that polled once an hour would find sixty new bundles where is exported every minute.
 const SIMULATED_POLL_EVERY: f64 = 60.0;
 
+/// More phones than these do not fit into the memory of a usual machine, eight bytes each.
+const MOST_PHONES: u64 = 50_000_000;
+
 impl Rates {
     /// Nothing at all.
     pub const NONE: Self = Self {
@@ -88,7 +91,7 @@ impl Rates {
 
     /// With so many polls a second, by as many phones as it takes.
     pub fn polling(self, polls: f64) -> Self {
-        Self { polls, phones: ((polls * SIMULATED_POLL_EVERY) as u64).max(1), ..self }
+        Self { polls, phones: ((polls * SIMULATED_POLL_EVERY) as u64).clamp(1, MOST_PHONES), ..self }
     }
 
     /// So many people a second with something to report.
@@ -112,5 +115,6 @@ mod tests {
         let quiet = Rates::quiet(1.0);
         assert!(((quiet.uploads + quiet.reports) * 86_400.0 - 227.0).abs() < 1e-6);
         assert!(Rates::country(0.000_000_01).phones > 0);
+        assert_eq!(Rates::country(10_000.0).phones, MOST_PHONES);
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::span::seconds;
 use crate::error::LoadError;
+use crate::operations::OPERATIONS;
 use crate::schedule::Arrivals;
 
 /// How it is loaded, and what becomes of it.
@@ -42,11 +43,16 @@ pub struct RunArgs {
     /// comes by after that, and caches keep lists for five minutes.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = seconds)]
     pub publish_wait: Duration,
+    /// How long to wait, once all is there, before everything is read for the last time: what is published twice by the exporter's next pass is found if
+    /// that comes within this time. 0s waits for nothing; the period of the exporter and a little more is what finds everything.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = seconds)]
+    pub settle: Duration,
     /// Do not read what is published: the figures alone are wanted.
     #[arg(long)]
     pub no_proof: bool,
-    /// A limit for the 99th percentile of an operation, several by commas: publish=1000 asks that 99 % of `publish` take no longer than 1,000 ms. A
-    /// limit that is exceeded is an error.
+    /// A limit for the 99th percentile of an operation, several by commas: publish=1000 asks that 99 % of `publish` take no longer than 1,000 ms.
+    /// `publish` and the other steps of a journey count from the first try of the step, `upload` and whatever else the schedule asks for from the time of
+    /// the schedule. A limit that is exceeded is an error.
     #[arg(long = "p99", value_name = "OPERATION=MS", value_delimiter = ',', value_parser = limit)]
     pub limits: Vec<(String, f64)>,
     /// Write the results as JSON into this file.
@@ -69,6 +75,12 @@ impl RunArgs {
         if self.ramp > self.duration {
             return Err(LoadError::setting("--ramp", "must not be longer than --duration"));
         }
+        if self.through_faults && self.no_proof {
+            return Err(LoadError::setting(
+                "--through-faults",
+                "must stand without --no-proof: only the proof counts then",
+            ));
+        }
         // Where they cannot be written is known before anything is sent, and not after an hour.
         for (field, file) in [("--json", &self.json), ("--html", &self.html)] {
             let Some(path) = file else { continue };
@@ -85,7 +97,10 @@ impl RunArgs {
 fn limit(text: &str) -> Result<(String, f64), String> {
     let refused = || "must be OPERATION=MS, for instance publish=1000".to_owned();
     let (operation, limit) = text.split_once('=').ok_or_else(refused)?;
-    let word = !operation.is_empty() && operation.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    if !OPERATIONS.contains(&operation) {
+        // A limit that nothing is measured for would be broken after an hour's run.
+        return Err(format!("must name one of these: {}", OPERATIONS.join(", ")));
+    }
     let limit = limit.parse().ok().filter(|ms: &f64| ms.is_finite() && *ms > 0.0);
-    limit.filter(|_| word).map(|limit| (operation.to_owned(), limit)).ok_or_else(refused)
+    limit.map(|limit| (operation.to_owned(), limit)).ok_or_else(refused)
 }

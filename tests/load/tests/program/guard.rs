@@ -55,9 +55,10 @@ fn a_cdn_that_does_not_belong_to_the_test_deployment_is_left_alone() {
 
 #[test]
 fn a_service_that_does_not_answer_is_no_test_deployment() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = closed.local_addr().expect("bound");
-    drop(closed);
+    // The port of a caller is taken, and nobody listens on it.
+    let somebody = Listener::start("200 OK", String::new());
+    let caller = std::net::TcpStream::connect(somebody.address).expect("connected");
+    let address = caller.local_addr().expect("connected");
     let directory = tempfile::tempdir().expect("a directory");
     let url = format!("http://{address}");
     let flags = [&["quiet", "--duration", "1s"][..], &target(&url, &url, &url)].concat();

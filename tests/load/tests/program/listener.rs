@@ -48,15 +48,22 @@ fn answer(mut stream: TcpStream, status: &str, body: &str, heard: &Mutex<Vec<Str
 
 /// Runs the program in a directory that has the public keys of region XA.
 pub(crate) fn load(directory: &Path, flags: &[&str]) -> Output {
+    load_among(directory, flags, &[])
+}
+
+/// The same, with these variables in its environment.
+pub(crate) fn load_among(directory: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Output {
     // An Ed25519 key (RFC 8410, section 10.1): nothing is read that it would have to have signed.
     let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
     std::fs::write(directory.join("XA-manifest.pem"), pem).expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_load"));
-    for variable in ["LOAD_ACCESS", "LOAD_TRUST", "LOAD_REGION", "LOAD_AUTHORITY"] {
-        command.env_remove(variable);
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("LOAD_") {
+            command.env_remove(variable);
+        }
     }
     command.env("LOAD_ADMIN_KEY", "xa.admin.SECRET").env("LOAD_DEVICE_KEY", "xa.device.SECRET");
-    command.current_dir(directory).args(flags).output().expect("runs")
+    command.envs(variables.iter().copied()).current_dir(directory).args(flags).output().expect("runs")
 }
 
 /// The flags of a target with these URLs.

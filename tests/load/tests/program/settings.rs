@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::listener::{load, target};
+use crate::listener::{load, load_among, target};
 
 /// A target that nobody asks, since a setting is wrong.
 const NOBODY: &str = "http://127.0.0.1:1";
@@ -22,6 +22,8 @@ fn a_wrong_setting_is_named_and_nothing_is_sent() {
         (&["--access", "nowhere"], "--access"),
         (&["--access", "empty"], "--access"),
         (&["--p99", "publish"], "--p99"),
+        (&["--p99", "typo=1000"], "chaff_publish"),
+        (&["--through-faults", "--no-proof"], "--through-faults"),
         (&["--factor", "0"], "--factor"),
         (&["--no-such-flag"], "--no-such-flag"),
     ] {
@@ -53,4 +55,28 @@ fn what_is_missing_is_named() {
         assert_eq!(output.status.code(), Some(3), "{url}: {said}");
         assert!(said.contains("--server") && !said.contains("SECRET"), "{said}");
     }
+}
+
+#[test]
+fn beside_a_file_of_access_only_flags_count() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let access = serde_json::json!({
+        "verification": NOBODY, "server": NOBODY, "cdn": NOBODY, "region": "XA", "health_authority_id": "xa",
+        "api_keys": { "admin": "xa.admin.SECRET", "device": "xa.device.SECRET" },
+    });
+    fs::write(directory.path().join("access.json"), access.to_string()).expect("written");
+    let said = |flags: &[&str], variables: &[(&str, &str)]| {
+        let flags = [&["burst", "--trust", "."], flags].concat();
+        let output = load_among(directory.path(), &flags, variables);
+        assert_eq!(output.status.code(), Some(3));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let forgotten = [("LOAD_SERVER", "ftp://forgotten"), ("LOAD_REGION", "nowhere"), ("LOAD_TRUST", "nowhere")];
+    // It goes on as far as the question whether it may load what stands in the file.
+    let by_flag = said(&["--access", "access.json"], &forgotten);
+    assert!(by_flag.contains("--verification") && by_flag.contains("does not answer"), "{by_flag}");
+    let flag = said(&["--access", "access.json", "--server", "ftp://meant"], &[]);
+    assert!(flag.contains("--server"), "{flag}");
+    let by_variable = said(&[], &[&forgotten[..1], &[("LOAD_ACCESS", "access.json")]].concat());
+    assert!(by_variable.contains("--server"), "{by_variable}");
 }

@@ -55,8 +55,17 @@ fn through_faults_only_the_proof_counts() {
     let results = scene.recorder.results(run, scene.at(1.0));
     let proved = results.clone().with_proof(Proof { acknowledged: 1, published: 1, ..Proof::default() });
     assert_eq!((proved.verdict.exit_code, proved.verdict.remarks.len()), (0, 1));
-    let lost = results.with_proof(Proof { acknowledged: 1, missing: 1, ..Proof::default() });
+    let lost = results.clone().with_proof(Proof { acknowledged: 1, missing: 1, ..Proof::default() });
     assert_eq!((lost.verdict.exit_code, lost.verdict.ending), (2, Ending::ProofFailed));
+    let nothing = results.with_proof(Proof::default());
+    assert_eq!((nothing.verdict.exit_code, nothing.verdict.ending), (2, Ending::ProofFailed));
+    assert_eq!(nothing.verdict.reasons, ["Nothing was acknowledged, so nothing is proved."]);
+    // Phones that only poll send nothing that could be acknowledged.
+    let scene = Scene::new();
+    scene.request("poll", [0.0, 0.0, 0.5], Outcome::Done, 0);
+    let run = crate::scene::run().through_faults(true);
+    let polls = scene.recorder.results(run, scene.at(1.0)).with_proof(Proof::default());
+    assert_eq!(polls.verdict.exit_code, 0);
 }
 
 #[test]
