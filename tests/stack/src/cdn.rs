@@ -13,8 +13,8 @@ use crate::programs::root;
 const DEBIAN: &str = "/usr/sbin/nginx";
 /// How long the cache in front of an object store takes lists for new, in `deploy/nginx`.
 const FRESH: &str = "proxy_cache_valid 200 10s;";
-/// How many requests an address may have under way, in `deploy/nginx`, if any file says so.
-const PER_CALLER: &str = "limit_conn callers";
+/// How many requests an address may have under way and send a second, in `deploy/nginx`, if any file says so.
+const PER_CALLER: [&str; 2] = ["limit_conn callers", "limit_req zone"];
 
 /// What the CDN takes objects from.
 #[derive(Debug, Clone)]
@@ -53,7 +53,8 @@ impl Plan {
                 said |= text.contains(FRESH);
                 let text = text.replace(FRESH, &format!("proxy_cache_valid 200 {}s;", self.fresh_seconds));
                 // Everybody calls from this machine, and some say nothing of where they call from.
-                let text: String = text.split_inclusive('\n').filter(|line| !line.contains(PER_CALLER)).collect();
+                let limits = |line: &str| PER_CALLER.iter().any(|limit| line.contains(limit));
+                let text: String = text.split_inclusive('\n').filter(|line| !limits(line)).collect();
                 fs::write(directory.join(path.file_name().context("a file has a name")?), text)?;
             }
         }
