@@ -22,6 +22,15 @@ use crate::member_digest::MemberDigest;
 use crate::sealing::{Chain, Decision};
 use crate::stored::Reason;
 
+/// A seal takes most of what waits, and what it takes of that and of what is fresh is read from end to end, in the order in which it stands. How
+/// much it is the planner cannot know: by an index, each row would be looked for in a place of its own.
+const END_TO_END: &str = "-- bundles::seal (end to end)
+    SET LOCAL enable_indexscan = off;
+    SET LOCAL enable_bitmapscan = off";
+/// What was sealed is found by its bundle among all that ever was, and read in the order in which it was written.
+const BY_INDEX: &str = "-- bundles::seal (by index)
+    SET LOCAL enable_indexscan = on";
+
 /// What a seal needs to know.
 pub(super) struct Given<'a> {
     /// Which feed.
@@ -36,13 +45,12 @@ pub(super) struct Given<'a> {
 /// it had the lock, in every statement the same, and what is committed later is left for the next one. The lock is one for all feeds: what a
 /// seal claims may wait in others too.
 pub(super) async fn seal(tx: &Transaction<'_>, given: &Given<'_>) -> Result<SealOutcome, StoreError> {
-    // A seal takes most of the tables that it reads: it reads them from end to end, joins them at once, and sorts in memory: the largest bundle, with
-    // what is said of its keys. It does so alone: helpers would cost more than they do here. What it wrote it reads in the order in which it stands.
+    // A seal joins what it takes at once, and sorts in memory: the largest bundle, with what is said of its keys. It does so alone: helpers would cost
+    // more than they do here.
     const LOCK: &str = "-- bundles::seal (lock)
         LOCK TABLE seal_lock IN EXCLUSIVE MODE;
         SET LOCAL enable_seqscan = on;
         SET LOCAL enable_nestloop = off;
-        SET LOCAL enable_bitmapscan = off;
         SET LOCAL max_parallel_workers_per_gather = 0;
         SET LOCAL work_mem = '192MB'";
     tx.command(LOCK).await?;
@@ -53,6 +61,7 @@ pub(super) async fn seal(tx: &Transaction<'_>, given: &Given<'_>) -> Result<Seal
     }
     let tables = tables(feed.kind);
     let filler = filling::add(tx, feed, &row, policy).await?;
+    tx.command(END_TO_END).await?;
     let (revised, portions) = match waiting::count(tx, tables, feed, &row).await?.decide(policy) {
         Decision::Leave(outcome) => return Ok(outcome),
         Decision::Take { revised, portions } => (revised, portions),
@@ -85,6 +94,7 @@ async fn publish(
         copy(tx, tables, feed, (true, portions)).await?;
     }
     tx.execute(tables.release, &[&feed.id, &feed.now.unix(), &revised]).await?;
+    tx.command(BY_INDEX).await?;
     if others_wait(tx, tables, feed).await? {
         tx.execute(tables.shuffle, &[&feed.id, &integer(feed.next_sequence)]).await?;
     }
