@@ -261,9 +261,11 @@ fn list_directory(directory: &Path, under: &ObjectPath) -> io::Result<BTreeMap<O
         let name = entry.file_name();
         // What is no path of an object (a temporary file, say) is none of ours.
         let Some(path) = name.to_str().and_then(|name| format!("{under}/{name}").parse().ok()) else { continue };
-        let metadata = entry.metadata()?;
-        if metadata.is_file() {
-            objects.insert(path, metadata.len());
+        match entry.metadata() {
+            Ok(metadata) if metadata.is_file() => _ = objects.insert(path, metadata.len()),
+            // Another exporter has deleted it since it was named.
+            Err(why) if why.kind() != ErrorKind::NotFound => return Err(why),
+            _ => {}
         }
     }
     Ok(objects)
