@@ -57,7 +57,8 @@ fn is_well(host: &str, path: &str) -> io::Result<bool> {
     let mut connection = connect(host)?;
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.set_write_timeout(Some(PATIENCE))?;
-    write!(connection, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    // At once: `write!` would send every piece of it in a packet of its own.
+    connection.write_all(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes())?;
     let mut begin = [0; WELL.len()];
     connection.read_exact(&mut begin)?;
     Ok(begin == WELL)
@@ -76,6 +77,7 @@ fn connect(host: &str) -> io::Result<TcpStream> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader};
     use std::net::TcpListener;
 
     use super::*;
@@ -86,13 +88,22 @@ mod tests {
         let host = listener.local_addr().expect("an address").to_string();
         let other = std::thread::spawn(move || {
             let (mut caller, _) = listener.accept().expect("a caller");
-            let mut question = [0; 512];
-            let length = caller.read(&mut question).expect("a question");
+            let question = read_question(&caller);
             caller.write_all(answer.as_bytes()).expect("answered");
-            String::from_utf8_lossy(&question[..length]).into_owned()
+            question
         });
         let well = is_well(&host, "/readyz");
         (well, other.join().expect("it ended"))
+    }
+
+    /// Up to the empty line, in however many packets it comes.
+    fn read_question(caller: &TcpStream) -> String {
+        let mut question = String::new();
+        let mut lines = BufReader::new(caller);
+        while !question.ends_with("\r\n\r\n") {
+            assert_ne!(lines.read_line(&mut question).expect("a question"), 0, "cut short: {question}");
+        }
+        question
     }
 
     #[test]
