@@ -1,9 +1,11 @@
 //! What operators see of a schedule. Labels are feeds and buckets; nothing says anything about a person.
+//!
+//! How many entries may not be released yet is not among it: each upload moves that number at once, and exporters that look at different moments would
+//! tell together when somebody's keys came. What may be released changes by the quarter of an hour.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proto::Timestamp;
@@ -17,10 +19,8 @@ use crate::schedule::Seen;
 
 /// How the names of all of them begin.
 const PREFIX: &str = "pratique_exporter";
-/// How often what is stepped is published between passes: nothing here is what a phone does, but for what is not released yet.
+/// How often what is stepped is published between passes: nothing here is what a phone does.
 const STEP: Duration = Duration::from_secs(10);
-/// How many entries wait for their release is told anew only so often, in seconds: each upload changes it, whenever that comes.
-const UNRIPE_STEP: i64 = 300;
 /// How long passes take, in seconds: an idle one, one that seals, one that has a country's bundles to make.
 const PASSES: &[f64] = &[0.1, 0.5, 2.0, 10.0, 60.0, 300.0];
 
@@ -34,7 +34,6 @@ pub struct ExporterMetrics {
     newest: GaugeFamily,
     waiting: GaugeFamily,
     held: GaugeFamily,
-    unripe: GaugeFamily,
     number: GaugeFamily,
     bucket_number: GaugeFamily,
     bucket_behind: GaugeFamily,
@@ -46,8 +45,6 @@ pub struct ExporterMetrics {
     durations: Histograms,
     database: Arc<DatabaseMetrics>,
     readiness: Arc<Readiness>,
-    /// Guards when the number of what is not released yet was told last, by feed.
-    unripe_told: Mutex<BTreeMap<String, i64>>,
     /// Passes in which nothing failed, and others.
     passes: [SteppedCounter; 2],
     /// By kind, in the order of [`FailureKind`].
@@ -63,7 +60,6 @@ impl ExporterMetrics {
             newest: gauge("newest_bundle_end_seconds", "End of the newest listed bundle, unix time", OF_FEED),
             waiting: gauge("waiting", "Entries that may be released and wait", OF_FEED),
             held: gauge("held", "Entries that may be released and are fewer than the minimum", OF_FEED),
-            unripe: gauge("unripe", "Entries that may not be released yet", OF_FEED),
             number: gauge("number", "The feed's number in the database", OF_FEED),
             bucket_number: gauge("bucket_number", "The number at which a bucket's list stands", OF_BUCKET),
             bucket_behind: gauge("bucket_behind", "How many numbers a bucket's list is behind the database", OF_BUCKET),
@@ -92,7 +88,6 @@ impl ExporterMetrics {
             ),
             database: DatabaseMetrics::register_with_replica(&metrics, PREFIX),
             readiness: Arc::default(),
-            unripe_told: Mutex::default(),
             passes: metrics.stepped(
                 "pratique_exporter_passes",
                 "Passes, by whether anything failed",
@@ -193,9 +188,6 @@ impl ExporterMetrics {
             self.waiting.set(feed, signed(waiting.held));
             let is_held = waiting.held < u64::from(waiting.minimum);
             self.held.set(feed, if is_held { signed(waiting.held) } else { 0 });
-            if self.may_tell_unripe(&report.feed, now) {
-                self.unripe.set(feed, signed(waiting.unripe));
-            }
         }
         if report.number > 0 {
             self.number.set(feed, signed(report.number));
@@ -203,13 +195,6 @@ impl ExporterMetrics {
         report.buckets.iter().for_each(|bucket| self.note_bucket(report, bucket, now));
         let mut failures = report.failures.iter().chain(report.buckets.iter().flat_map(|bucket| &bucket.failures));
         self.alarm.set(feed, i64::from(failures.any(|failure| failure.kind == FailureKind::Corrupt)));
-    }
-
-    /// Whether the number of what is not released yet was not told in this step before.
-    fn may_tell_unripe(&self, feed: &str, now: Timestamp) -> bool {
-        let step = now.unix().div_euclid(UNRIPE_STEP);
-        let mut told = self.unripe_told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.insert(feed.to_owned(), step) != Some(step)
     }
 
     fn note_bucket(&self, feed: &FeedReport, report: &BucketReport, now: Timestamp) {
@@ -254,7 +239,6 @@ mod tests {
             "newest_bundle_end_seconds{feed=\"NO/gaen\"} 1790000000",
             "waiting{feed=\"NO/gaen\"} 12",
             "held{feed=\"NO/gaen\"} 12",
-            "unripe{feed=\"NO/gaen\"} 3",
             "bucket_behind{feed=\"NO/gaen\",bucket=\"main\"} 0",
             "bucket_behind{feed=\"NO/gaen\",bucket=\"slow\"} 2",
             "last_success_seconds{feed=\"NO/gaen\",bucket=\"main\"} 1790000100",
@@ -272,7 +256,6 @@ mod tests {
         metrics.note(&Err(ExportError::GiveUp("a setting".into())), now);
         for line in [
             "held{feed=\"NO/gaen\"} 0",
-            "unripe{feed=\"NO/gaen\"} 3",
             "last_pass_seconds{outcome=\"failed\"} 1790000100",
             "alarm{feed=\"NO/gaen\"} 1",
             "passes_total{outcome=\"failed\"} 3",
@@ -284,18 +267,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_released_yet_is_told_once_in_five_minutes() {
-        let metrics = ExporterMetrics::register();
+    fn what_came_a_moment_ago_moves_nothing() {
         let feed = Feed::verified("NO".parse().expect("a region"), Kind::Gaen);
-        let told = |unripe, seconds: i64| {
-            let waiting = Some(WaitingReport { held: 0, unripe, minimum: 1 });
+        let told = |unripe| {
+            let metrics = ExporterMetrics::register();
+            let waiting = Some(WaitingReport { held: 1, unripe, minimum: 1 });
             let report = Report { feeds: vec![FeedReport { waiting, ..FeedReport::new(&feed) }], ..Report::default() };
-            metrics.note(&Ok(report), Timestamp::from_unix(1_790_000_100 + seconds));
-            metrics.render().lines().find(|line| line.contains("_unripe{")).map(str::to_owned)
+            metrics.note(&Ok(report), Timestamp::from_unix(1_790_000_100));
+            let text = metrics.render();
+            // What the process itself takes moves between two looks, whatever is waiting.
+            let of_feeds = text.lines().filter(|line| line.contains("{feed=")).collect::<Vec<_>>().join("\n");
+            assert!(of_feeds.contains("pratique_exporter_waiting{feed=\"NO/gaen\"} 1"), "{text}");
+            of_feeds
         };
-        let first = told(3, 0);
-        assert_eq!((told(4, 1), told(17, 299)), (first.clone(), first.clone()));
-        assert_eq!(told(17, 300), first.map(|line| line.replace(" 3", " 17")));
+        assert_eq!(told(3), told(17));
     }
 
     #[test]

@@ -48,7 +48,6 @@ when one is 15 minutes overdue. Every program shows its database and what it tak
   pratique_exporter_newest_bundle_end_seconds     the end of the newest listed bundle; its age is time() minus it
   pratique_exporter_waiting                       entries that may be released and wait
   pratique_exporter_held                          the same if they are fewer than the minimum, else 0
-  pratique_exporter_unripe                        entries that may not be released yet
   pratique_exporter_number                        the feed's number in the database
   pratique_exporter_bucket_number                 the number at which a bucket's list stands
   pratique_exporter_bucket_behind                 how many numbers it is behind
