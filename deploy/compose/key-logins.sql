@@ -1,8 +1,13 @@
--- The logins and the database of the key server and the exporter, for psql. Their passwords come from the files of compose.yaml's secrets.
-\set owner_password `cat /run/secrets/server-owner`
-\set server_password `cat /run/secrets/server`
-\set exporter_password `cat /run/secrets/exporter`
-\set replication_password `cat /run/secrets/replication`
+-- The logins and the database of the key server and the exporter, for psql. Each password comes from a file: of compose.yaml's secrets, or of another
+-- directory, psql -v secrets=DIRECTORY. Running it again changes nothing but passwords that were changed.
+\if :{?secrets}
+\else
+\set secrets /run/secrets
+\endif
+\set owner_password `cat :secrets/server-owner`
+\set server_password `cat :secrets/server`
+\set exporter_password `cat :secrets/exporter`
+\set replication_password `cat :secrets/replication`
 
 ALTER ROLE pratique_keys_owner LOGIN PASSWORD :'owner_password';
 

@@ -1,6 +1,11 @@
--- The logins and the database of the verification service, for psql. Their passwords come from the files of compose.yaml's secrets.
-\set owner_password `cat /run/secrets/verification-owner`
-\set service_password `cat /run/secrets/verification`
+-- The logins and the database of the verification service, for psql. Each password comes from a file: of compose.yaml's secrets, or of another directory,
+-- psql -v secrets=DIRECTORY. Running it again changes nothing but passwords that were changed.
+\if :{?secrets}
+\else
+\set secrets /run/secrets
+\endif
+\set owner_password `cat :secrets/verification-owner`
+\set service_password `cat :secrets/verification`
 
 ALTER ROLE pratique_verification_owner LOGIN PASSWORD :'owner_password';
 

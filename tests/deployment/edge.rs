@@ -249,11 +249,10 @@ async fn nginx_writes_down_neither_who_called_nor_what_for() -> anyhow::Result<(
     Ok(())
 }
 
-#[test]
-fn nginx_takes_the_samples() -> anyhow::Result<()> {
-    let directory = tempfile::tempdir()?;
-    let here = directory.path().display();
-    nginx::make_certificate(directory.path())?;
+/// Copies the configuration to where nginx takes it without being root, with certificates that nobody believes.
+pub(crate) fn copy_samples(directory: &Path) -> anyhow::Result<()> {
+    let here = directory.display();
+    nginx::make_certificate(directory)?;
     let mut changes = vec![
         ("user www-data;".to_owned(), String::new()),
         ("/run/nginx.pid".to_owned(), format!("{here}/pid")),
@@ -267,7 +266,13 @@ fn nginx_takes_the_samples() -> anyhow::Result<()> {
         changes.push((format!("/etc/pratique/tls/{name}.example.org.key"), format!("{here}/key.pem")));
     }
     let changes: Vec<(&str, &str)> = changes.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
-    nginx::copy_configuration(directory.path(), &changes)?;
+    nginx::copy_configuration(directory, &changes)
+}
+
+#[test]
+fn nginx_takes_the_samples() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    copy_samples(directory.path())?;
     nginx::check(&directory.path().join("nginx.conf"))
 }
 

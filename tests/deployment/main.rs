@@ -19,6 +19,8 @@ mod tools;
 
 mod refusals;
 mod samples;
+mod scripts;
+mod standby;
 
 mod docker;
 

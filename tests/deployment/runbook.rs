@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use cluster::{Cluster, Options};
 
+use crate::edge;
 use crate::moto::Moto;
 use crate::page::{Page, root};
 use crate::stand::{Stand, free_port};
@@ -41,19 +43,19 @@ fn the_runbook_of_one_machine_does_what_it_says_from_installation_to_the_end() {
     stand.set("KEYS", stand.path("keys/keys.db"));
     stand.set("CDN", stand.path("cdn"));
     stand.set("CDN_TWO", stand.path("cdn-two"));
-    stand.run(&page(), &["sh"]);
+    stand.run(&page(), &["sh", "sh sqlite"]);
 }
 
 #[test]
 fn the_runbook_of_postgresql_and_s3_does_what_it_says_from_installation_to_restore() {
     let cluster =
         Cluster::start(&Options::default()).expect("PostgreSQL; apt-get install postgresql (tests/run does it)");
-    let socket = cluster.socket().expect("a private cluster");
+    ask_for_passwords(&cluster);
+    let standby = cluster.standby(&Options::default()).expect("a standby");
     let moto = Moto::start();
     let mut stand = stand();
-    // Nothing was stolen before the copy here; what is denied need not be known.
-    stand.fill("KID=...", "KID=stolen-after-the-copy");
-    stand.set("PGHOST", socket.parent().expect("a directory").display().to_string());
+    stand.set("PGHOST", directory(&cluster).display().to_string());
+    stand.set("STANDBY", directory(&standby).display().to_string());
     stand.set("PGUSER", "postgres");
     let of_bucket = |name: &str| {
         moto.make_bucket(name);
@@ -61,11 +63,31 @@ fn the_runbook_of_postgresql_and_s3_does_what_it_says_from_installation_to_resto
     };
     stand.set("S3", of_bucket("one"));
     stand.set("S3_TWO", of_bucket("two"));
-    stand.set("S3_PUBLIC", format!("http://{}/one/live", moto.address));
-    // There is none, so it is down from the beginning.
-    stand.set("STANDBY", stand.path("nobody"));
+    stand.set("PUBLIC", format!("http://{}/one/live", moto.address));
+    stand.set("PUBLIC_TWO", format!("http://{}/two/live", moto.address));
+    let nginx = stand.path("nginx");
+    fs::create_dir(&nginx).expect("created");
+    edge::copy_samples(Path::new(&nginx)).expect("the configuration of nginx");
+    stand.set("NGINX", nginx);
     stand.stand_in(include_str!("stand_ins_postgres.sh"));
-    stand.run(&page(), &["sh postgres"]);
+    stand.run(&page(), &["sh", "sh postgres"]);
+
+    let drawn = fs::read_dir(stand.path("etc/database")).expect("passwords");
+    let drawn: Vec<_> = drawn.map(|file| fs::read(file.expect("a file").path()).expect("a password")).collect();
+    let different: BTreeSet<_> = drawn.iter().collect();
+    assert!(drawn.len() == 6 && different.len() == 6, "{} passwords, {} different ones", drawn.len(), different.len());
+}
+
+/// Where a cluster has its socket, its log and its data.
+fn directory(cluster: &Cluster) -> PathBuf {
+    cluster.socket().and_then(|socket| Some(socket.parent()?.to_owned())).expect("a private cluster")
+}
+
+/// Lets every role but the superuser show its password, as a server does that is reached over a network.
+fn ask_for_passwords(cluster: &Cluster) {
+    let rules = "local all postgres trust\nlocal replication postgres trust\nlocal all all scram-sha-256\n";
+    fs::write(directory(cluster).join("data/pg_hba.conf"), rules).expect("written");
+    cluster.psql("postgres", "SELECT pg_reload_conf();").expect("it reads them");
 }
 
 #[test]
@@ -75,22 +97,42 @@ fn few_commands_of_the_runbook_are_not_run() {
     let of =
         |info: &str| blocks.iter().filter(|block| block.info == info).map(|block| block.lines.len()).sum::<usize>();
     let unknown: Vec<_> = blocks.iter().map(|block| block.info).collect();
-    let known = ["sh settings", "sh", "sh postgres", "sh elsewhere"];
+    let known = ["sh settings", "sh", "sh sqlite", "sh postgres", "sh elsewhere"];
     assert!(unknown.iter().all(|info| known.contains(info)), "{unknown:?}");
-    assert!(of("sh elsewhere") * 40 < of("sh") + of("sh postgres"));
+    assert!(of("sh elsewhere") * 20 < of("sh") + of("sh sqlite") + of("sh postgres"));
+}
+
+/// Readers of the page do not see what stands behind the fence.
+#[test]
+fn a_block_for_one_kind_of_storage_says_so_above() {
+    let page = page();
+    let lines: Vec<&str> = page.text.lines().collect();
+    for block in page.blocks().iter().filter(|block| ["sh sqlite", "sh postgres"].contains(&block.info)) {
+        let above = lines[..block.line - 1].iter().rev();
+        let heading = above.clone().find(|line| line.starts_with("##")).unwrap_or(&"");
+        let told: Vec<&str> =
+            above.skip(1).skip_while(|line| line.is_empty()).copied().take_while(|line| !line.is_empty()).collect();
+        let told = format!("{heading} {}", told.join(" "));
+        let names: &[&str] = match block.info {
+            "sh sqlite" => &["SQLite", "irector"],
+            _ => &["PostgreSQL", "object store", "primary", "standby"],
+        };
+        assert!(!told.contains("```") && names.iter().any(|name| told.contains(name)), "line {}: {told}", block.line);
+    }
 }
 
 /// What writes files that a unit's user has to read or write, on one machine, and on several.
 fn makes_files(line: &str, info: &str) -> bool {
-    let everywhere = [" generate ", "secret create", " rotate", "cp \"$BACKUP"];
+    let everywhere = [" generate ", "secret create", " rotate", "cp \"$(last_copy", "> \"$ETC/database/server\""];
     let here = ["exporter once", "exporter index rebuild"];
-    everywhere.iter().any(|made| line.contains(made)) || info == "sh" && here.iter().any(|made| line.contains(made))
+    let is_here = ["sh", "sh sqlite"].contains(&info);
+    everywhere.iter().any(|made| line.contains(made)) || is_here && here.iter().any(|made| line.contains(made))
 }
 
 #[test]
 fn what_root_makes_is_handed_over_before_anybody_needs_it() {
     let page = page();
-    for block in page.blocks().iter().filter(|block| ["sh", "sh postgres"].contains(&block.info)) {
+    for block in page.blocks().iter().filter(|block| ["sh", "sh sqlite", "sh postgres"].contains(&block.info)) {
         let mut waiting = None;
         for (number, line) in (block.line..).zip(&block.lines) {
             match *line {
@@ -114,6 +156,7 @@ fn what_root_makes_is_handed_over_before_anybody_needs_it() {
     for tree in trees {
         assert!(owners.contains(&format!("\nZ {tree} - pratique-")), "{tree} stays root's");
     }
+    assert!(owners.contains(&format!("\nd {}/keys 0700 pratique-keys pratique-keys\n", setting("BACKUP"))));
     assert!(owners.contains("\nz /etc/pratique/*.ohttp-keys 0644 root root\n"));
 }
 
@@ -122,15 +165,15 @@ fn the_units_and_directories_of_the_runbook_are_those_of_the_samples() {
     let text = page().text;
     let typed = text.lines().filter_map(|line| line.strip_prefix("systemctl ")).flat_map(str::split_whitespace);
     let units: BTreeSet<&str> = typed.filter(|word| word.starts_with("pratique-")).collect();
-    assert_eq!(units.len(), 3, "{units:?}");
+    assert_eq!(units.len(), 7, "{units:?}");
     for unit in units {
-        assert!(root().join(format!("deploy/systemd/{unit}.service")).exists(), "there is no unit {unit}");
+        let file = if unit.ends_with(".timer") { unit.to_owned() } else { format!("{unit}.service") };
+        let file = file.replace("@keys", "@").replace("@verification", "@");
+        assert!(root().join("deploy/systemd").join(&file).exists(), "there is no unit {file}");
     }
     let made = fs::read_to_string(root().join("deploy/systemd/tmpfiles.conf")).expect("the directories of the units");
-    for directory in
-        ["/etc/pratique", "/etc/pratique/verification", "/etc/pratique/server", "/etc/pratique/bundle-keys"]
-    {
-        assert!(made.contains(&format!("d {directory} ")), "{directory}");
+    for directory in ["", "/verification", "/server", "/exporter", "/bundle-keys", "/database", "/tls"] {
+        assert!(made.contains(&format!("d /etc/pratique{directory} ")), "{directory}");
     }
 }
 

@@ -1,7 +1,10 @@
 //! The samples of settings: nothing is missing, nothing is made up, and what they call a default is one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
 
+use crate::page::Page;
 use crate::programs::{complaint, ended, program, read, variables, variables_of};
 
 /// A sample for each program that runs for long: its file, the program, the command, and what keeps the command from reaching any database when the
@@ -142,4 +145,67 @@ fn nothing_in_the_samples_is_held_for_longer_than_alerts_allow() {
     let hours = holds.map(|hold| hold.strip_suffix('h').and_then(|hours| hours.parse().ok()).expect("hours"));
     let hours: Vec<u32> = hours.collect();
     assert!(hours.len() == 2 && hours.iter().all(|hours| *hours <= 4), "{hours:?}");
+}
+
+/// What the runbook's `read_settings` has read from a file of settings.
+fn as_the_runbook_reads(file: &str, text: &str) -> BTreeMap<String, String> {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::write(directory.path().join(file), text).expect("written");
+    let page = Page::read("deploy/runbook.md");
+    let settings = page.blocks().into_iter().find(|block| block.info == "sh settings").expect("settings");
+    let here = format!("ETC='{}'", directory.path().display());
+    let lines = settings.lines.into_iter().map(|line| if line.starts_with("ETC=") { here.as_str() } else { line });
+    let script = lines.chain(["env -0"]).collect::<Vec<_>>().join("\n");
+    let output = Command::new("bash").env_clear().env("PATH", "/usr/bin:/bin").args(["-euc", &script]).output();
+    let output = output.expect("bash");
+    assert!(output.status.success(), "{file}: {}", complaint(&output));
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    said.split('\0').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+/// Nothing in a sample is quoted, so that systemd and containers take the same; a shell would stop at the first `&`.
+#[test]
+fn the_runbook_reads_every_sample_as_it_stands() {
+    let services = SERVICES.iter().map(|(file, program, ..)| (file, program)).filter(|(_, name)| **name != "pratique");
+    for (file, program) in services.chain(OWNERS.iter().map(|(file, program, _)| (file, program))) {
+        let Sample { set, commented } = Sample::read(file);
+        let whole: BTreeMap<_, _> = set.into_iter().chain(commented).collect();
+        // With everything that is commented out, too, and without the last line's end, which an editor may leave away.
+        let uncommented: Vec<_> = whole.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        for (text, expected) in
+            [(read(&format!("deploy/config/{file}")), Sample::read(file).set), (uncommented.join("\n"), whole.clone())]
+        {
+            let found = as_the_runbook_reads(file, &text);
+            for (name, value) in &expected {
+                assert_eq!(found.get(name), Some(value), "{file}: {name}");
+            }
+            let prefix = format!("{}_", program.to_uppercase());
+            assert!(found.keys().all(|name| !name.starts_with(&prefix) || expected.contains_key(name)), "{file}");
+        }
+    }
+}
+
+#[test]
+fn the_runbook_keeps_files_where_the_samples_have_them() {
+    let page = Page::read("deploy/runbook.md");
+    let (mut compared, mut file) = (0, String::new());
+    let is_setting = |name: &str| ["VERIFICATION_", "SERVER_", "EXPORTER_"].iter().any(|of| name.starts_with(of));
+    for line in page.blocks().iter().filter(|block| block.info != "sh settings").flat_map(|block| &block.lines) {
+        if let Some(written) = line.strip_prefix("cat > \"$ETC/") {
+            file = written.split('"').next().expect("a name").to_owned();
+        }
+        if *line == "END" {
+            file.clear();
+        }
+        let Some((name, value)) = line.split_once('=').filter(|(name, _)| !file.is_empty() && is_setting(name)) else {
+            continue;
+        };
+        let Sample { set, commented } = Sample::read(&file);
+        let shown = set.get(name).or_else(|| commented.get(name)).unwrap_or_else(|| panic!("{file} has no {name}"));
+        for path in value.split("$ETC").skip(1).map(|rest| rest.split(['&', ',']).next().unwrap_or_default()) {
+            compared += 1;
+            assert!(shown.contains(&format!("/etc/pratique{path}")), "{file}: {name} is {shown}, and not at {path}");
+        }
+    }
+    assert!(compared >= 15, "{compared} paths");
 }

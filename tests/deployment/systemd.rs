@@ -28,11 +28,21 @@ impl Unit {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "service") {
                 let name = path.file_name().context("a name")?.to_string_lossy().into_owned();
-                units.push(Self { name, text: fs::read_to_string(&path)? });
+                units.extend(Self::instances(&name, &fs::read_to_string(&path)?));
             }
         }
-        ensure!(units.len() == 5, "{} services", units.len());
+        ensure!(units.len() == 7, "{} services", units.len());
         Ok(units)
+    }
+
+    /// A unit, or both of those that a template stands for.
+    fn instances(name: &str, text: &str) -> Vec<Self> {
+        let of_database =
+            |whose: &str| Self { name: name.replace('@', &format!("@{whose}")), text: text.replace("%i", whose) };
+        match name.contains('@') {
+            true => ["keys", "verification"].map(of_database).into(),
+            false => vec![Self { name: name.to_owned(), text: text.to_owned() }],
+        }
     }
 
     pub(crate) fn named(name: &str) -> anyhow::Result<Self> {
@@ -67,7 +77,9 @@ fn copy_units(to: &Path) -> anyhow::Result<Vec<PathBuf>> {
             }
             let name = path.file_name().context("a name")?.to_string_lossy().into_owned();
             let copy = to.join(folder).join(&name);
-            fs::write(&copy, fs::read_to_string(&path)?.replace(PROGRAMS, &programs))?;
+            let script = directory().join("copy-sqlite").canonicalize()?.display().to_string();
+            let text = fs::read_to_string(&path)?.replace(&format!("{PROGRAMS}copy-sqlite"), &script);
+            fs::write(&copy, text.replace(PROGRAMS, &programs))?;
             if [".service", ".timer"].iter().any(|kind| name.ends_with(kind)) {
                 copies.push(copy);
             }
@@ -95,6 +107,29 @@ fn systemd_takes_every_unit_without_a_word() -> anyhow::Result<()> {
     // It says of units of the system's what it likes.
     let ours: Vec<&str> = said.lines().filter(|line| line.contains("pratique")).collect();
     assert!(ours.is_empty(), "{ours:#?}");
+    Ok(())
+}
+
+#[test]
+fn nginx_starts_with_our_configuration_and_not_with_the_systems() -> anyhow::Result<()> {
+    // As Debian ships it.
+    const NGINX: &str = "[Service]\nType=forking\nPIDFile=/run/nginx.pid\nExecStartPre=/usr/sbin/nginx -t -q\nExecStart=/usr/sbin/nginx\nExecReload=/usr/sbin/nginx -s reload\n";
+    let here = tempfile::tempdir()?;
+    let unit = here.path().join("nginx.service");
+    fs::write(&unit, NGINX)?;
+    let drop_in = here.path().join("nginx.service.d");
+    fs::create_dir(&drop_in)?;
+    fs::copy(directory().join("nginx.service.d/pratique.conf"), drop_in.join("pratique.conf"))?;
+    let said = systemd("systemd-analyze", &["verify", "--man=no"], &[unit])?;
+    assert!(!said.contains("nginx"), "{said}");
+    let text = fs::read_to_string(drop_in.join("pratique.conf"))?;
+    for setting in ["ExecStartPre", "ExecStart", "ExecReload"] {
+        let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix(setting)?.strip_prefix('=')).collect();
+        let (first, ours) = lines.split_first().context("said")?;
+        assert!(first.is_empty() && !ours.is_empty(), "the system's own {setting} stays");
+        assert!(ours.iter().all(|line| line.contains(" -c /etc/nginx/pratique/nginx.conf")), "{ours:?}");
+    }
+    assert!(fs::read_to_string(repository("deploy/nginx/nginx.conf"))?.contains("\npid /run/nginx.pid;\n"));
     Ok(())
 }
 
@@ -131,6 +166,7 @@ fn directories_of_keys_are_hidden_from_whom_they_do_not_belong_to() -> anyhow::R
         ("verification", ["server", "exporter", "exporter-once"].as_slice()),
         ("server", &["verification", "exporter", "exporter-once"]),
         ("bundle-keys", &["verification", "server"]),
+        ("exporter", &["verification", "server"]),
     ] {
         for name in from {
             let unit = Unit::named(&format!("pratique-{name}.service"))?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
-use crate::programs::{built, repository};
+use crate::programs::{built, ended, program, repository};
 use crate::systemd::{PROGRAMS, SETTINGS, Unit, directory};
 
 /// How long a service may take for what is under way once its listener is closed, in seconds: `SHUTDOWN_TIMEOUT` of the crate service.
@@ -34,12 +34,15 @@ fn what_a_sample_names_is_its_programs_and_hidden_from_the_others() -> anyhow::R
         let Some(settings) = sample(unit) else { continue };
         for file in private_files(&fs::read_to_string(&settings)?) {
             named += 1;
-            let line = owners.lines().find(|line| line.split_whitespace().nth(1) == Some(file.as_str()));
+            let covers =
+                |path: &str| file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            let rules = owners.lines().filter(|line| line.starts_with("Z "));
+            let line = rules.clone().find(|line| line.split_whitespace().nth(1).is_some_and(covers));
             let line = line.with_context(|| format!("tmpfiles.conf does not say whose {file} is"))?;
             assert_eq!(line.split_whitespace().nth(3), Some(unit.value("User")?), "{line}");
             for other in units.iter().filter(|other| sample(other).is_some_and(|theirs| theirs != settings)) {
                 let hidden = other.values("InaccessiblePaths").join(" ");
-                let is_hidden = hidden.split(' ').any(|path| path.strip_prefix('-') == Some(file.as_str()));
+                let is_hidden = hidden.split(' ').any(|path| path.strip_prefix('-').is_some_and(covers));
                 assert!(is_hidden, "{} sees {file}", other.name);
             }
         }
@@ -86,6 +89,25 @@ fn containers_have_as_long_as_units_to_stop() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Started again and again, it would say the same to the journal every two seconds, and the alarm that nothing answers would come no sooner.
+#[test]
+fn a_setting_that_is_not_understood_ends_a_unit_for_good() -> anyhow::Result<()> {
+    for unit in Unit::all()?.iter().filter(|unit| unit.value("Type").is_ok_and(|kind| kind == "exec")) {
+        let line = unit.value("ExecStart")?;
+        let mut words = line.trim_start_matches(PROGRAMS).split(' ');
+        let name = words.next().context("a program")?;
+        let mut run = program(name);
+        run.args(words.take(1)).env(format!("{}_LOG_FORMAT", name.to_uppercase()), "loud");
+        // It has no such setting.
+        run.env("PRATIQUE_TICK_MS", "soon");
+        let code = ended(&run).status.code().context("it ends")?.to_string();
+        let for_good = unit.value("RestartPreventExitStatus")?;
+        assert!(for_good.split(' ').any(|status| status == code), "{}: {code} is not among {for_good}", unit.name);
+        assert!(for_good.split(' ').all(|status| status != "1"), "{}: a database that is away comes back", unit.name);
+    }
+    Ok(())
+}
+
 fn drain_seconds(sample: &str) -> anyhow::Result<u64> {
     let line = sample.lines().find_map(|line| line.split_once("_DRAIN_SECONDS="));
     line.map_or(Ok(0), |(_, value)| Ok(value.parse()?))
@@ -106,8 +128,8 @@ impl Machine {
     /// With keys and an authority's region, made by the commands that operators type.
     fn new() -> anyhow::Result<Self> {
         let machine = Self { directory: tempfile::tempdir()? };
-        for folder in ["settings", "state", "cdn"] {
-            fs::create_dir(machine.path(folder))?;
+        for folder in ["settings/verification", "settings/server", "state", "cdn"] {
+            fs::create_dir_all(machine.path(folder))?;
         }
         let verification = Unit::named("pratique-verification.service")?;
         let server = Unit::named("pratique-server.service")?;
