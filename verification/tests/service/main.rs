@@ -6,6 +6,7 @@ mod service;
 
 mod administering;
 mod desk;
+mod draining;
 mod dying;
 mod guessing;
 mod program;

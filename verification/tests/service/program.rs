@@ -71,6 +71,17 @@ impl Served {
         Self { child, address: address("listening").expect("an address"), metrics: address("metrics") }
     }
 
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("ran");
+        assert!(sent.success());
+    }
+
+    /// Waits until it has ended; its exit code, if it was not killed.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.child.wait().expect("gone").code()
+    }
+
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("gone");
@@ -131,9 +142,8 @@ fn a_service_that_is_told_to_stop_stops_in_peace() {
     set_up(dir.path());
     for signal in ["-TERM", "-INT"] {
         let mut served = Served::start(dir.path());
-        let told = Command::new("kill").args([signal, &served.child.id().to_string()]).status().expect("ran");
-        assert!(told.success());
-        assert_eq!(served.child.wait().expect("gone").code(), Some(0));
+        served.signal(signal);
+        assert_eq!(served.ended(), Some(0));
     }
 }
 
