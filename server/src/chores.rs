@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use service::{Beats, HasRequestMetrics as _};
+use service::{Beats, publish_in_steps};
 use store::StoreError;
 
 use crate::key_sets;
@@ -12,24 +12,20 @@ use crate::statistics;
 
 /// How often.
 const PERIOD: Duration = Duration::from_secs(60);
-/// What phones did is published every five minutes: nobody is to see a single request pass.
-const PERIODS_A_STEP: u64 = 5;
 /// How many rows of a kind are deleted in one transaction.
 const ROWS: u32 = 500;
 
 /// Runs until nobody else holds the state.
 pub(crate) async fn run(state: State) {
-    // Beside each other: an authority that does not answer must not keep anything from being forgotten.
-    tokio::join!(tidy(&state), key_sets::follow(&state));
+    // Beside each other: an authority that does not answer must not keep anything from being forgotten, nor a slow database what phones did from being
+    // published when it is everywhere else.
+    let publish = publish_in_steps(state.metrics(), || state.now(), || state.is_shared());
+    tokio::join!(tidy(&state), key_sets::follow(&state), publish);
 }
 
 async fn tidy(state: &State) {
     let mut beats = Beats::every(PERIOD, || state.is_shared());
-    while let Some(beat) = beats.next().await {
-        if beat % PERIODS_A_STEP == 0 {
-            state.metrics().step();
-        }
-        state.request_metrics().tell_failures();
+    while beats.next().await.is_some() {
         if let Err(error) = forget(state).await {
             tracing::warn!(%error, "spent challenges, and what was counted too long ago, could not be deleted; trying again in a minute");
         }

@@ -4,13 +4,19 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use proto::Timestamp;
-use service::{Gauges, Metrics};
+use service::{GaugeFamily, Metrics};
 use store::RegisteredAuthority;
+
+/// The label of both.
+const OF_AUTHORITY: &[&str] = &["authority"];
+/// Ages are told in whole multiples of this, in seconds, as often as they are told: to the second they would say when somebody's upload named a key that
+/// nobody knew, since that has the keys fetched at once.
+const GRAIN: i64 = 300;
 
 /// How old the keys of each authority are, and whether they can be fetched.
 pub(crate) struct KeySetMetrics {
-    age: Gauges,
-    failed: Gauges,
+    age: GaugeFamily,
+    failed: GaugeFamily,
     /// Guards the authorities that were shown, so that one that publishes nothing any more is not shown for ever as it last was.
     shown: Mutex<BTreeSet<String>>,
 }
@@ -18,15 +24,15 @@ pub(crate) struct KeySetMetrics {
 impl KeySetMetrics {
     /// Adds them to `metrics`.
     pub(crate) fn register(metrics: &Metrics) -> Self {
-        let age = metrics.gauges(
+        let age = metrics.stepped_gauges(
             "pratique_server_jwks_age_seconds",
-            "How long ago the keys that an authority publishes were fetched; after 604800 they are believed no more",
-            "authority",
+            "How long ago the keys that an authority publishes were fetched, rounded up to 300; after 604800 they are believed no more",
+            OF_AUTHORITY,
         );
-        let failed = metrics.gauges(
+        let failed = metrics.stepped_gauges(
             "pratique_server_jwks_refresh_failed",
             "1 while the keys that an authority publishes cannot be fetched",
-            "authority",
+            OF_AUTHORITY,
         );
         Self { age, failed, shown: Mutex::default() }
     }
@@ -39,14 +45,29 @@ impl KeySetMetrics {
             let Some(set) = &known.key_set else { continue };
             let id = &known.authority.id;
             let since = set.fetched_at.or(set.failing_since).unwrap_or(now);
-            self.age.set(id, (now.unix() - since.unix()).max(0));
-            self.failed.set(id, i64::from(set.failing_since.is_some()));
+            self.age.set(&[id], rounded((now.unix() - since.unix()).max(0)));
+            self.failed.set(&[id], i64::from(set.failing_since.is_some()));
             gone.remove(id);
             shown.insert(id.clone());
         }
         for id in gone {
-            self.age.set(&id, 0);
-            self.failed.set(&id, 0);
+            self.age.set(&[&id], 0);
+            self.failed.set(&[&id], 0);
         }
+    }
+}
+
+/// Up to the next multiple of [`GRAIN`].
+fn rounded(age: i64) -> i64 {
+    age.saturating_add(GRAIN - 1) / GRAIN * GRAIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_does_not_say_when_keys_were_fetched() {
+        assert_eq!([0, 1, 137, 300, 301, 604_799].map(rounded), [0, 300, 300, 300, 600, 604_800]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use service::{Beats, HasRequestMetrics as _};
+use service::{Beats, publish_in_steps};
 use store::Day;
 
 use crate::state::State;
@@ -12,24 +12,23 @@ use crate::{alarm, purging, statistics};
 const BEAT: Duration = Duration::from_secs(10);
 /// What has expired is deleted every minute.
 const BEATS_A_PURGE: u64 = 6;
-/// What phones did is published every five minutes: nobody is to see a single request pass.
-const BEATS_A_STEP: u64 = 30;
 
 /// Runs until nobody else holds the state. In maintenance it reads and shows, and writes nothing.
 pub(crate) async fn run(state: State) {
+    // Beside each other: a slow database must not keep what phones did from being published when it is everywhere else.
+    tokio::join!(tidy(&state), publish_in_steps(state.metrics(), || state.now(), || state.is_shared()));
+}
+
+async fn tidy(state: &State) {
     let mut beats = Beats::every(BEAT, || state.is_shared());
     let mut shown = None;
     while let Some(beat) = beats.next().await {
-        if let Err(error) = alarm::watch(&state).await {
+        if let Err(error) = alarm::watch(state).await {
             tracing::warn!(%error, "it is not known whether codes are being guessed; looking again in ten seconds");
         }
-        if beat % BEATS_A_STEP == 0 {
-            state.metrics().step();
-        }
-        state.request_metrics().tell_failures();
         if beat % BEATS_A_PURGE == 0 && !state.is_in_maintenance() {
-            freeze(&state, &mut shown).await;
-            purging::purge_or_complain(&state).await;
+            freeze(state, &mut shown).await;
+            purging::purge_or_complain(state).await;
         }
     }
 }

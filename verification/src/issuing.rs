@@ -87,8 +87,7 @@ async fn store(
             IssueOutcome::Collision => {}
         }
     }
-    tracing::error!(codes.drawn = DRAWS, "every drawn code was taken: far too many codes are out");
-    Err(Problem::INTERNAL)
+    Err(Problem::internal("every drawn code was taken: far too many codes are out"))
 }
 
 /// The authority with the style of codes that it has now: its own, unless its digits are being guessed.
@@ -162,10 +161,11 @@ fn reopen(secrets: &Secrets, authority: &str, standing: &StandingCode) -> Result
     let open = |wanted| {
         let form = standing.forms.iter().find(|form| form.form == wanted)?;
         let text = secret.and_then(|secret| secret.open(standing.id, &form.sealed));
-        Some(text.map(|text| Text { code: Code::from_row(text), expires_at: form.expires_at }).ok_or_else(|| {
-            tracing::error!("a stored code does not open: was its row or the secret changed?");
-            Problem::INTERNAL
-        }))
+        let sealed_by_another = || Problem::internal("a stored code does not open: was its row or the secret changed?");
+        Some(
+            text.map(|text| Text { code: Code::from_row(text), expires_at: form.expires_at })
+                .ok_or_else(sealed_by_another),
+        )
     };
     let short = open(CodeForm::Short).ok_or(Problem::UUID_EXISTS)??;
     // Under the secret of the row, as at the first attempt: a rotation must not make it another message.
@@ -209,7 +209,7 @@ mod tests {
         // Another uuid, and the same draws for ever.
         let uuid = "0f8fad5b-d9cb-469f-a165-70867728950e".to_owned();
         let refused = issue(&desk.state, &issuer, IssueRequest { uuid, ..request }, &mut stuck).await;
-        assert!(refused.err() == Some(Problem::INTERNAL));
+        assert!(refused.err() == Some(Problem::internal("every drawn code was taken: far too many codes are out")));
     }
 
     /// A source of randomness that has none.

@@ -93,6 +93,11 @@ impl Problem {
     pub(crate) const NO_SUCH_AUTHORITY: Self = Self::new(StatusCode::NOT_FOUND, "not_found", "no such authority");
     pub(crate) const INTERNAL: Self = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "try again later");
 
+    /// Something that somebody must see to. Senders hear that they may try again, operators when the step ends.
+    pub(crate) fn internal(cause: &str) -> Self {
+        Self { cause: Some(cause.to_owned()), ..Self::INTERNAL }
+    }
+
     /// A request that cannot be read, or a field without a code of its own.
     pub(crate) fn unparsable(field: &'static str, reason: &str) -> Self {
         Self::from(Malformed::new(field, reason.to_owned()))

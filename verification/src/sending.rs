@@ -3,7 +3,7 @@
 use proto::Timestamp;
 use store::{CountOutcome, Issuer, MessageState, Tally};
 
-use crate::delivery::{Delivery, Purpose, Sent, TextMessage, Wish};
+use crate::delivery::{Attempt, Delivery, Purpose, Sent, TextMessage, Trouble, Wish};
 use crate::issued::Issued;
 use crate::problem::Problem;
 use crate::secret::PhonePurpose;
@@ -59,7 +59,10 @@ impl<'a> Errand<'a> {
             return Ok(Sent::Known(Delivery::Delivered));
         }
         let message = TextMessage { id: &issued.message_id, to: &wish.to, body: &body, sent_at: now };
-        let delivery = wish.courier.send(&message).await;
+        let Attempt { delivery, trouble } = wish.courier.send(&message).await;
+        if let Some((trouble, error)) = trouble {
+            state.troubles().note(trouble, error);
+        }
         match delivery {
             Delivery::Delivered => remember(state, authority, uuid, MessageState::Delivered, now).await,
             Delivery::Unknown => remember(state, authority, uuid, MessageState::Unknown, now).await,
@@ -83,7 +86,7 @@ impl<'a> Errand<'a> {
     /// Nothing is sent after all.
     pub(crate) async fn abandon(self) {
         if let Err(error) = self.state.store().uncount_message(&self.counted, self.now).await {
-            tracing::warn!(%error, "a text message that was not sent stays counted");
+            self.state.troubles().note(Trouble::Uncounted, error.to_string());
         }
     }
 }
@@ -91,7 +94,7 @@ impl<'a> Errand<'a> {
 /// What cannot be remembered is sent again when somebody asks again; that is no reason to tell them now that it failed.
 async fn remember(state: &State, authority: &str, uuid: [u8; 16], what: MessageState, now: Timestamp) {
     if let Err(error) = state.store().record_delivery(authority, uuid, what, now).await {
-        tracing::warn!(%error, "what became of a text message could not be stored; the same request sends it again");
+        state.troubles().note(Trouble::Unstored, error.to_string());
     }
 }
 

@@ -16,7 +16,7 @@ use store::{Clock, CodeStore};
 use crate::budget::Budgets;
 use crate::chaff::ChaffDesk;
 use crate::config::Settings;
-use crate::delivery::Couriers;
+use crate::delivery::{Couriers, Troubles};
 use crate::error::VerificationError;
 use crate::guess_metrics::{GuessMetrics, PREFIX};
 use crate::phone_paths::{OTHER_PATHS, PHONE_PATHS};
@@ -48,6 +48,7 @@ struct Inner {
     secrets: SecretWatch,
     keychain: Keychain,
     couriers: Couriers,
+    troubles: Arc<Troubles>,
     metrics: Metrics,
     guess_metrics: GuessMetrics,
     request_metrics: RequestMetrics,
@@ -77,16 +78,28 @@ impl State {
         let secrets = SecretWatch::open(&settings.secret_file)?;
         let registry = Registry::open(&settings.database, clock).await?;
         let keychain = Keychain::new(keyrings, &settings.signing_key_dir);
-        let couriers = Couriers::new(settings.delivery_dir.clone());
         let metrics = Metrics::of_program(PREFIX);
+        let couriers = Couriers::new(settings.delivery_dir.clone(), metrics.clone());
+        let troubles = Arc::new(Troubles::default());
+        let told = Arc::clone(&troubles);
+        metrics.before_steps(move || told.tell());
         let request_metrics = RequestMetrics::register(&metrics, PREFIX);
         registry.store().observe(DatabaseMetrics::register(&metrics, PREFIX));
         let guess_metrics = GuessMetrics::register(&metrics);
         let chaff = Arc::new(ChaffDesk::new(&metrics));
         let raster = Arc::new(Raster::new(Duration::ZERO, OTHER_PATHS, &metrics, PREFIX));
         let health = Health::default();
-        let inner = Inner { registry, secrets, keychain, couriers, metrics, guess_metrics, request_metrics, health };
-        let inner = Arc::new(inner);
+        let inner = Arc::new(Inner {
+            registry,
+            secrets,
+            keychain,
+            couriers,
+            troubles,
+            metrics,
+            guess_metrics,
+            request_metrics,
+            health,
+        });
         Ok(Self {
             inner,
             batch_limit: BATCH_LIMIT,
@@ -233,6 +246,11 @@ impl State {
     /// How each authority sends text messages.
     pub(crate) fn couriers(&self) -> &Couriers {
         &self.inner.couriers
+    }
+
+    /// What went wrong with text messages: told with the next step.
+    pub(crate) fn troubles(&self) -> &Troubles {
+        &self.inner.troubles
     }
 
     /// The time now. Each request reads it once.

@@ -1,7 +1,7 @@
 //! Failures of requests, gathered for the log.
 //!
 //! A line for each request that fails would say to the millisecond when somebody's request came, and a database that is down would fill the disk. So
-//! they are gathered, and said together every so often: how many there were, and what the last one died of.
+//! they are gathered, and said together when a step ends: how many there were, and what the last one died of.
 
 use std::sync::{Mutex, PoisonError};
 

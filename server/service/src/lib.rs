@@ -4,6 +4,7 @@
 //! What a service says is its own: routes, codes of its API and the shape of its replies are in the crates that use this one.
 
 mod log;
+mod panics;
 mod say;
 
 mod beats;
@@ -67,7 +68,7 @@ pub use listen::{bind, listen};
 pub use log::{LogFormat, log_to, log_to_stderr};
 pub use metrics::{
     DatabaseMetrics, Described, GaugeFamily, Gauges, Histograms, MetricKind, Metrics, SteppedCounter, SteppedFamily,
-    listen_metrics, listen_metrics_and_probes,
+    listen_metrics, listen_metrics_and_probes, publish_in_steps,
 };
 pub use network::{Network, Relay};
 pub use operator::{ActReason, os_user};

@@ -2,8 +2,7 @@
 //!
 //! A line says one thing that happened, reads alone, and carries what it is about in fields with dotted names: `bundle.sequence`, `authority.id`,
 //! `duration_ms`. What happened is logged once, where it is handled: `error` if somebody must act, `warn` if it mends itself, `info` if it is as it
-//! should be. Nothing that phones do has a line of its own at any level, but for a text message that its
-//! provider did not take.
+//! should be. Nothing that phones do has a line of its own at any level: what goes wrong with their requests is gathered and said when a step ends.
 
 use std::io::IsTerminal;
 
@@ -15,10 +14,15 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
-/// Our crates. What others have to say of requests, heads and bodies is for nobody: of them warnings are let through and nothing below.
+use crate::panics;
+
+/// Our crates.
 const OURS: [&str; 8] = ["client", "exporter", "pratique", "proto", "server", "service", "store", "verification"];
-/// It complains of every connection that breaks, in whatever words its peer chose.
-const SILENT: &str = "actix_http";
+/// What may be said beside them: warnings that no request brings about, by what begins their targets. All others have things to say at the moment at
+/// which somebody asks: of a peer's head or body, of a connection to the database that is found dead, of a provider that does not answer.
+/// A worker of a service that died and was started again is said by the first one, credentials for the buckets that expire or cannot be had by the
+/// others, of which the exporter has need and nobody else.
+const OTHERS: [&str; 3] = ["actix_server::server", "aws_config", "aws_runtime"];
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,17 +40,25 @@ impl LogFormat {
     }
 }
 
-/// Logs from now on. `RUST_LOG` takes the place of `level`, for our own crates; of others nothing below warnings is ever logged. To be called once.
+/// Logs from now on. `RUST_LOG` takes the place of `level`, for our own crates; of others nothing is ever logged but a few warnings that no request brings
+/// about. Of a panic its place alone is said: its message may hold what somebody sent. To be called once.
 pub fn log_to_stderr(level: &str, format: LogFormat) {
-    log_to(std::io::stderr, level, format);
+    let asked = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    log_what_is_asked(std::io::stderr, asked, format);
 }
 
-/// The same to another place.
+/// The same to another place, and whatever the environment says.
 pub fn log_to<W>(place: W, level: &str, format: LogFormat)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let asked = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    log_what_is_asked(place, EnvFilter::new(level), format);
+}
+
+fn log_what_is_asked<W>(place: W, asked: EnvFilter, format: LogFormat)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let safe = filter_fn(|event| may_be_logged(event.target(), *event.level()));
     // A line that cannot be written, on a full disk for instance, is lost. To complain of it on the same stream would be a panic.
     let lines = fmt::layer().with_writer(place).log_internal_errors(false);
@@ -55,11 +67,17 @@ where
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     tracing_subscriber::registry().with(asked).with(safe).with(lines).init();
+    panics::say_where_only();
 }
 
 fn may_be_logged(target: &str, level: Level) -> bool {
     let name = target.split("::").next().unwrap_or_default();
-    OURS.contains(&name) || (level <= Level::WARN && name != SILENT)
+    OURS.contains(&name) || (level <= Level::WARN && OTHERS.iter().any(|other| is_within(target, other)))
+}
+
+/// Whether a target is this module or one inside it.
+fn is_within(target: &str, module: &str) -> bool {
+    target.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 #[cfg(test)]
@@ -67,16 +85,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_other_crates_nothing_below_warnings_is_logged() {
+    fn of_other_crates_only_what_no_request_brings_about_is_logged() {
         for (target, level) in [
             ("server::chores", Level::TRACE),
             ("pratique", Level::DEBUG),
-            ("tokio_postgres::connection", Level::WARN),
-            ("actix_server", Level::ERROR),
+            ("actix_server::server", Level::ERROR),
+            ("aws_config::profile::credentials", Level::WARN),
         ] {
             assert!(may_be_logged(target, level), "{target} {level}");
         }
         for (target, level) in [
+            // A request that finds its connection dead.
+            ("deadpool.postgres", Level::WARN),
+            ("tokio_postgres::connection", Level::WARN),
+            // A phone that comes when there are no descriptors left.
+            ("actix_server::accept", Level::ERROR),
+            ("actix_web::info", Level::ERROR),
+            // A text message to a provider whose certificate is not believed.
+            ("rustls::common_state", Level::WARN),
+            ("hyper_util::client::legacy::connect::http", Level::WARN),
+            ("reqwest::connect", Level::ERROR),
+            ("log", Level::ERROR),
+            ("aws_configuration", Level::ERROR),
+            ("aws_config", Level::INFO),
             ("actix_http::h1", Level::ERROR),
             ("actix_http", Level::TRACE),
             ("actix_server::builder", Level::INFO),

@@ -3,6 +3,7 @@
 //! All of it is published in steps, and none of it says whose request it was, what was in it or when it came. Routes are those of the list of routes: a
 //! word that stands in a path by itself, such as an authority's name, is `{authority}`, and what nobody knows is `other`.
 
+use std::sync::Arc;
 use std::time::Instant as Clock;
 
 use actix_web::body::BoxBody;
@@ -27,7 +28,7 @@ pub struct RequestMetrics {
     requests: SteppedFamily,
     durations: Histograms,
     refused: SteppedFamily,
-    failures: Failures,
+    failures: Arc<Failures>,
 }
 
 /// The state of a service whose requests are counted.
@@ -46,9 +47,12 @@ pub struct Refused {
 }
 
 impl RequestMetrics {
-    /// Registers all of them under a program's prefix.
+    /// Registers all of them under a program's prefix. Why requests failed is logged with each step, too.
     pub fn register(metrics: &Metrics, prefix: &str) -> Self {
         let name = |name: &str| format!("{prefix}_{name}");
+        let failures = Arc::new(Failures::default());
+        let told = Arc::clone(&failures);
+        metrics.before_steps(move || told.tell());
         Self {
             requests: metrics.stepped_family(
                 &name("requests"),
@@ -66,13 +70,8 @@ impl RequestMetrics {
                 "Those that were refused, by the code of the answer and, for certificates, by the reason that is not told",
                 &["code", "reason"],
             ),
-            failures: Failures::default(),
+            failures,
         }
-    }
-
-    /// Logs how many requests failed since this was asked for last, if any did, and why the last one did.
-    pub fn tell_failures(&self) {
-        self.failures.tell();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Fetching the sets that are due, and saying what came of it: once for each change, not for each attempt.
+//! Fetching the sets that are due, and saying what came of it: once for each change, not for each attempt, and when a step ends.
 
 use std::time::Duration;
 
@@ -20,7 +20,9 @@ const RETRY: u32 = 60;
 pub(crate) async fn follow(state: &State) {
     while state.is_shared() {
         if let Err(error) = beat(state).await {
-            tracing::warn!(%error, "the keys that authorities publish could not be looked after; trying again in ten seconds");
+            state.metrics().at_next_step(move || {
+                tracing::warn!(%error, "the keys that authorities publish could not be looked after; trying again in ten seconds");
+            });
         }
         tokio::select! {
             () = tokio::time::sleep(BEAT) => {}
@@ -51,9 +53,9 @@ pub async fn refresh_due(state: &State) -> Result<u32, StoreError> {
         match state.key_sets().fetcher.fetch(&source.url).await {
             Ok(keys) => {
                 let change = state.store().record_key_set(&source, &keys, next(state)).await?;
-                log_change(&source, &change);
+                log_change(state, source, change);
             }
-            Err(why) => fail(state, &source, &why).await?,
+            Err(why) => fail(state, source, why).await?,
         }
     }
     state.server_metrics().key_sets.show(&state.store().all_registered().await?, state.now());
@@ -74,9 +76,21 @@ pub(crate) async fn refresh(state: &State, source: &KeySetSource) -> Result<KeyS
     }
 }
 
-async fn fail(state: &State, source: &KeySetSource, why: &Unfetched) -> Result<(), StoreError> {
+async fn fail(state: &State, source: KeySetSource, why: Unfetched) -> Result<(), StoreError> {
+    let failure = state.store().record_fetch_failure(&source, retry(state)).await?;
+    state.metrics().at_next_step(move || log_failure(&source, &why, failure));
+    Ok(())
+}
+
+/// What comes of a set is said at the next step: an upload that names a key which nobody knows has the set fetched at once, and the line would say when
+/// it came.
+fn log_change(state: &State, source: KeySetSource, change: KeySetChange) {
+    state.metrics().at_next_step(move || log_changed(&source, &change));
+}
+
+fn log_failure(source: &KeySetSource, why: &Unfetched, failure: FetchFailure) {
     let authority = &source.authority;
-    match state.store().record_fetch_failure(source, retry(state)).await? {
+    match failure {
         FetchFailure::First => tracing::warn!(
             authority.id = authority,
             error = %why,
@@ -90,10 +104,9 @@ async fn fail(state: &State, source: &KeySetSource, why: &Unfetched) -> Result<(
         ),
         FetchFailure::Again => {}
     }
-    Ok(())
 }
 
-fn log_change(source: &KeySetSource, change: &KeySetChange) {
+fn log_changed(source: &KeySetSource, change: &KeySetChange) {
     let KeySetChange { added, replaced, gone, recovered, moved } = change;
     let authority = &source.authority;
     if *moved {

@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use proto::Timestamp;
 use zeroize::Zeroizing;
 
+use super::delivered::Delivery;
+use super::troubles::Trouble;
 use crate::phone::PhoneNumber;
 
 /// A text message on its way.
@@ -18,15 +20,12 @@ pub(crate) struct TextMessage<'a> {
     pub(crate) sent_at: Timestamp,
 }
 
-/// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Delivery {
-    /// The provider has taken it over and is answerable for it from now on. Whether the phone is switched on is another matter.
-    Delivered,
-    /// The provider has said that it will not send it, and would say so again: the number is none, the account is closed. Nobody got it.
-    Refused,
-    /// Nobody knows: no answer in time, one that says "later" or "I have had this already" (409), or one that cannot be read. It may have been sent; it may be sent again.
-    Unknown,
+/// What an attempt to send a message came to.
+pub(crate) struct Attempt {
+    /// For whoever asked.
+    pub(crate) delivery: Delivery,
+    /// For operators, and the error if there was one.
+    pub(crate) trouble: Option<(Trouble, String)>,
 }
 
 /// What became of a wish to have a code sent.
@@ -41,20 +40,14 @@ pub(crate) enum Sent {
 ///
 /// `send` answers within the time-out of its settings, whatever the other side does, and never fails: what goes wrong is one of the three
 /// outcomes. It tries once; whoever wants another attempt asks again with the same `id`. It follows no redirect, since that would carry
-/// phone number, code and credentials to a host that nobody chose, and it writes neither number nor text nor credentials to the log.
+/// phone number, code and credentials to a host that nobody chose, and it writes nothing to the log: what went wrong is told with others' troubles.
 #[async_trait]
 pub(crate) trait Sender: Send + Sync {
     /// Sends a message, or finds out that it cannot.
-    async fn send(&self, message: &TextMessage<'_>) -> Delivery;
+    async fn send(&self, message: &TextMessage<'_>) -> Attempt;
 }
 
-impl Delivery {
-    /// As the API says it. What was refused is said as a refusal, not with this.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-        }
-    }
+impl Attempt {
+    /// The provider has taken it over.
+    pub(crate) const DELIVERED: Self = Self { delivery: Delivery::Delivered, trouble: None };
 }

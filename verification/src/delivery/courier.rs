@@ -6,7 +6,7 @@ use proto::{Malformed, Timestamp};
 use zeroize::Zeroizing;
 
 use super::authentication::Authentication;
-use super::contract::{Delivery, Sender, TextMessage};
+use super::contract::{Attempt, Sender, TextMessage};
 use super::file::File;
 use super::purpose::Purpose;
 use super::settings::{DEFAULT_TEMPLATE, DeliverySettings, Limits, SenderSettings};
@@ -106,7 +106,7 @@ impl Courier {
     }
 
     /// Sends it.
-    pub(crate) async fn send(&self, message: &TextMessage<'_>) -> Delivery {
+    pub(crate) async fn send(&self, message: &TextMessage<'_>) -> Attempt {
         self.sender.send(message).await
     }
 

@@ -7,6 +7,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use service::Metrics;
+
 use super::courier::Courier;
 use super::sources::Sources;
 use crate::error::VerificationError;
@@ -15,6 +17,8 @@ use crate::error::VerificationError;
 pub(crate) struct Couriers {
     /// None if nobody does.
     dir: Option<PathBuf>,
+    /// What is wrong with settings waits for a step: it is found out when somebody asks for a message.
+    metrics: Metrics,
     /// Guards what was read, by authority.
     seen: RwLock<HashMap<String, Seen>>,
 }
@@ -27,8 +31,8 @@ struct Seen {
 
 impl Couriers {
     /// Those whose settings are in a directory. Nothing is read yet.
-    pub(crate) fn new(dir: Option<PathBuf>) -> Self {
-        Self { dir, seen: RwLock::default() }
+    pub(crate) fn new(dir: Option<PathBuf>, metrics: Metrics) -> Self {
+        Self { dir, metrics, seen: RwLock::default() }
     }
 
     /// How an authority sends text messages; none if it has no settings. Settings that cannot be used are complained about once and leave
@@ -52,7 +56,10 @@ impl Couriers {
                 None
             }
             Err(error) => {
-                tracing::error!(%error, authority.id = authority, "the settings for text messages cannot be used");
+                let authority = authority.to_owned();
+                self.metrics.at_next_step(move || {
+                    tracing::error!(%error, authority.id = authority, "the settings for text messages cannot be used");
+                });
                 before
             }
         };

@@ -12,9 +12,11 @@ use proto::Malformed;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::contract::{Delivery, Sender, TextMessage};
+use super::contract::{Attempt, Sender, TextMessage};
+use super::delivered::Delivery;
 use super::fields::Fields;
 use super::sources::Sources;
+use super::troubles::Trouble;
 
 /// What the settings say.
 pub(super) struct FileSettings {
@@ -44,14 +46,14 @@ impl File {
 #[async_trait]
 impl Sender for File {
     /// A line is written as a whole or not at all; a file that cannot be written may be mended.
-    async fn send(&self, message: &TextMessage<'_>) -> Delivery {
+    async fn send(&self, message: &TextMessage<'_>) -> Attempt {
         let TextMessage { id, to, body, sent_at } = message;
         let line = json!({ "id": id, "to": to.e164(), "body": body, "sent_at": sent_at.unix() });
         match append(&self.path, &Zeroizing::new(format!("{line}\n"))) {
-            Ok(()) => Delivery::Delivered,
+            Ok(()) => Attempt::DELIVERED,
             Err(error) => {
-                tracing::error!(file.path = %self.path.display(), %error, "a text message cannot be written to its file");
-                Delivery::Unknown
+                let error = format!("{}: {error}", self.path.display());
+                Attempt { delivery: Delivery::Unknown, trouble: Some((Trouble::Unwritten, error)) }
             }
         }
     }

@@ -3,8 +3,11 @@
 //! Settings are files, one an authority, since they hold the keys to its provider; nothing of them is in the database. A phone number is
 //! held while its request lasts, and by the provider.
 
-mod contract;
+mod delivered;
 mod purpose;
+mod troubles;
+
+mod contract;
 
 mod alphabet;
 mod template;
@@ -26,8 +29,10 @@ mod couriers;
 
 mod wish;
 
-pub(crate) use contract::{Delivery, Sent, TextMessage};
+pub(crate) use contract::{Attempt, Sent, TextMessage};
 pub(crate) use couriers::Couriers;
+pub(crate) use delivered::Delivery;
 pub(crate) use purpose::Purpose;
 pub use settings::DeliverySettings;
+pub(crate) use troubles::{Trouble, Troubles};
 pub(crate) use wish::Wish;

@@ -9,8 +9,10 @@ use reqwest::{Client, RequestBuilder, StatusCode, Url, redirect};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::contract::Delivery;
+use super::contract::Attempt;
+use super::delivered::Delivery;
 use super::fields::Fields;
+use super::troubles::Trouble;
 
 /// The longest reply that is read, in bytes; providers say what they have to say in fewer.
 const MAX_REPLY: usize = 64 * 1_024;
@@ -111,21 +113,14 @@ impl Reply {
     }
 }
 
-/// What a reply, or that there is none, means for the message. Said to the operator, too, without a word of the message.
-pub(super) fn judge(reply: Option<&Reply>, verdict: Delivery) -> Delivery {
-    match (reply, verdict) {
-        (_, Delivery::Delivered) => {}
-        (Some(reply), _) => {
-            let status = reply.status.as_u16();
-            tracing::warn!(
-                http.status = status,
-                delivery.outcome = verdict.as_str(),
-                "the provider did not take a text message"
-            );
-        }
-        (None, _) => tracing::warn!("the provider of text messages did not answer in time"),
-    }
-    verdict
+/// What a reply, or that there is none, means for the message, and for the operator, without a word of the message.
+pub(super) fn judge(reply: Option<&Reply>, verdict: Delivery) -> Attempt {
+    let trouble = match (reply, verdict) {
+        (_, Delivery::Delivered) => return Attempt::DELIVERED,
+        (Some(reply), _) => Trouble::NotTaken(reply.status.as_u16(), verdict),
+        (None, _) => Trouble::Silence,
+    };
+    Attempt { delivery: verdict, trouble: Some((trouble, String::new())) }
 }
 
 fn roots(ca: Option<&[u8]>) -> Result<rustls::RootCertStore, Malformed> {

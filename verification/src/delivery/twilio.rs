@@ -9,7 +9,8 @@ use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::contract::{Delivery, Sender, TextMessage};
+use super::contract::{Attempt, Sender, TextMessage};
+use super::delivered::Delivery;
 use super::fields::{Fields, Secret};
 use super::outgoing::{Outgoing, OutgoingSettings, Reply, judge};
 use super::sources::Sources;
@@ -79,7 +80,7 @@ impl Twilio {
 
 #[async_trait]
 impl Sender for Twilio {
-    async fn send(&self, message: &TextMessage<'_>) -> Delivery {
+    async fn send(&self, message: &TextMessage<'_>) -> Attempt {
         let form = self.form(message);
         let reply = self.outgoing.post(|request| {
             request

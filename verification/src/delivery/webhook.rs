@@ -24,7 +24,8 @@ use serde_json::json;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::contract::{Delivery, Sender, TextMessage};
+use super::contract::{Attempt, Sender, TextMessage};
+use super::delivered::Delivery;
 use super::fields::{Fields, Secret};
 use super::outgoing::{Outgoing, OutgoingSettings, Reply, judge};
 use super::sources::Sources;
@@ -75,7 +76,7 @@ impl Webhook {
 
 #[async_trait]
 impl Sender for Webhook {
-    async fn send(&self, message: &TextMessage<'_>) -> Delivery {
+    async fn send(&self, message: &TextMessage<'_>) -> Attempt {
         let TextMessage { id, to, body, sent_at } = message;
         let body = Zeroizing::new(json!({ "id": id, "to": to.e164(), "body": body }).to_string());
         let signature = self.sign(*sent_at, &body);

@@ -70,6 +70,11 @@ impl SteppedCounter {
     pub fn count(&self) {
         self.0.inc();
     }
+
+    /// Counts so many.
+    pub fn count_many(&self, many: u64) {
+        self.0.inc_by(many);
+    }
 }
 
 impl SteppedFamily {

@@ -5,14 +5,18 @@
 //! time. What is published at once moves by itself or by what operators and authorities do.
 
 mod kinds;
+mod steps;
+
 mod registry;
 
 mod database;
 mod process;
 
 mod listen;
+mod publishing;
 
 pub use database::DatabaseMetrics;
 pub use kinds::{GaugeFamily, Gauges, Histograms, SteppedCounter, SteppedFamily};
 pub use listen::{listen_metrics, listen_metrics_and_probes};
+pub use publishing::publish_in_steps;
 pub use registry::{Described, MetricKind, Metrics};

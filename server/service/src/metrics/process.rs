@@ -6,9 +6,12 @@ use std::sync::atomic::AtomicU64;
 use prometheus_client::metrics::counter::Counter;
 
 use super::registry::{MetricKind, Metrics, describe};
+use crate::panics;
 
 /// The unit of processor time under /proc, in parts of a second: `USER_HZ`, which is 100 wherever Linux runs us (proc(5)).
 const TICKS: f64 = 100.0;
+/// Open descriptors are told in whole multiples of this: each phone that is connected has one.
+const DESCRIPTORS: i64 = 16;
 
 /// What Linux tells of this process.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,7 +33,11 @@ pub(super) fn register(metrics: &Metrics, prefix: &str) {
     let gauge = |name: &str, help: &str| metrics.stepped_gauges(&format!("{prefix}_{name}"), help, &[]);
     let started = gauge("start_time_seconds", "When the process started, unix time");
     let resident = gauge("resident_memory_bytes", "Memory of the process that is in the machine's");
-    let descriptors = gauge("open_descriptors", "File descriptors that are open");
+    let descriptors = gauge("open_descriptors", "File descriptors that are open, rounded up to a multiple of 16");
+    let help = "Panics, of which the log says where they were";
+    let [panicked] = metrics.stepped(&format!("{prefix}_panics"), help, [&[]]);
+    panics::keep_for_steps();
+    metrics.before_steps(move || panicked.count_many(panics::tell()));
     let cpu = Counter::<f64, AtomicU64>::default();
     let (name, help) = (format!("{prefix}_cpu_seconds"), "Processor time that the process took");
     metrics.register(describe(&name, MetricKind::Counter, &[], help, true), cpu.clone());
@@ -38,10 +45,15 @@ pub(super) fn register(metrics: &Metrics, prefix: &str) {
         let Some(process) = Process::now() else { return };
         started.set(&[], process.started);
         resident.set(&[], process.resident);
-        descriptors.set(&[], process.descriptors);
+        descriptors.set(&[], rounded(process.descriptors));
         // Whoever looks at the same time may have counted more already.
         cpu.inc_by((process.cpu - cpu.get()).max(0.0));
     });
+}
+
+/// Up to the next multiple of [`DESCRIPTORS`].
+fn rounded(descriptors: i64) -> i64 {
+    descriptors.saturating_add(DESCRIPTORS - 1) / DESCRIPTORS * DESCRIPTORS
 }
 
 impl Process {
@@ -82,6 +94,19 @@ mod tests {
         let told = Process { cpu: 3.0, started: 1_790_000_123, resident: 4_096_000, descriptors: 12 };
         assert_eq!(process, Some(told));
         assert_eq!(Process::parse("", status, "", 0), None);
+    }
+
+    #[test]
+    fn one_connection_more_does_not_show() {
+        assert_eq!([0, 1, 16, 17, 32].map(rounded), [0, 16, 16, 32, 32]);
+        let metrics = Metrics::of_program("x");
+        metrics.step();
+        let text = metrics.render();
+        let shown = text.lines().find_map(|line| line.strip_prefix("x_open_descriptors{} "));
+        assert!(
+            shown.is_some_and(|shown| shown.parse::<i64>().is_ok_and(|shown| shown > 0 && shown % 16 == 0)),
+            "{text}"
+        );
     }
 
     #[test]

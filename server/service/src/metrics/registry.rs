@@ -7,12 +7,19 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
+use proto::Timestamp;
 
 use super::kinds::{Bounds, GaugeFamily, Gauges, Histograms, Labels, SteppedCounter, SteppedFamily};
 use super::process;
+use super::steps::Steps;
 
 /// Looks at something right before it is published.
 type Look = Arc<dyn Fn() + Send + Sync>;
+/// Writes a line to the log.
+type Line = Box<dyn FnOnce() + Send>;
+
+/// How many lines wait for a step at most: whoever brings about more is not to fill the memory.
+const MOST_LINES: usize = 100;
 
 /// The numbers of one program. Clones share them.
 #[derive(Clone, Default)]
@@ -28,6 +35,10 @@ struct Inner {
     /// What is stepped, as it was at the last step.
     published: String,
     looks: Vec<Look>,
+    /// When the step that is under way is over.
+    steps: Steps,
+    /// Lines that wait for the next step, and how many more there would be.
+    lines: (Vec<Line>, u64),
     described: Vec<Described>,
 }
 
@@ -134,11 +145,40 @@ impl Metrics {
         self.with(|inner| inner.looks.push(Arc::new(look)));
     }
 
-    /// Publishes what was counted since the last step.
+    /// Writes a line at the next step: at once it would say when the request came that brought it about. At most 100 lines wait; of more, only their
+    /// number is said.
+    pub fn at_next_step(&self, line: impl FnOnce() + Send + 'static) {
+        self.with(|inner| {
+            let (lines, more) = &mut inner.lines;
+            if lines.len() < MOST_LINES { lines.push(Box::new(line)) } else { *more += 1 }
+        });
+    }
+
+    /// Publishes what was counted since the last step, and writes the lines that waited.
     pub fn step(&self) {
         let looks = self.with(|inner| inner.looks.clone());
+        // Outside the lock: they may count.
         looks.iter().for_each(|look| look());
+        self.write_lines();
         self.with(Inner::publish);
+    }
+
+    /// Writes the lines that wait for a step: for a program that has none, since it serves nobody.
+    pub fn write_lines(&self) {
+        let (lines, more) = self.with(|inner| std::mem::take(&mut inner.lines));
+        lines.into_iter().for_each(|line| line());
+        if more > 0 {
+            tracing::warn!(lines.count = more, "there was more to say since the last step than is kept");
+        }
+    }
+
+    /// The same if the step that was under way is over `now`; whether it was. What phones move ends its steps at multiples of five minutes.
+    pub fn step_if_over(&self, now: Timestamp) -> bool {
+        let is_over = self.with(|inner| inner.steps.is_over(now));
+        if is_over {
+            self.step();
+        }
+        is_over
     }
 
     /// All of them as text.
@@ -268,6 +308,21 @@ mod tests {
             assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
         }
         assert_eq!(*looked.lock().expect("whole"), 2);
+    }
+
+    #[test]
+    fn a_line_waits_for_the_step_and_is_written_once() {
+        let metrics = Metrics::default();
+        let written = Arc::new(Mutex::new(0));
+        for _ in 0..MOST_LINES + 5 {
+            let written = Arc::clone(&written);
+            metrics.at_next_step(move || *written.lock().expect("whole") += 1);
+        }
+        let count = || *written.lock().expect("whole");
+        assert_eq!(count(), 0, "not before the step");
+        metrics.step();
+        metrics.step();
+        assert_eq!(count(), MOST_LINES);
     }
 
     #[test]
