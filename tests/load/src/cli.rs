@@ -87,6 +87,10 @@ struct Scaled {
     /// How many times as much as the preset says; more than 0, at most 10000.
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     factor: Option<f64>,
+    /// At least so many people a second who upload, a tenth of them a TCN report, whatever the factor: of a small part of a country too few come for a
+    /// percentile to mean anything.
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 0.0, value_parser = rate)]
+    least_uploads: f64,
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
@@ -137,7 +141,7 @@ impl Cli {
     pub fn wish(self) -> Wish {
         let scaled = |preset, scaled: Scaled, rates: fn(f64) -> Rates, default| {
             let factor = scaled.factor.unwrap_or(default);
-            let rates = rates(factor);
+            let rates = rates(factor).with_at_least(scaled.least_uploads);
             let (target, run) = (scaled.target, scaled.run);
             Wish::Run(Box::new(Plan { preset, factor: Some(factor), rates, must_relay: false, target, run }))
         };
@@ -206,6 +210,8 @@ mod tests {
             &["burst", "--p99", "publish"],
             &["burst", "--p99", "typo=1000"],
             &["burst", "--p99", "publish=1000,typo=1000"],
+            &["country", "--least-uploads", "-1"],
+            &["custom", "--least-uploads", "1"],
             &["custom", "--relayed", "1.1"],
             &["custom", "--uploads", "inf"],
             &["custom", "--phones", "0"],
@@ -225,5 +231,7 @@ mod tests {
         let plan = plan.expect("good");
         assert_eq!((plan.rates.phones, plan.run.limits.len(), plan.must_relay), (7, 2, false));
         assert_eq!(parsed(&["country"]).expect("good").rates, Rates::country(0.1));
+        let plan = parsed(&["country", "--least-uploads", "5"]).expect("good");
+        assert_eq!(plan.rates, Rates::country(0.1).with_at_least(5.0));
     }
 }

@@ -20,6 +20,9 @@ pub(crate) struct Files {
     pub(crate) certificate_keys: PathBuf,
     pub(crate) revision_keys: PathBuf,
     pub(crate) bundle_keys: PathBuf,
+    /// The keys of both gateways, to which phones seal what they send through relays: that of the codes, and that of the uploads.
+    pub(crate) verification_gateway: PathBuf,
+    pub(crate) server_gateway: PathBuf,
 }
 
 impl Files {
@@ -29,6 +32,8 @@ impl Files {
             certificate_keys: directory.join("certificate-keys"),
             revision_keys: directory.join("server.revision"),
             bundle_keys: directory.join("bundle-keys"),
+            verification_gateway: directory.join("verification-gateway.keys"),
+            server_gateway: directory.join("server-gateway.keys"),
         }
     }
 }
@@ -53,6 +58,8 @@ pub(crate) fn set_up(files: &Files, databases: &Databases) -> anyhow::Result<Api
     verification(&["authority", "create", "--id", AUTHORITY])?;
     let public = files.secret.with_file_name("authority.pem");
     verification(&["keys", "generate", "--authority", AUTHORITY, "--public-key", &public.to_string_lossy()])?;
+    let gateway = files.verification_gateway.to_string_lossy();
+    verification(&["ohttp-key", "generate", "--ohttp-key-file", &gateway])?;
     let api_key = |kind| -> anyhow::Result<String> {
         let said = verification(&["api-key", "create", "--authority", AUTHORITY, "--kind", kind])?;
         Ok(said.trim().to_owned())
@@ -66,6 +73,9 @@ pub(crate) fn set_up(files: &Files, databases: &Databases) -> anyhow::Result<Api
     server(&add)?;
     let mut generate: Vec<&OsStr> = words("revision-key generate --revision-key-file").collect();
     generate.push(files.revision_keys.as_os_str());
+    server(&generate)?;
+    let mut generate: Vec<&OsStr> = words("ohttp-key generate --ohttp-key-file").collect();
+    generate.push(files.server_gateway.as_os_str());
     server(&generate)?;
 
     let mut exporter = Command::new(path("exporter")?);

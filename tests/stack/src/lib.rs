@@ -29,11 +29,15 @@ mod plans;
 mod stack;
 
 mod statements;
-mod trial;
+
+mod course;
 mod watch;
+
+mod trial;
 
 pub use access::{Access, ApiKeys};
 pub use between::{Between, Fate};
+pub use course::{Course, DESCRIPTORS, GROWTH, Line, PART_OF_POSTGRES, POOLS, SCATTER};
 pub use databases::Servers;
 pub use disk::{Means, SmallDisk};
 pub use http::{Answer, ask, get};
@@ -41,6 +45,6 @@ pub use object_store::{ObjectStore, REGION, SIGNATURE};
 pub use options::{AHEAD, Bucket, Engine, Options};
 pub use process::{Figures, Process};
 pub use stack::Stack;
-pub use statements::{Statement, forget_statements, statements};
+pub use statements::{Asked, Statement, forget_statements, statements};
 pub use trial::{Outcome, Trial};
-pub use watch::{Course, DESCRIPTORS, GROWTH, Watch};
+pub use watch::Watch;

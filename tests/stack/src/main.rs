@@ -33,24 +33,27 @@ enum Command {
         #[arg(long, default_value = "10s")]
         period: String,
     },
-    /// Loads it as a country would, with exports every minute, and then lets phones poll alone. It fails if there is any error, if 99 % of uploads take
-    /// longer than two ticks (1,000 ms), if a key is not published exactly once, if a process does not give back memory or descriptors, or if
-    /// PostgreSQL was asked anything because phones polled.
+    /// Loads it as a country would, with exports every minute, then lets nobody call for a minute, and then phones that poll alone. It fails if there is any
+    /// error, if 99 % of the requests of people who upload (publish, reports, verify, certificate) take longer than two ticks (1,000 ms), if a key is
+    /// not published exactly once, if a process ends, if one does not give back memory or descriptors, or if PostgreSQL was asked anything because
+    /// phones polled.
     Country {
-        /// How much of a country: 1 is 20,000 cases a day and 10 million phones that poll once an hour. That is one upload in four seconds: with less than
-        /// a tenth for some minutes there may be none, and then there is no time of uploads to judge.
+        /// How much of a country: 1 is 20,000 cases a day and 10 million phones that poll once an hour.
         #[arg(long, default_value_t = 0.5)]
         factor: f64,
+        /// At least so many people a second who upload: of a country's own, one in four seconds, too few come for a 99th percentile.
+        #[arg(long, default_value_t = 4.0)]
+        uploads: f64,
         #[command(flatten)]
         trial: TrialArgs,
     },
-    /// The same with so many more uploads that a leak would show: one a second. 30 minutes unless told otherwise.
+    /// The same for 30 minutes, with fewer phones and so many more uploads that a leak would show: as many people as a country has in 17 hours.
     Soak {
-        /// Polls a second.
-        #[arg(long, default_value_t = 100.0)]
-        polls: f64,
-        /// People a second who upload.
-        #[arg(long, default_value_t = 1.0)]
+        /// How much of a country.
+        #[arg(long, default_value_t = 0.1)]
+        factor: f64,
+        /// At least so many people a second who upload.
+        #[arg(long, default_value_t = 8.0)]
         uploads: f64,
         #[command(flatten)]
         trial: TrialArgs,
@@ -59,29 +62,23 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct TrialArgs {
-    /// How long, in minutes; 5 for country unless told otherwise.
+    /// How long, in minutes; 5 for country and 30 for soak unless told otherwise.
     #[arg(long)]
     minutes: Option<u32>,
-    /// Where results are written: load.json and load.html (times, rates, errors), outcome.json (what became of each process, and what PostgreSQL was asked
-    /// while phones polled alone), processes.csv (every look at every process).
+    /// Where results are written: load.json and load.html (times, rates, errors), outcome.json (the course of each process, and what PostgreSQL was asked
+    /// while nobody called and while phones polled alone), processes.csv (every look at every process).
     #[arg(long, value_name = "DIR")]
     results: PathBuf,
 }
 
+/// Two ticks for each request of somebody who uploads.
+const P99: &str = "publish=1000,reports=1000,verify=1000,certificate=1000";
+
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run { small, ahead, period } => run(small, ahead, period),
-        Command::Country { factor, trial } => {
-            let limit = ["--p99".to_owned(), "publish=1000".to_owned()];
-            let wish = ["country".to_owned(), "--factor".to_owned(), factor.to_string()];
-            try_it([wish.as_slice(), &limit].concat(), &trial, 5)
-        }
-        Command::Soak { polls, uploads, trial } => {
-            let rates =
-                [("--uploads", uploads), ("--reports", uploads / 10.0), ("--chaff", uploads), ("--polls", polls)];
-            let rates = rates.into_iter().flat_map(|(name, rate)| [name.to_owned(), rate.to_string()]);
-            try_it(["custom".to_owned()].into_iter().chain(rates).collect(), &trial, 30)
-        }
+        Command::Country { factor, uploads, trial } => try_it((factor, uploads), &trial, 5),
+        Command::Soak { factor, uploads, trial } => try_it((factor, uploads), &trial, 30),
     }
 }
 
@@ -94,7 +91,10 @@ fn run(small: bool, ahead: i64, period: String) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn try_it(load: Vec<String>, args: &TrialArgs, minutes: u32) -> anyhow::Result<()> {
+/// So much of a country, with so many people who upload.
+fn try_it((factor, uploads): (f64, f64), args: &TrialArgs, minutes: u32) -> anyhow::Result<()> {
+    let load = ["country", "--factor", &factor.to_string(), "--least-uploads", &uploads.to_string(), "--p99", P99];
+    let load = load.map(str::to_owned).to_vec();
     let seconds = args.minutes.unwrap_or(minutes) * 60;
     let results = args.results.clone();
     let trial = Trial { load, seconds, polls: 200, polling_seconds: 60, results, options: Trial::deployment() };

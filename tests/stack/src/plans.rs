@@ -37,6 +37,8 @@ impl Common<'_> {
         arguments.push(self.files.secret.clone().into());
         arguments.extend(owned(["--signing-key-dir"]));
         arguments.push(self.files.certificate_keys.clone().into());
+        arguments.extend(owned(["--ohttp-key-file"]));
+        arguments.push(self.files.verification_gateway.clone().into());
         arguments.extend(owned(["--database-url", &self.databases.url(Login::Verification)]));
         arguments.extend(owned(&self.options.verification_flags));
         Ok(Spec {
@@ -52,6 +54,8 @@ impl Common<'_> {
         let mut arguments = self.service(doors);
         arguments.extend(owned(["--revision-key-file"]));
         arguments.push(self.files.revision_keys.clone().into());
+        arguments.extend(owned(["--ohttp-key-file"]));
+        arguments.push(self.files.server_gateway.clone().into());
         arguments.extend(owned(["--database-url", &self.databases.url(Login::Server)]));
         arguments.extend(owned(&self.options.server_flags));
         Ok(Spec {

@@ -12,7 +12,7 @@ WHERE rolname LIKE '%\\_one' OR rolname LIKE 'pratique%'
 ORDER BY rolname, calls DESC";
 
 /// A statement, and how often it was executed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// Who asked: `server_one`.
     pub role: String,
@@ -45,4 +45,60 @@ pub fn statements(cluster: &Cluster) -> anyhow::Result<Vec<Statement>> {
         Ok(Statement { role, name, calls })
     };
     counted.lines().map(statement).collect()
+}
+
+/// A statement while phones polled, beside as long a time in which nobody called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    /// Who asked: `server_one`.
+    pub role: String,
+    /// Its name.
+    pub name: String,
+    /// How often while nobody called: what services ask by themselves, to delete what is old and to look after keys and guessing.
+    pub idle: u64,
+    /// How often while phones polled.
+    pub polling: u64,
+    /// How many of these are more than services ask by themselves: those that polling phones caused.
+    pub caused: u64,
+}
+
+/// By how much a statement that is asked at its own times may come out differently in two spans of one length: once for each of two processes.
+const CHANCE: u64 = 2;
+
+/// What was asked while phones polled beside what was asked while nobody called, for a time that was `longer` times as short.
+pub(crate) fn beside(polling: &[Statement], idle: &[Statement], longer: f64) -> Vec<Asked> {
+    let asked = |statement: &Statement| {
+        let Statement { role, name, calls } = statement.clone();
+        let known = idle.iter().find(|known| (&known.role, &known.name) == (&role, &name));
+        let idle = known.map_or(0, |known| known.calls);
+        let by_themselves = (idle as f64 * longer.max(1.0)).ceil() as u64 + CHANCE;
+        Asked { role, name, idle, polling: calls, caused: calls.saturating_sub(by_themselves) }
+    };
+    polling.iter().map(asked).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(name: &str, calls: u64) -> Statement {
+        Statement { role: "server_one".to_owned(), name: name.to_owned(), calls }
+    }
+
+    #[test]
+    fn what_services_ask_by_themselves_is_not_the_phones_doing_and_everything_else_is() {
+        let idle = [statement("keys::forget", 12)];
+        let polling = [statement("keys::forget", 15), statement("keys::find", 40), statement("keys::list", 2)];
+        let caused = |longer| beside(&polling, &idle, longer).iter().map(|asked| asked.caused).collect::<Vec<_>>();
+        assert_eq!(caused(1.0), [1, 38, 0]);
+        // Whoever was watched for longer while phones polled may ask for more by themselves.
+        assert_eq!(caused(1.25), [0, 38, 0]);
+        assert_eq!(caused(0.1), [1, 38, 0]);
+    }
+
+    #[test]
+    fn a_statement_of_somebody_else_is_another() {
+        let idle = [Statement { role: "verification_one".to_owned(), ..statement("keys::forget", 12) }];
+        assert_eq!(beside(&[statement("keys::forget", 12)], &idle, 1.0)[0].caused, 10);
+    }
 }

@@ -3,39 +3,28 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
 
+use crate::course::Course;
 use crate::options::Options;
 use crate::programs::path;
 use crate::stack::Stack;
-use crate::statements::{Statement, forget_statements, statements};
-use crate::watch::{Course, Watch};
+use crate::statements::{Asked, beside, forget_statements, statements};
+use crate::watch::Watch;
 
 /// Between two looks at every process.
-const LOOK: Duration = Duration::from_secs(1);
-/// What services ask their databases by themselves, whether or not anybody calls: what is old is deleted, keys of authorities are looked after,
-/// guessing is watched for. Everything else they ask because somebody called.
-const CHORES: [&str; 12] = [
-    "admissions::forget",
-    "authorities::find",
-    "authorities::ids",
-    "codes::purge",
-    "counters::forget",
-    "denied_key::of",
-    "guesses::failures",
-    "guesses::forget",
-    "issuers::list",
-    "key_set::url",
-    "key_sets::claim",
-    "uploads::forget",
-];
-/// Each of them, at the most, once in so many seconds: a chore that is asked more often is asked by somebody who calls.
-const CHORE_SECONDS: u32 = 4;
+const LOOK: Duration = Duration::from_millis(500);
+/// How much longer than an exporter's period and the time that a cache takes a list for new: a pass takes a moment, too.
+const A_LITTLE: u64 = 10;
+/// Nobody calls for this much longer than phones poll: a run that polls begins and ends beside its polling.
+const LONGER: Duration = Duration::from_secs(5);
+/// In such steps: a machine that stands still for a while asks nothing meanwhile, and that time must not count.
+const BEAT: Duration = Duration::from_millis(100);
 
 /// What is to be tried.
 #[derive(Debug, Clone)]
@@ -46,7 +35,7 @@ pub struct Trial {
     pub seconds: u32,
     /// How many phones a second poll afterwards, when nobody does anything else.
     pub polls: u32,
-    /// For how many seconds.
+    /// For how many seconds; before that, nobody calls for as long.
     pub polling_seconds: u32,
     /// Where results are written: what `load` has to say, what every process held, and what PostgreSQL was asked.
     pub results: PathBuf,
@@ -57,11 +46,19 @@ pub struct Trial {
 /// What came of it.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
+    /// The command line of `load`, but for what follows from the deployment.
+    pub load: Vec<String>,
+    /// How long it went on, in seconds. So long the processes were watched.
+    pub seconds: u32,
+    /// What `load` ended with: 0 if nothing failed and everything acknowledged is published exactly once.
+    pub load_exit_code: Option<i32>,
     /// What became of the processes.
     pub courses: Vec<Course>,
-    /// What the services asked their databases while phones polled and nobody did anything else.
-    pub statements: Vec<Statement>,
-    /// How many of these are no chores of the services' own: those that polling phones caused.
+    /// How many phones a second polled when nobody did anything else; nothing was counted if the databases are files.
+    pub polls: u32,
+    /// What the services asked their databases meanwhile.
+    pub asked: Vec<Asked>,
+    /// How much of that the phones caused.
     pub caused_by_polling: u64,
 }
 
@@ -71,58 +68,70 @@ impl Trial {
         Options { durable: true, servers: 2, period: "1m".to_owned(), fresh_seconds: 10, ..Options::default() }
     }
 
-    /// Starts the deployment, lets `load` do its work, then lets phones poll alone, and writes down what came of it.
+    /// Starts the deployment, lets `load` do its work, then nobody, then phones that poll, and writes down what came of it: also of what failed.
     ///
     /// # Errors
-    /// If `load` found an error, or a key that is not published exactly once.
+    /// If the deployment or `load` cannot be started, if a process ended in the middle of it, or was hardly seen.
     pub fn run(&self) -> anyhow::Result<Outcome> {
         fs::create_dir_all(&self.results)?;
         let stack = Stack::start(&self.options)?;
         let access = stack.directory().join("access.json");
         fs::write(&access, serde_json::to_string(stack.access())?)?;
-        let watch = self.under_load(&stack, &access)?;
+        let mut watch = Watch::begin(&stack)?;
+        let ended = self.under_load(&stack, &access, &mut watch);
+        // Whatever became of it, what was seen so far is kept.
         fs::write(self.results.join("processes.csv"), watch.csv())?;
-        let statements = self.phones_alone(&stack, &access)?;
-        let caused_by_polling = statements.iter().map(|statement| self.caused(statement)).sum();
-        let outcome = Outcome { courses: watch.courses(), statements, caused_by_polling };
+        let (load, seconds, polls) = (self.load.clone(), self.seconds, self.polls);
+        let (load_exit_code, courses) = (ended?.code(), watch.courses()?);
+        let asked = self.phones_alone(&stack, &access)?;
+        let caused_by_polling = asked.iter().map(|asked| asked.caused).sum();
+        let outcome = Outcome { load, seconds, load_exit_code, courses, polls, asked, caused_by_polling };
         fs::write(self.results.join("outcome.json"), serde_json::to_string_pretty(&outcome)?)?;
         Ok(outcome)
     }
 
-    /// How many calls of a statement are not for a service's own chores.
-    fn caused(&self, statement: &Statement) -> u64 {
-        let name = statement.name.split(',').next().unwrap_or_default();
-        if !CHORES.contains(&name) {
-            return statement.calls;
-        }
-        // They begin anew with each process, and a run takes a little longer than phones poll.
-        let services = self.options.verifications.max(self.options.servers) as u64;
-        let own = services * u64::from(self.polling_seconds / CHORE_SECONDS + 4);
-        statement.calls.saturating_sub(own)
-    }
-
-    fn under_load(&self, stack: &Stack, access: &Path) -> anyhow::Result<Watch> {
+    /// Processes are watched while the schedule lasts. What they hold while `load` waits for what is published, and nobody calls, would hide what they kept.
+    fn under_load(&self, stack: &Stack, access: &Path, watch: &mut Watch) -> anyhow::Result<ExitStatus> {
         let [json, html] = ["load.json", "load.html"].map(|name| self.results.join(name));
         let mut load = self.load(stack, access, &self.load, self.seconds)?;
-        load.args(["--publish-wait", "10m", "--json"]).arg(json).arg("--html").arg(html);
-        let mut watch = Watch::default();
-        self.finish(load, "load", || watch.look(stack))?;
-        Ok(watch)
+        let settle = format!("{}s", seconds(&self.options.period)? + u64::from(self.options.fresh_seconds) + A_LITTLE);
+        load.args(["--publish-wait", "10m", "--settle", &settle, "--json"]).arg(json).arg("--html").arg(html);
+        let (begun, lasts) = (Instant::now(), Duration::from_secs(self.seconds.into()));
+        let look = || if begun.elapsed() < lasts { watch.look(stack) } else { Ok(()) };
+        let ended = self.finish(load, "load", look)?;
+        watch.end(stack)?;
+        Ok(ended)
     }
 
     /// Exporters ask their database whether phones poll or not, in passes of their own: here they have ended.
-    fn phones_alone(&self, stack: &Stack, access: &Path) -> anyhow::Result<Vec<Statement>> {
+    fn phones_alone(&self, stack: &Stack, access: &Path) -> anyhow::Result<Vec<Asked>> {
+        let Some(postgres) = stack.postgres() else { return Ok(Vec::new()) };
         for exporter in stack.exporters() {
             let status = exporter.terminate()?;
             ensure!(status.success(), "{} ended with {status}", exporter.name());
         }
-        let Some(postgres) = stack.postgres() else { return Ok(Vec::new()) };
         forget_statements(&postgres.primary)?;
+        let calm = Duration::from_secs(self.polling_seconds.into()) + LONGER;
+        (0..calm.as_millis() / BEAT.as_millis()).for_each(|_| sleep(BEAT));
+        let idle = statements(&postgres.primary)?;
+
         let wish = ["custom".to_owned(), "--polls".to_owned(), self.polls.to_string()];
         let mut load = self.load(stack, access, &wish, self.polling_seconds)?;
         load.arg("--no-proof").arg("--json").arg(self.results.join("polling.json"));
-        self.finish(load, "polling", || ())?;
-        statements(&postgres.primary)
+        forget_statements(&postgres.primary)?;
+        let begun = Instant::now();
+        let ended = self.finish(load, "polling", || Ok(()))?;
+        let polling = statements(&postgres.primary)?;
+        ensure!(ended.success(), "load ended with {ended} when phones polled alone; it says why");
+        for service in stack.verifications().iter().chain(stack.servers()).chain([stack.nginx()]) {
+            ensure!(
+                service.ended()?.is_none(),
+                "{} ended while phones polled\n{}",
+                service.name(),
+                service.last_words()
+            );
+        }
+        Ok(beside(&polling, &idle, begun.elapsed().as_secs_f64() / calm.as_secs_f64()))
     }
 
     fn load(&self, stack: &Stack, access: &Path, wish: &[String], seconds: u32) -> anyhow::Result<Command> {
@@ -132,20 +141,23 @@ impl Trial {
         Ok(load)
     }
 
-    /// Runs `load` to its end, looking on once a second, and takes its word for what came of it.
-    fn finish(&self, mut load: Command, name: &str, mut look: impl FnMut()) -> anyhow::Result<()> {
+    /// Runs `load` to its end, looking on twice a second, and shows what it says; what it ended with.
+    fn finish(
+        &self,
+        mut load: Command,
+        name: &str,
+        mut look: impl FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<ExitStatus> {
         let said = self.results.join(format!("{name}.txt"));
         let output = File::create(&said)?;
         load.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let mut running = Running(load.spawn().context("load")?);
         loop {
             if let Some(status) = running.0.try_wait()? {
-                let said = fs::read_to_string(&said).unwrap_or_default();
-                println!("{said}");
-                ensure!(status.success(), "load ended with {status}; it says why");
-                return Ok(());
+                println!("{}", fs::read_to_string(&said).unwrap_or_default());
+                return Ok(status);
             }
-            look();
+            look()?;
             sleep(LOOK);
         }
     }
@@ -153,10 +165,12 @@ impl Trial {
 
 impl Outcome {
     /// # Errors
-    /// If a process does not give back what it takes, or if PostgreSQL was asked anything because phones polled.
+    /// If `load` found an error, or a key that is not published exactly once; if a process does not give back what it takes; or if PostgreSQL was asked
+    /// anything because phones polled.
     pub fn ensure_good(&self) -> anyhow::Result<()> {
+        ensure!(self.load_exit_code == Some(0), "load ended with {:?}; it says why", self.load_exit_code);
         self.courses.iter().try_for_each(Course::ensure_flat)?;
-        ensure!(self.caused_by_polling == 0, "phones that poll reach a database: {:?}", self.statements);
+        ensure!(self.caused_by_polling == 0, "phones that poll reach a database: {:?}", self.asked);
         Ok(())
     }
 }
@@ -164,11 +178,22 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.courses.iter().try_for_each(|course| writeln!(f, "{course}"))?;
-        for Statement { role, name, calls } in &self.statements {
-            writeln!(f, "while phones polled alone: {calls:4} times {name}, by {role}")?;
+        for Asked { role, name, idle, polling, .. } in &self.asked {
+            writeln!(f, "while phones polled alone: {polling:4} times {name}, by {role}; {idle:4} while nobody did")?;
         }
         write!(f, "statements caused by polling phones: {}", self.caused_by_polling)
     }
+}
+
+/// The seconds of a period as exporters take it: `20s`, `1m`.
+fn seconds(period: &str) -> anyhow::Result<u64> {
+    let (number, unit) = period.split_at(period.len().saturating_sub(1));
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        _ => anyhow::bail!("a trial has a period of seconds or minutes, and not of {period}"),
+    };
+    Ok(number.parse::<u64>().with_context(|| period.to_owned())? * unit)
 }
 
 /// A program that is killed when it is dropped.

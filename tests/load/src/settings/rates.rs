@@ -94,6 +94,15 @@ impl Rates {
         Self { polls, phones: ((polls * SIMULATED_POLL_EVERY) as u64).clamp(1, MOST_PHONES), ..self }
     }
 
+    /// The same with so many people a second who upload, if there are fewer.
+    pub fn with_at_least(self, per_second: f64) -> Self {
+        if self.uploads + self.reports >= per_second {
+            return self;
+        }
+        let Self { uploads, reports, relayed, .. } = Self::people(per_second);
+        Self { uploads, reports, relayed, ..self }
+    }
+
     /// So many people a second with something to report.
     fn people(per_second: f64) -> Self {
         let (reports, uploads) = (per_second * REPORTS, per_second * (1.0 - REPORTS));
@@ -116,5 +125,14 @@ mod tests {
         assert!(((quiet.uploads + quiet.reports) * 86_400.0 - 227.0).abs() < 1e-6);
         assert!(Rates::country(0.000_000_01).phones > 0);
         assert_eq!(Rates::country(10_000.0).phones, MOST_PHONES);
+    }
+
+    #[test]
+    fn more_people_upload_than_a_country_has_cases_and_nothing_else_is_more() {
+        let (country, more) = (Rates::country(0.1), Rates::country(0.1).with_at_least(8.0));
+        assert!((more.uploads - 7.2).abs() < 1e-9 && (more.reports - 0.8).abs() < 1e-9, "{more:?}");
+        assert_eq!(Rates { uploads: country.uploads, reports: country.reports, ..more }, country);
+        assert_eq!(more.with_at_least(8.0), more);
+        assert_eq!(Rates::burst(1.0).with_at_least(8.0), Rates::burst(1.0));
     }
 }
