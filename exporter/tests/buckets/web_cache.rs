@@ -2,7 +2,7 @@
 //! store is asked as little as can be.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -273,6 +273,47 @@ async fn coepis_digits_choose_an_interval_and_nothing_else_of_the_query_does() {
     assert_eq!(cached.asked() - before, 1);
 }
 
+#[test]
+fn whether_a_list_is_new_is_asked_by_its_entity_tag_and_not_by_its_date() {
+    let store = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let directory = tempfile::tempdir().expect("a directory");
+    let bucket = format!("http://{}/bucket", store.local_addr().expect("an address"));
+    let nginx = start(&directory, &bucket, SHORT);
+    // Two lists of the same second, as the store dates them.
+    let heard = std::thread::spawn(move || {
+        ["first", "later"].map(|list| {
+            let (mut stream, _) = store.accept().expect("nginx asks");
+            let head = read_head(&mut stream);
+            let dated = "Last-Modified: Sun, 22 Nov 2020 12:00:00 GMT";
+            let answer = format!("HTTP/1.1 200 OK\r\nETag: \"{list}\"\r\n{dated}\r\nContent-Length: 5\r\n\r\n{list}");
+            stream.write_all(answer.as_bytes()).expect("answered");
+            head
+        })
+    });
+    let list = |wanted: &[u8]| {
+        let begun = Instant::now();
+        while nginx.get("/NO/gaen/index.txt").expect("an answer").body != wanted {
+            assert!(begun.elapsed() < PATIENCE);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    list(b"first");
+    list(b"later");
+    let [_, again] = heard.join().expect("two requests came");
+    assert!(again.contains("If-None-Match: \"first\"") && !again.contains("If-Modified-Since"), "{again}");
+}
+
+/// Of a request, up to the empty line.
+fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("a head");
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).expect("text")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_hears_the_name_of_an_object_and_nothing_of_a_phone() {
     let store = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -281,14 +322,9 @@ async fn the_store_hears_the_name_of_an_object_and_nothing_of_a_phone() {
     let nginx = start(&directory, &bucket, &[]);
     let heard = std::thread::spawn(move || {
         let (mut stream, _) = store.accept().expect("nginx asks");
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).expect("a head");
-            head.push(byte[0]);
-        }
+        let head = read_head(&mut stream);
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nzz").expect("answered");
-        String::from_utf8(head).expect("text")
+        head
     });
     let address = nginx.address(0);
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PURGE"] {
