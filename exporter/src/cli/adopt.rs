@@ -4,7 +4,8 @@ use clap::Args;
 use service::ActReason;
 use store::Clock;
 
-use super::output::{fail, print_json, say};
+use super::output::tell;
+use crate::adopt::AdoptReport;
 use crate::config::Settings;
 use crate::progress::Progress;
 use crate::run::Exporter;
@@ -65,15 +66,5 @@ pub(super) async fn adopt(args: &AdoptArgs, clock: &Clock) -> u8 {
         Err(why) => Err(why),
     };
     progress.finish();
-    match done {
-        Ok(report) => {
-            if args.json {
-                print_json(&report);
-            } else {
-                say(&report);
-            }
-            report.exit_code()
-        }
-        Err(why) => fail(&why, args.json),
-    }
+    tell(done, AdoptReport::exit_code, args.json)
 }

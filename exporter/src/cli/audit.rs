@@ -3,7 +3,7 @@
 use clap::Args;
 use store::Clock;
 
-use super::output::{fail, print_json, say};
+use super::output::tell;
 use crate::audit::AuditReport;
 use crate::config::Settings;
 use crate::error::ExportError;
@@ -41,17 +41,7 @@ pub(super) struct AuditArgs {
 
 /// Compares; the exit code.
 pub(super) async fn audit(args: &AuditArgs, clock: &Clock) -> u8 {
-    match compare(args, clock).await {
-        Ok(report) => {
-            if args.json {
-                print_json(&report);
-            } else {
-                say(&report);
-            }
-            report.exit_code()
-        }
-        Err(why) => fail(&why, args.json),
-    }
+    tell(compare(args, clock).await, AuditReport::exit_code, args.json)
 }
 
 async fn compare(args: &AuditArgs, clock: &Clock) -> Result<AuditReport, ExportError> {

@@ -6,6 +6,7 @@ use store::Clock;
 use super::output::tell;
 use crate::config::Settings;
 use crate::progress::Progress;
+use crate::report::Report;
 use crate::run::Exporter;
 
 /// What a pass does, and what its exit codes and its JSON mean.
@@ -63,5 +64,5 @@ pub(super) async fn once(args: &OnceArgs, clock: &Clock) -> u8 {
         }
         Err(why) => Err(why),
     };
-    tell(done, args.json)
+    tell(done, Report::exit_code, args.json)
 }

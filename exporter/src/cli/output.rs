@@ -3,11 +3,16 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use crate::error::ExportError;
-use crate::report::Report;
+use serde::Serialize;
 
-/// Prints a report of a pass; the exit code.
-pub(super) fn tell(done: Result<Report, ExportError>, json: bool) -> u8 {
+use crate::error::ExportError;
+
+/// Prints what a command came to, or why it came to nothing; the exit code, which of a report `exit_code` says.
+pub(super) fn tell<R: Display + Serialize>(
+    done: Result<R, ExportError>,
+    exit_code: impl FnOnce(&R) -> u8,
+    json: bool,
+) -> u8 {
     match done {
         Ok(report) => {
             if json {
@@ -15,7 +20,7 @@ pub(super) fn tell(done: Result<Report, ExportError>, json: bool) -> u8 {
             } else {
                 say(&report);
             }
-            report.exit_code()
+            exit_code(&report)
         }
         Err(why) => fail(&why, json),
     }
@@ -35,7 +40,7 @@ pub(super) fn fail(why: &ExportError, json: bool) -> u8 {
 }
 
 /// Prints what machines read.
-pub(super) fn print_json(value: &impl serde::Serialize) {
+pub(super) fn print_json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
         Ok(text) => say(&format_args!("{text}\n")),
         Err(why) => complain(&format_args!("the report cannot be written as JSON: {why}")),

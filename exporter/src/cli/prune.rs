@@ -5,6 +5,7 @@ use store::Clock;
 
 use super::output::tell;
 use crate::config::Settings;
+use crate::report::Report;
 use crate::run::Exporter;
 
 /// What differs from `once`.
@@ -33,5 +34,5 @@ pub(super) async fn prune(args: &PruneArgs, clock: &Clock) -> u8 {
         Ok(exporter) => exporter.prune(args.dry_run).await,
         Err(why) => Err(why),
     };
-    tell(done, args.json)
+    tell(done, Report::exit_code, args.json)
 }

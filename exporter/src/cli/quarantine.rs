@@ -5,7 +5,7 @@ use proto::Feed;
 use service::ActReason;
 use store::{Clock, DatabaseUrl, EntryName};
 
-use super::output::{fail, print_json, say};
+use super::output::{fail, print_json, say, tell};
 use crate::error::ExportError;
 use crate::open::open_store;
 use crate::quarantine::{AsideRow, QuarantineReport, QuarantineSpec, What, Which, list, quarantine};
@@ -85,11 +85,13 @@ pub(super) struct QuarantineArgs {
 
 /// Sets aside, lists or releases; the exit code.
 pub(super) async fn set_aside(args: &QuarantineArgs, clock: &Clock) -> u8 {
-    let done = if args.list { show(args, clock).await } else { attempt(args, clock).await };
-    done.unwrap_or_else(|why| fail(&why, args.json))
+    if args.list {
+        return show(args, clock).await.unwrap_or_else(|why| fail(&why, args.json));
+    }
+    tell(attempt(args, clock).await, QuarantineReport::exit_code, args.json)
 }
 
-async fn attempt(args: &QuarantineArgs, clock: &Clock) -> Result<u8, ExportError> {
+async fn attempt(args: &QuarantineArgs, clock: &Clock) -> Result<QuarantineReport, ExportError> {
     let reason = args.reason.clone();
     let asked = reason.is_some() || args.dry_run;
     let what = match (args.release, asked) {
@@ -101,13 +103,7 @@ async fn attempt(args: &QuarantineArgs, clock: &Clock) -> Result<u8, ExportError
     let which = if args.find { Which::Found } else { Which::Entries(args.entries.clone()) };
     let store = open_store(&args.database_url, None, clock.clone()).await?;
     let spec = QuarantineSpec { feed: args.feed.clone(), which, what };
-    let report: QuarantineReport = quarantine(store.as_ref(), &spec, clock.now()).await?;
-    if args.json {
-        print_json(&report);
-    } else {
-        say(&report);
-    }
-    Ok(report.exit_code())
+    quarantine(store.as_ref(), &spec, clock.now()).await
 }
 
 async fn show(args: &QuarantineArgs, clock: &Clock) -> Result<u8, ExportError> {

@@ -4,7 +4,7 @@ use clap::Args;
 use service::ActReason;
 use store::{Clock, EntryName};
 
-use super::output::{fail, print_json, say};
+use super::output::tell;
 use crate::config::Settings;
 use crate::error::ExportError;
 use crate::recall::{RecallReport, RecallSpec};
@@ -64,17 +64,7 @@ pub(super) struct RecallArgs {
 
 /// Recalls; the exit code.
 pub(super) async fn recall(args: &RecallArgs, clock: &Clock) -> u8 {
-    match attempt(args, clock).await {
-        Ok(report) => {
-            if args.json {
-                print_json(&report);
-            } else {
-                say(&report);
-            }
-            report.exit_code()
-        }
-        Err(why) => fail(&why, args.json),
-    }
+    tell(attempt(args, clock).await, RecallReport::exit_code, args.json)
 }
 
 async fn attempt(args: &RecallArgs, clock: &Clock) -> Result<RecallReport, ExportError> {

@@ -3,9 +3,10 @@
 use clap::Args;
 use store::Clock;
 
-use super::output::{fail, print_json, say};
+use super::output::tell;
 use crate::config::Settings;
 use crate::run::Exporter;
+use crate::status::Status;
 
 /// What is told, and what the exit codes and the JSON mean.
 pub(super) const HELP: &str = "\
@@ -44,15 +45,5 @@ pub(super) async fn status(args: &StatusArgs, clock: &Clock) -> u8 {
         Ok(exporter) => exporter.status().await,
         Err(why) => Err(why),
     };
-    match found {
-        Ok(status) => {
-            if args.json {
-                print_json(&status);
-            } else {
-                say(&status);
-            }
-            status.exit_code()
-        }
-        Err(why) => fail(&why, args.json),
-    }
+    tell(found, Status::exit_code, args.json)
 }
