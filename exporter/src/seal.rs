@@ -27,6 +27,12 @@ pub(crate) async fn seal(
     timing: SealTiming,
     secret: Option<&FillerSecret>,
 ) -> Result<SealOutcome, ExportError> {
+    // What is drawn for a feed that is not due would be thrown away. The seal decides again, under its lock; the end of a feed never goes back.
+    if let Some(due) = timing.due
+        && pass.store.standing(pass.feed).await?.last_end >= due
+    {
+        return Ok(SealOutcome::NotDue);
+    }
     let now = pass.store.now().await?;
     // The source itself belongs to a thread, and the draw may go on in another.
     let mut rng = StdRng::from_seed(store::chance::bytes());
