@@ -1,6 +1,5 @@
 //! What stands under `deploy/` is right: each file is read by the program that it is for, and each command in the runbook does what it says.
 
-mod moto;
 mod page;
 mod script;
 mod stand;

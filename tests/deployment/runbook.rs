@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cluster::{Cluster, Options};
+use stack::ObjectStore;
 
 use crate::edge;
-use crate::moto::Moto;
 use crate::page::{Page, root};
 use crate::stand::{Stand, free_port};
 
@@ -52,19 +52,19 @@ fn the_runbook_of_postgresql_and_s3_does_what_it_says_from_installation_to_resto
         Cluster::start(&Options::default()).expect("PostgreSQL; apt-get install postgresql (tests/run does it)");
     ask_for_passwords(&cluster);
     let standby = cluster.standby(&Options::default()).expect("a standby");
-    let moto = Moto::start();
+    let store = ObjectStore::start().expect("moto; tests/run installs it");
     let mut stand = stand();
     stand.set("PGHOST", directory(&cluster).display().to_string());
     stand.set("STANDBY", directory(&standby).display().to_string());
     stand.set("PGUSER", "postgres");
     let of_bucket = |name: &str| {
-        moto.make_bucket(name);
-        format!("s3://{name}/live?endpoint=http://{}&region=eu-north-1", moto.address)
+        store.create_bucket(name).expect("a bucket");
+        format!("s3://{name}/live?endpoint=http://{}&region=eu-north-1", store.address())
     };
     stand.set("S3", of_bucket("one"));
     stand.set("S3_TWO", of_bucket("two"));
-    stand.set("PUBLIC", format!("http://{}/one/live", moto.address));
-    stand.set("PUBLIC_TWO", format!("http://{}/two/live", moto.address));
+    stand.set("PUBLIC", format!("http://{}/one/live", store.address()));
+    stand.set("PUBLIC_TWO", format!("http://{}/two/live", store.address()));
     let nginx = stand.path("nginx");
     fs::create_dir(&nginx).expect("created");
     edge::copy_samples(Path::new(&nginx)).expect("the configuration of nginx");

@@ -70,15 +70,8 @@ fn requests(operations: &[Operation]) -> String {
         vec![row(["requests", "asked/s", "ended/s", "done", "304", "refused", "failed", "open", "received"])];
     for operation in operations {
         let per_second = |rated: Option<f64>| rated.map_or_else(|| "-".to_owned(), rate);
-        let counts = [
-            operation.done,
-            operation.not_modified,
-            operation.all_refused(),
-            operation.all_failed(),
-            operation.unfinished,
-        ];
         let rates = [operation.asked_per_second, operation.ended_per_second].map(per_second);
-        let counts = counts.map(grouped);
+        let counts = operation.counts().map(grouped);
         let name = std::iter::once(name(operation));
         rows.push(name.chain(rates).chain(counts).chain([bytes(operation.received_bytes)]).collect());
     }

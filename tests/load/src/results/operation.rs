@@ -42,6 +42,11 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// How its requests ended, in the order of the columns in which that is shown: done, not modified, refused, failed, unfinished.
+    pub fn counts(&self) -> [u64; 5] {
+        [self.done, self.not_modified, self.all_refused(), self.all_failed(), self.unfinished]
+    }
+
     /// All refusals.
     pub fn all_refused(&self) -> u64 {
         self.refused.values().sum()

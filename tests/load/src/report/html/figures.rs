@@ -40,14 +40,7 @@ pub(super) fn requests(operations: &[Operation]) -> Table {
     for operation in operations {
         let per_second = |rated: Option<f64>| rated.map_or_else(|| "-".to_owned(), rate);
         let rates = [operation.asked_per_second, operation.ended_per_second].map(per_second);
-        let counts = [
-            operation.done,
-            operation.not_modified,
-            operation.all_refused(),
-            operation.all_failed(),
-            operation.unfinished,
-        ];
-        let cells = std::iter::once(sentences::name(operation)).chain(rates).chain(counts.map(grouped));
+        let cells = std::iter::once(sentences::name(operation)).chain(rates).chain(operation.counts().map(grouped));
         table.rows.push(cells.chain([bytes(operation.received_bytes)]).collect());
         table.places.push(operation::place(operation));
     }
