@@ -2,8 +2,9 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use actix_web::http::header;
+use actix_web::http::{KeepAlive, header};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use sha2::{Digest as _, Sha256};
@@ -15,7 +16,9 @@ use sha2::{Digest as _, Sha256};
 pub fn serve(listener: TcpListener, root: &Path) -> std::io::Result<actix_web::dev::Server> {
     let root = Data::new(root.to_path_buf());
     let app = move || App::new().app_data(root.clone()).default_service(web::get().to(object));
-    Ok(HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run())
+    // As patient as the machine may be slow: who polls now and then finds its connection where it was.
+    let server = HttpServer::new(app).keep_alive(KeepAlive::Os).client_request_timeout(Duration::ZERO);
+    Ok(server.workers(1).disable_signals().listen(listener)?.run())
 }
 
 async fn object(request: HttpRequest, root: Data<PathBuf>) -> HttpResponse {

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 
 use crate::world::{World, feed};
 
-/// Short: the buckets that answer do so at once, so nobody who waits has anything to wait for.
-const IMPATIENT: Pace = Pace { at_once: true, grace: Duration::from_millis(20), overtime: Duration::from_millis(20) };
+/// Short, and long enough for a busy machine: the buckets that answer do so at once, so nobody who waits has anything to wait for.
+const IMPATIENT: Pace = Pace { at_once: true, grace: Duration::from_secs(1), overtime: Duration::from_millis(20) };
 
 /// A bucket that answers nothing while it stalls, and does nothing either.
 #[derive(Clone)]

@@ -58,9 +58,11 @@ impl Database {
         create(template.cluster, &admin, &template.name).await
     }
 
-    /// Its URL, as the user who owns the server.
+    /// Its URL, as the user who owns the server. Who comes to it is patient: a machine of tests may stand still for longer than people would wait.
     pub fn url(&self) -> String {
-        self.cluster.url(&self.name)
+        let url = self.cluster.url(&self.name);
+        let joined = if url.contains('?') { '&' } else { '?' };
+        format!("{url}{joined}connect_timeout=60")
     }
 
     /// Its name.

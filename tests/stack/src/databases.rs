@@ -125,5 +125,5 @@ impl Servers {
 fn url(cluster: &Cluster, login: Login) -> String {
     let url = cluster.url(login.database());
     let url = url.replace("user=postgres", &format!("user={}", login.role()));
-    format!("{url}&connections=8")
+    format!("{url}&connections=8&connect_timeout=60")
 }

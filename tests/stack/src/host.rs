@@ -17,8 +17,14 @@ impl Host {
         Self(Ipv4Addr::new(127, high, middle, low))
     }
 
-    /// A port that is free, for a program that cannot choose one by itself.
-    pub(crate) fn free_port(self) -> std::io::Result<SocketAddr> {
-        TcpListener::bind((IpAddr::V4(self.0), 0))?.local_addr()
+    /// Ports that are free, for programs that cannot choose one by themselves. All are held until the last one is found: none is named twice.
+    pub(crate) fn free_ports<const N: usize>(self) -> std::io::Result<[SocketAddr; N]> {
+        let held: Vec<TcpListener> =
+            (0..N).map(|_| TcpListener::bind((IpAddr::V4(self.0), 0))).collect::<std::io::Result<_>>()?;
+        let mut ports = [SocketAddr::new(IpAddr::V4(self.0), 0); N];
+        for (port, listener) in ports.iter_mut().zip(&held) {
+            *port = listener.local_addr()?;
+        }
+        Ok(ports)
     }
 }

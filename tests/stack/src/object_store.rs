@@ -9,9 +9,13 @@ use anyhow::{Context as _, ensure};
 use crate::http::{self, Answer};
 use crate::programs::root;
 
+/// A thread of Python's gives way to others no sooner than when it waits, so that whether an object is there is not asked twice before it is written:
+/// conditional writes are decided as a store decides them.
+///
 /// The server runs in a thread of Python's, while the main one waits for the end of its input: whatever ends the tests ends it too.
 const PROGRAM: &str = "
 import sys, threading
+sys.setswitchinterval(10)
 from werkzeug.serving import make_server
 from moto.server import DomainDispatcherApplication, create_backend_app
 server = make_server('127.0.0.1', 0, DomainDispatcherApplication(create_backend_app), threaded=True)

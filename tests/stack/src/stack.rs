@@ -82,7 +82,8 @@ impl Stack {
 
         let mut metrics = Vec::new();
         let mut doors = |name: &str| -> anyhow::Result<Doors> {
-            let doors = Doors { public: host.free_port()?, metrics: host.free_port()? };
+            let [public, metrics_listen] = host.free_ports()?;
+            let doors = Doors { public, metrics: metrics_listen };
             metrics.push((name.to_owned(), format!("http://{}/metrics", doors.metrics)));
             Ok(doors)
         };
@@ -110,7 +111,7 @@ impl Stack {
             wait_for_lists(store.as_ref(), tree.as_deref())?;
         }
 
-        let listen = [host.free_port()?, host.free_port()?, host.free_port()?];
+        let listen = host.free_ports()?;
         let plan = Plan {
             listen,
             verifications: to_verifications,
@@ -267,7 +268,8 @@ fn buckets(wanted: Bucket, host: Host, directory: &Path) -> anyhow::Result<(Opti
         let server = ObjectStore::start()?;
         server.create_bucket(BUCKET)?;
         server.open_to_readers(BUCKET)?;
-        let between = Between::at(host.free_port()?, server.address())?;
+        let [at] = host.free_ports()?;
+        let between = Between::at(at, server.address())?;
         store = Some(Store { server, between });
     }
     Ok((store, (wanted != Bucket::ObjectStore).then(|| directory.join(TREE))))
