@@ -55,7 +55,7 @@ impl Place {
 }
 
 fn sql(database: &Path, statements: &str) -> anyhow::Result<String> {
-    let output = Command::new("sqlite3").arg(database).arg(statements).output()?;
+    let output = Command::new("sqlite3").args(["-cmd", ".timeout 60000"]).arg(database).arg(statements).output()?;
     ensure!(output.status.success(), "{}", complaint(&output));
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
