@@ -29,6 +29,8 @@ pub(crate) enum Doctor {
     HidesABundle,
     /// One key of the first bundle stands in another one, too, which is signed and listed as it should be.
     DoublesAKey,
+    /// Everything stands in the feed of what nobody certified, too, signed and listed as it should be.
+    CertifiesNothing,
 }
 
 /// The objects of a feed, by their paths.
@@ -44,14 +46,11 @@ impl Doctor {
             if kind == Kind::Gaen {
                 self.treat(&mut objects, &feed, keys)?;
             }
-            fs::create_dir_all(mirror.join(feed.to_string()))?;
-            let lists = [index_path(&feed), manifest_path(&feed)];
-            let bundles = objects.keys().filter(|path| !lists.contains(path));
-            for path in bundles.chain(&lists) {
-                let half = mirror.join("half");
-                fs::write(&half, &objects[path])?;
-                fs::rename(half, mirror.join(path))?;
+            if self == Self::CertifiesNothing {
+                let (objects, feed) = uncertified(&objects, &feed, keys)?;
+                put(&objects, &feed, mirror)?;
             }
+            put(&objects, &feed, mirror)?;
         }
         Ok(())
     }
@@ -60,7 +59,7 @@ impl Doctor {
         let mut manifest = listed(objects, feed)?;
         let Some(first) = manifest.bundles.first().cloned() else { return Ok(()) };
         match self {
-            Self::Idle => {}
+            Self::Idle | Self::CertifiesNothing => {}
             Self::LosesABundle => drop(objects.remove(&first.path)),
             Self::FlipsABit => {
                 let zip = objects.get_mut(&first.path).context("what is listed is there")?;
@@ -75,6 +74,32 @@ impl Doctor {
         }
         Ok(())
     }
+}
+
+fn put(objects: &Objects, feed: &Feed, mirror: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(mirror.join(feed.to_string()))?;
+    let lists = [index_path(feed), manifest_path(feed)];
+    let bundles = objects.keys().filter(|path| !lists.contains(path));
+    for path in bundles.chain(&lists) {
+        let half = mirror.join("half");
+        fs::write(&half, &objects[path])?;
+        fs::rename(half, mirror.join(path))?;
+    }
+    Ok(())
+}
+
+/// The same bundles in the region's feed of what nobody certified.
+fn uncertified(objects: &Objects, feed: &Feed, keys: &Path) -> anyhow::Result<(Objects, Feed)> {
+    let (mut manifest, mut copy) = (listed(objects, feed)?, Objects::new());
+    let feed = Feed::self_reported(feed.region.clone(), feed.kind);
+    for bundle in &mut manifest.bundles {
+        let path = bundle_path(&feed, bundle.start, bundle.end);
+        copy.insert(path.clone(), objects[&bundle.path].clone());
+        bundle.path = path;
+    }
+    manifest.feed = feed.clone();
+    list(&mut copy, keys, manifest)?;
+    Ok((copy, feed))
 }
 
 /// What the exporter has published of a feed.

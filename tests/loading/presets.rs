@@ -84,13 +84,22 @@ async fn an_attack_is_refused_and_the_honest_are_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_of_ones_own_has_the_actors_that_were_asked_for_and_no_others() {
-    let flags = ["custom", "--uploads", "5", "--relayed", "1", "--codes", "4", "--duration", "2s", "--no-proof"];
     let scene = Scene::start(Doctor::Idle).await.expect("a deployment");
-    let results = scene.load(&[&flags[..], &["--arrivals", "even", "--p99", "publish=0.001"]].concat()).await;
-    let results = results.expect("it may be loaded");
+    let network = BadNetwork::before(scene.system.server.address()).await.expect("a proxy");
+    let server = network.url();
+    let flags = ["custom", "--uploads", "5", "--relayed", "1", "--codes", "4", "--duration", "2s", "--no-proof"];
+    let flags = [&flags[..], &["--arrivals", "even", "--p99", "publish=0.001", "--server", &server]].concat();
+    let results = scene.load(&flags).await.expect("it may be loaded");
     let names: Vec<&str> = results.operations.iter().map(|operation| operation.name.as_str()).collect();
     assert_eq!(names, ["upload", "issue", "verify", "certificate", "publish", "code"]);
     assert!((9..=11).contains(&count(&results, "upload")) && (7..=9).contains(&count(&results, "code")));
+    // All of them called through relays: nothing went to the server but what was sealed to its gateway.
+    let posts = |start: &[u8]| network.carried().iter().filter(|message| message.starts_with(start)).count() as u64;
+    let uploads = results.operation("upload").map_or(0, |upload| upload.done);
+    assert_eq!((posts(b"POST /ohttp "), posts(b"POST ")), (uploads, uploads));
+    // An authority is answered with codes, which are bytes.
+    let issue = results.operation("issue").expect("codes were issued");
+    assert!(issue.received_bytes > issue.done, "{issue:?}");
     // Nobody answers within a microsecond, and what was asked for was not kept.
     assert_eq!((results.verdict.ending, results.proof.is_none()), (Ending::Failed, true));
 }

@@ -77,6 +77,14 @@ async fn a_key_that_is_published_twice_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_certified_key_among_those_that_nobody_certified_is_found() {
+    let proof = fails(Doctor::CertifiesNothing, false).await;
+    assert_eq!((proof.missing, proof.twice), (0, 0), "{proof:?}");
+    let told = |fault: &String| fault.contains("stand in XA/gaen-self");
+    assert!(proof.faults.iter().any(told) && proof.feeds.contains(&"XA/gaen-self".to_owned()), "{proof:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_published_twice_when_all_had_been_seen_is_found() {
     let scene = Scene::start(Doctor::Idle).await.expect("a deployment");
     let network = BadNetwork::before(scene.cdn().address()).await.expect("a proxy");

@@ -5,10 +5,12 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
 /// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Crowd {
-    /// Phones with a code.
+    /// Phones with a code, and those that poll.
     Phones,
     /// Phones that send chaff.
     Chaff,
@@ -20,6 +22,8 @@ pub(crate) enum Crowd {
     Guessers,
     /// Who sends what is no request.
     Vandals,
+    /// Who tries to get past the CDN's cache.
+    Busters,
 }
 
 impl Crowd {
@@ -32,6 +36,7 @@ impl Crowd {
             Self::Relays => (0xc400, 0x0400),
             Self::Guessers => (0xd000, 0x1000),
             Self::Vandals => (0xe000, 0x1000),
+            Self::Busters => (0xf000, 0x1000),
         }
     }
 }
@@ -56,6 +61,14 @@ impl Addresses {
         let [.., a, b] = mixed.to_be_bytes();
         Ipv6Addr::new(0x2001, 2, 0, network, 0, 0, u16::from(a), u16::from(b) | 1).into()
     }
+
+    /// What says that a request comes from number `n` of a crowd, where it is not crate `client` that sends it. Proxies and CDNs have limits for an
+    /// address, too, so polls need it as much as uploads do.
+    pub(crate) fn headers(self, crowd: Crowd, n: u64) -> HeaderMap {
+        let address = HeaderValue::from_str(&self.of(crowd, n).to_string());
+        let address = address.expect("an address is written in printable ASCII");
+        [(HeaderName::from_static("x-forwarded-for"), address)].into_iter().collect()
+    }
 }
 
 /// Every bit of the input on every bit of the output (the finaliser of SplitMix64).
@@ -71,8 +84,8 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Crowd; 6] =
-        [Crowd::Phones, Crowd::Chaff, Crowd::Offices, Crowd::Relays, Crowd::Guessers, Crowd::Vandals];
+    const ALL: [Crowd; 7] =
+        [Crowd::Phones, Crowd::Chaff, Crowd::Offices, Crowd::Relays, Crowd::Guessers, Crowd::Vandals, Crowd::Busters];
 
     fn network(address: IpAddr) -> [u8; 8] {
         let IpAddr::V6(address) = address else { panic!("all are IPv6") };

@@ -29,8 +29,8 @@ A trial on one machine, in two terminals:
   load burst --access pratique-data/access.json --duration 10s --html report.html
 
 Simulated phones call from networks of their own in 2001:2::/48, which they tell in X-Forwarded-For: start verification and server with
---trusted-proxies 1, or one more for each proxy between load and them. Without that, everybody shares the limits of one caller. Uploads are released at
-the next quarter of an hour: the proof waits up to 16 minutes and the period of the exporter. Set small minimums in a test deployment, or filler is
+--trusted-proxies 1, or one more for each proxy that adds its caller to that header. The nginx of deploy/ replaces it: docs/load.md says what to
+set there. Without that, everybody shares the limits of one caller. Uploads are released at the next quarter of an hour: the proof waits up to 16 minutes and the period of the exporter. Set small minimums in a test deployment, or filler is
 waited for as well.
 
 The first Ctrl-C ends the load early, and what was acknowledged by then is proved; the second ends the waiting, too; the

@@ -51,6 +51,8 @@ impl Driver {
         let operation = actor.operation();
         let mut turns = (0..).zip(schedule.map(|offset| self.recorder.started() + offset));
         let mut turned_away = None;
+        // When somebody who had found no room was let in.
+        let mut let_in = self.recorder.started();
         for (turn, intended) in turns.by_ref() {
             if !self.stop.or(intended).await {
                 turned_away = Some(intended);
@@ -58,17 +60,29 @@ impl Driver {
             }
             self.recorder.due(operation, intended);
             while tasks.try_join_next().is_some() {}
-            let permit = tokio::select! {
-                biased;
-                () = self.overdue() => {
-                    self.note_not_started(operation, intended);
-                    break;
+            // Whoever came while others waited for room has waited for it with them.
+            let mut no_room = let_in.saturating_duration_since(intended);
+            let permit = match Arc::clone(&room).try_acquire_owned() {
+                Ok(permit) => permit,
+                Err(_) => {
+                    let asked = Instant::now();
+                    tokio::select! {
+                        biased;
+                        () = self.overdue() => {
+                            self.note_not_started(operation, intended);
+                            break;
+                        }
+                        permit = Arc::clone(&room).acquire_owned() => {
+                            let_in = Instant::now();
+                            no_room += let_in - asked;
+                            permit.expect("it is never closed")
+                        }
+                    }
                 }
-                permit = Arc::clone(&room).acquire_owned() => permit.expect("it is never closed"),
             };
             let (driver, actor) = (self.clone(), Arc::clone(&actor));
             tasks.spawn(async move {
-                driver.one_turn(&*actor, turn, intended).await;
+                driver.one_turn(&*actor, turn, (intended, no_room)).await;
                 drop(permit);
             });
         }
@@ -81,12 +95,12 @@ impl Driver {
         self.finish(tasks).await;
     }
 
-    async fn one_turn<A: Actor>(&self, actor: &A, turn: u64, intended: Instant) {
+    async fn one_turn<A: Actor>(&self, actor: &A, turn: u64, (intended, no_room): (Instant, Duration)) {
         let began = Instant::now();
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let (outcome, bytes) = actor.act(turn).await;
         self.under_way.fetch_sub(1, Ordering::Relaxed);
-        let times = Times { intended, began, ended: Instant::now() };
+        let times = Times { intended, began, no_room, ended: Instant::now() };
         self.recorder.note_begun(actor.operation(), times, outcome, bytes);
     }
 
@@ -180,6 +194,12 @@ mod tests {
             assert!(latency.p50_ms > 250.0 && latency.p90_ms > 1_000.0, "{at_once}: {latency:?}");
             let service = knocks.service.expect("all were answered");
             assert!(at_once > 1 || service.p50_ms < latency.p50_ms, "a closed loop would tell {service:?}");
+            // Whoever waited for room did not wait for this machine.
+            let (no_room, waited) = (knocks.no_room.map(|no_room| no_room.p50_ms), knocks.waited.expect("measured"));
+            match at_once {
+                1 => assert!(no_room.is_some_and(|no_room| no_room > 250.0 && waited.p50_ms < no_room), "{waited:?}"),
+                _ => assert_eq!(no_room, None),
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use client::Http;
 use proto::api::deployment::{DeploymentHost, TEST_DEPLOYMENT_PATH, TestDeploymentReply};
 use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use tokio::time::timeout;
 
 use crate::error::LoadError;
@@ -42,7 +43,7 @@ async fn ask(http: &Http, service: &'static str, place: &Place) -> Result<Vec<De
     let refused = |why: &str| LoadError::NotConfirmed { service, why: format!("{} {why}", place.shown()) };
     let url = place.at(TEST_DEPLOYMENT_PATH.trim_start_matches('/'));
     // Whoever answers a byte at a time is silent for no longer than it may be, and is waited for no longer than this all the same.
-    let page = timeout(PATIENCE, web::get(http, url, None, MOST)).await.unwrap_or(Err("timed_out"));
+    let page = timeout(PATIENCE, web::get(http, url, HeaderMap::new(), MOST)).await.unwrap_or(Err("timed_out"));
     let page = page.map_err(|word| refused(&format!("does not answer ({word})")))?;
     if page.status != StatusCode::OK {
         return Err(refused("does not say that it is a test deployment"));

@@ -160,11 +160,12 @@ impl Cast<'_> {
         }
         entering.go(rates.codes, Issuer { desk: desk() });
         let (shelves, recorder) = (Arc::clone(&self.shelves), driver.recorder.clone());
-        entering.go(rates.polls, Poller { shelves, phones, recorder });
+        let addresses = world.addresses;
+        entering.go(rates.polls, Poller { shelves, phones, recorder, addresses });
         entering.go(rates.chaff, Chaff { world: Arc::clone(world) });
         entering.go(rates.guesses, Guesser { world: Arc::clone(world) });
         let (cdn, http, shelves) = (world.target.cdn.clone(), self.readers.clone(), Arc::clone(&self.shelves));
-        entering.go(rates.busts, Buster { cdn, http, shelves });
+        entering.go(rates.busts, Buster { cdn, http, shelves, addresses });
         entering.go(rates.malformed, Vandal { world: Arc::clone(world) });
         entering.tasks
     }

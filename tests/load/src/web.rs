@@ -1,7 +1,7 @@
 //! Requests that crate `client` does not send: those of authorities, and of those who are no phones.
 
 use client::Http;
-use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
 /// An answer.
@@ -11,17 +11,12 @@ pub(crate) struct Page {
     pub(crate) body: Vec<u8>,
 }
 
-/// Reads an object, unless it is still the one with `etag`; at most so many bytes of it.
+/// Reads an object, with these headers; at most so many bytes of it.
 ///
 /// # Errors
 /// A word for why there is no answer.
-pub(crate) async fn get(http: &Http, url: Url, etag: Option<&HeaderValue>, limit: usize) -> Result<Page, &'static str> {
-    let request = http.pool().get(url);
-    let request = match etag {
-        Some(etag) => request.header(IF_NONE_MATCH, etag),
-        None => request,
-    };
-    answer(request, limit).await
+pub(crate) async fn get(http: &Http, url: Url, headers: HeaderMap, limit: usize) -> Result<Page, &'static str> {
+    answer(http.pool().get(url).headers(headers), limit).await
 }
 
 /// Posts a body, with these headers.
@@ -42,11 +37,11 @@ pub(crate) const JSON: (reqwest::header::HeaderName, HeaderValue) =
 /// A word for why there is no answer.
 pub(crate) async fn skim(
     http: &Http,
-    url: Url,
+    (url, headers): (Url, HeaderMap),
     limit: usize,
     see: impl FnMut(&[u8]),
 ) -> Result<(StatusCode, u64), &'static str> {
-    let mut response = http.pool().get(url).send().await.map_err(|error| word(&error))?;
+    let mut response = http.pool().get(url).headers(headers).send().await.map_err(|error| word(&error))?;
     let length = pieces(&mut response, limit, see).await?;
     Ok((response.status(), length))
 }

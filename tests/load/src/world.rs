@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use client::{ClientError, Http};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::HeaderMap;
 
 use crate::address::{Addresses, Crowd};
 use crate::clock::Clock;
@@ -50,27 +50,26 @@ impl World {
 
     /// What says that a request comes from number `n` of a crowd, where it is not crate `client` that sends it.
     pub(crate) fn headers_of(&self, crowd: Crowd, n: u64) -> HeaderMap {
-        let address = self.addresses.of(crowd, n).to_string();
-        let address = HeaderValue::from_str(&address).expect("an address is written in printable ASCII");
-        [(HeaderName::from_static("x-forwarded-for"), address)].into_iter().collect()
+        self.addresses.headers(crowd, n)
     }
 
-    /// A step of a journey, by a phone with these connections: repeated as the protocol allows, each try noted. Its time counts from its first try.
+    /// A step of a journey: repeated as the protocol allows, each try noted, with the bytes that were `received` meanwhile. Its time counts from its
+    /// first try.
     pub(crate) async fn step<T, F: Future<Output = Result<T, ClientError>>>(
         &self,
         operation: &'static str,
-        http: &Http,
+        received: impl Fn() -> u64,
         call: impl Fn() -> F,
     ) -> Result<T, Stuck> {
         let (intended, mut pause, mut tries) = (Instant::now(), FIRST_PAUSE, 0);
         loop {
-            let (began, received) = (Instant::now(), http.traffic().received);
+            let (began, before) = (Instant::now(), received());
             let answer = call().await;
-            let (ended, bytes) = (Instant::now(), http.traffic().received - received);
+            let (ended, bytes) = (Instant::now(), received() - before);
             tries += 1;
             let error = match answer {
                 Ok(answer) => {
-                    self.recorder.note_begun(operation, Times { intended, began, ended }, Outcome::Done, bytes);
+                    self.recorder.note_begun(operation, Times::at_once(intended, began, ended), Outcome::Done, bytes);
                     return Ok(answer);
                 }
                 Err(error) => error,

@@ -13,8 +13,6 @@ use crate::programs::root;
 const DEBIAN: &str = "/usr/sbin/nginx";
 /// How long the cache in front of an object store takes lists for new, in `deploy/nginx`.
 const FRESH: &str = "proxy_cache_valid 200 10s;";
-/// How many requests an address may have under way and send a second, in `deploy/nginx`, if any file says so.
-const PER_CALLER: [&str; 2] = ["limit_conn callers", "limit_req zone"];
 
 /// What the CDN takes objects from.
 #[derive(Debug, Clone)]
@@ -43,7 +41,8 @@ pub(crate) fn program() -> PathBuf {
 }
 
 impl Plan {
-    /// Writes the configuration of an nginx that lives in this directory; the file that it is started with.
+    /// Writes the configuration of an nginx that lives in this directory; the file that it is started with. The files of `deploy/nginx` are as they are, limits for
+    /// each address included, but for how long a list is fresh in the cache.
     pub(crate) fn write(&self, directory: &Path) -> anyhow::Result<PathBuf> {
         let mut said = false;
         for entry in fs::read_dir(root().join("deploy/nginx"))? {
@@ -52,9 +51,6 @@ impl Plan {
                 let text = fs::read_to_string(&path)?;
                 said |= text.contains(FRESH);
                 let text = text.replace(FRESH, &format!("proxy_cache_valid 200 {}s;", self.fresh_seconds));
-                // Everybody calls from this machine, and some say nothing of where they call from.
-                let limits = |line: &str| PER_CALLER.iter().any(|limit| line.contains(limit));
-                let text: String = text.split_inclusive('\n').filter(|line| !limits(line)).collect();
                 fs::write(directory.join(path.file_name().context("a file has a name")?), text)?;
             }
         }
@@ -64,8 +60,8 @@ impl Plan {
         Ok(main)
     }
 
-    /// One process, so that killing it kills all of it. Whoever calls from this machine may say for whom it calls, as a load balancer does, and a load
-    /// tester that speaks for many phones.
+    /// One process, so that killing it kills all of it. Whoever calls from this machine may say for whom it calls, as `docs/load.md` has it for test
+    /// deployments: `proxy.conf` passes on what counts here, and the limits for each address are limits for each phone.
     fn main(&self, directory: &Path) -> String {
         let here = directory.display();
         let mut text = format!(

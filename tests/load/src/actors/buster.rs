@@ -7,6 +7,7 @@ use rand::RngExt as _;
 use reqwest::StatusCode;
 
 use super::shelf::Shelf;
+use crate::address::{Addresses, Crowd};
 use crate::clock::chance;
 use crate::drive::{Actor, Ended};
 use crate::reason;
@@ -22,6 +23,7 @@ pub(crate) struct Buster {
     pub(crate) cdn: Place,
     pub(crate) http: Http,
     pub(crate) shelves: Arc<[Shelf]>,
+    pub(crate) addresses: Addresses,
 }
 
 impl Actor for Buster {
@@ -34,7 +36,8 @@ impl Actor for Buster {
         let (paths, mut rng) = (shelf.paths(), chance());
         let mut url = self.cdn.at(&paths[rng.random_range(0..paths.len())]);
         url.set_query(Some(&format!("v={:016x}", rng.random::<u64>())));
-        match web::get(&self.http, url, None, MOST).await {
+        let headers = self.addresses.headers(Crowd::Busters, turn);
+        match web::get(&self.http, url, headers, MOST).await {
             // A CDN may answer as if nothing had been asked for, or turn such requests away. It must not break, nor lose what it has.
             Ok(page) if page.status.is_success() => (Outcome::Done, page.body.len() as u64),
             Ok(page) if page.status.is_client_error() && page.status != StatusCode::NOT_FOUND => {

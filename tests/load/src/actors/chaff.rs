@@ -40,10 +40,11 @@ impl Chaff {
         let verification = Verification::new(http.clone(), target.verification.base(), target.device_key.text());
         let verification = verification.map_err(|_| Stuck("not_sent"))?;
         let server = KeyServer::new(http.clone(), target.server.base());
-        world.step("chaff_verify", &http, || verification.chaff_verify()).await?;
+        let received = || http.traffic().received;
+        world.step("chaff_verify", received, || verification.chaff_verify()).await?;
         tokio::time::sleep(Duration::from_secs_f64(chance().random_range(PAUSE))).await;
-        world.step("chaff_certificate", &http, || verification.chaff_certificate()).await?;
-        world.step("chaff_publish", &http, || server.chaff()).await?;
-        Ok(http.traffic().received)
+        world.step("chaff_certificate", received, || verification.chaff_certificate()).await?;
+        world.step("chaff_publish", received, || server.chaff()).await?;
+        Ok(received())
     }
 }

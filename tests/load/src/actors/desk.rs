@@ -1,6 +1,7 @@
 //! The authority: issues a code for each person who was tested, one at a time or several.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -58,20 +59,28 @@ impl Desk {
     /// Asks for a batch. Its requests have names, so that a lost reply costs nothing: the same again is answered with the same codes.
     async fn issue(&self, n: u64) -> Result<Vec<String>, Stuck> {
         let codes: Vec<IssueRequest> = (0..self.batch).map(|_| order()).collect();
+        // An authority's connections have no meter.
+        let meter = AtomicU64::new(0);
+        let received = || meter.load(Ordering::Relaxed);
         match codes.as_slice() {
             [one] => {
-                let call = || async { Ok(vec![self.post::<IssueReply>(n, "api/issue", one).await?.code]) };
-                self.world.step("issue", &self.world.http, call).await
+                let call = || async { Ok(vec![self.post::<IssueReply>((n, &meter), "api/issue", one).await?.code]) };
+                self.world.step("issue", received, call).await
             }
             _ => {
                 let batch = BatchIssueRequest { codes, padding: String::new() };
-                let call = || async { codes_of(self.post(n, "api/batch-issue", &batch).await?) };
-                self.world.step("batch_issue", &self.world.http, call).await
+                let call = || async { codes_of(self.post((n, &meter), "api/batch-issue", &batch).await?) };
+                self.world.step("batch_issue", received, call).await
             }
         }
     }
 
-    async fn post<R: DeserializeOwned>(&self, n: u64, path: &str, message: &impl Serialize) -> Result<R, ClientError> {
+    async fn post<R: DeserializeOwned>(
+        &self,
+        (n, meter): (u64, &AtomicU64),
+        path: &str,
+        message: &impl Serialize,
+    ) -> Result<R, ClientError> {
         let mut headers = self.world.headers_of(Crowd::Offices, n);
         headers.insert(API_KEY_HEADER, self.world.target.admin_key.header().clone());
         headers.extend([web::JSON]);
@@ -79,6 +88,7 @@ impl Desk {
         let url = self.world.target.verification.at(path);
         let unreachable = |word: &'static str| ClientError::Unreachable(word.replace('_', " "));
         let page = web::post(&self.world.http, url, headers, body).await.map_err(unreachable)?;
+        meter.fetch_add(page.body.len() as u64, Ordering::Relaxed);
         if page.status != StatusCode::OK {
             return Err(refused(page.status, &page.body));
         }

@@ -84,15 +84,17 @@ impl<'a> Journey<'a> {
     /// Code, token, certificate, upload. Nothing is left out that was sent: `about_to_send` is told before keys leave the phone.
     pub(crate) async fn go(&self, code: &str, load: &Load, about_to_send: impl FnOnce()) -> Result<(), Stuck> {
         let nonce = client::Secret::draw(&mut crate::clock::chance());
-        let (world, http) = (self.world, &self.http);
-        let verified = world.step("verify", http, || self.verification.verify(code, &[], &nonce)).await?;
+        let (world, received) = (self.world, || self.received());
+        let verified = world.step("verify", received, || self.verification.verify(code, &[], &nonce)).await?;
         let commitment = load.commitment();
         let certify = || self.verification.certificate(&verified.token, &commitment);
-        let certificate = world.step("certificate", http, certify).await?;
+        let certificate = world.step("certificate", received, certify).await?;
         about_to_send();
         let receipt = match load {
-            Load::Keys(keys) => world.step("publish", http, || self.server.publish(keys, &certificate)).await?,
-            Load::Report(report) => world.step("reports", http, || self.server.report(report, &certificate)).await?,
+            Load::Keys(keys) => world.step("publish", received, || self.server.publish(keys, &certificate)).await?,
+            Load::Report(report) => {
+                world.step("reports", received, || self.server.report(report, &certificate)).await?
+            }
         };
         acknowledged(&receipt, load.len())
     }

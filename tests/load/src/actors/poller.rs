@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::shelf::{Held, Shelf};
+use reqwest::header::HeaderMap;
+
+use super::shelf::{Asking, Held, Shelf};
+use crate::address::{Addresses, Crowd};
 use crate::drive::{Actor, Ended};
 use crate::record::Recorder;
 
@@ -16,6 +19,7 @@ pub(crate) struct Poller {
     pub(crate) shelves: Arc<[Shelf]>,
     pub(crate) phones: Phones,
     pub(crate) recorder: Recorder,
+    pub(crate) addresses: Addresses,
 }
 
 /// What each of them holds.
@@ -28,7 +32,7 @@ impl Phones {
         let (mut held, aside) = (Vec::new(), Recorder::new(Instant::now()));
         if phones > 0 {
             for shelf in shelves {
-                held.push(shelf.look(&aside).await);
+                held.push(shelf.look(Asking { recorder: &aside, headers: &HeaderMap::new() }).await);
             }
         }
         let of_phone = |phone: u64| AtomicU64::new(packed(held[phone as usize % held.len()]));
@@ -49,7 +53,8 @@ impl Actor for Poller {
             0 => Held::default(),
             _ => unpacked(phones[phone].load(Ordering::Relaxed)),
         };
-        let (held, outcome, bytes) = shelf.poll(&self.recorder, held).await;
+        let headers = self.addresses.headers(Crowd::Phones, phone as u64);
+        let (held, outcome, bytes) = shelf.poll(Asking { recorder: &self.recorder, headers: &headers }, held).await;
         phones[phone].store(packed(held), Ordering::Relaxed);
         (outcome, bytes)
     }

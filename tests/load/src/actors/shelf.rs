@@ -10,7 +10,7 @@ use proto::Feed;
 use proto::index::{self, index_path};
 use proto::manifest::{ListedBundle, Manifest, manifest_path};
 use reqwest::StatusCode;
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 use sha2::{Digest as _, Sha256};
 
 use super::editions::{Edition, Editions};
@@ -29,6 +29,13 @@ const HASHED: u64 = 8;
 pub(crate) struct Held {
     pub(crate) index: u32,
     pub(crate) manifest: u32,
+}
+
+/// Whoever asks for something: where it is noted, and what says where they call from.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub(crate) recorder: &'a Recorder,
+    pub(crate) headers: &'a HeaderMap,
 }
 
 /// A feed, with what is known of it by those who read it.
@@ -84,20 +91,20 @@ impl Shelf {
     }
 
     /// What a phone holds that has just polled. Nothing is downloaded: it had all of it.
-    pub(crate) async fn look(&self, recorder: &Recorder) -> Held {
-        let lists = self.lists(recorder, Held::default()).await;
+    pub(crate) async fn look(&self, asking: Asking<'_>) -> Held {
+        let lists = self.lists(asking, Held::default()).await;
         Held { index: lists.index.map_or(0, |(etag, paths)| self.seen(etag, paths)), manifest: lists.manifest }
     }
 
     /// A poll by a phone that holds so much: what it holds afterwards, how it ended, and how many bytes came.
-    pub(crate) async fn poll(&self, recorder: &Recorder, held: Held) -> (Held, Outcome, u64) {
-        let Lists { index, manifest, failed, mut bytes } = self.lists(recorder, held).await;
+    pub(crate) async fn poll(&self, asking: Asking<'_>, held: Held) -> (Held, Outcome, u64) {
+        let Lists { index, manifest, failed, mut bytes } = self.lists(asking, held).await;
         let Some((etag, paths)) = index else {
             return (Held { manifest, ..held }, failed.map_or(Outcome::NotModified, Outcome::Failed), bytes);
         };
         let newest = self.indexes.get(held.index).newest.clone();
         for path in paths.iter().filter(|path| newest.as_ref().is_none_or(|newest| *path > newest)) {
-            if let Err(word) = self.download(recorder, path, &mut bytes).await {
+            if let Err(word) = self.download(asking, path, &mut bytes).await {
                 // It tries again with its next poll: it keeps what it had.
                 return (held, Outcome::Failed(word), bytes);
             }
@@ -112,10 +119,10 @@ impl Shelf {
     }
 
     /// Asks for index and manifest, unless they are what the phone has.
-    async fn lists(&self, recorder: &Recorder, held: Held) -> Lists {
+    async fn lists(&self, asking: Asking<'_>, held: Held) -> Lists {
         let mut lists = Lists { index: None, manifest: held.manifest, failed: None, bytes: 0 };
         let had = self.indexes.get(held.index);
-        match self.ask(recorder, ("index", &index_path(&self.feed)), had.etag.as_ref()).await {
+        match self.ask(asking, ("index", &index_path(&self.feed)), had.etag.as_ref()).await {
             Asked::Unchanged => {}
             Asked::New(etag, body) => {
                 lists.bytes += body.len() as u64;
@@ -127,7 +134,7 @@ impl Shelf {
             Asked::Failed(word) => lists.failed = Some(word),
         }
         let had = self.manifests.get(held.manifest);
-        match self.ask(recorder, ("manifest", &manifest_path(&self.feed)), had.etag.as_ref()).await {
+        match self.ask(asking, ("manifest", &manifest_path(&self.feed)), had.etag.as_ref()).await {
             Asked::Unchanged => {}
             Asked::New(etag, body) => {
                 lists.bytes += body.len() as u64;
@@ -142,10 +149,16 @@ impl Shelf {
     }
 
     /// Asks for a list, and notes what came.
-    async fn ask(&self, recorder: &Recorder, (what, path): (&'static str, &str), etag: Option<&HeaderValue>) -> Asked {
-        let began = Instant::now();
-        let answer = web::get(&self.http, self.cdn.at(path), etag, MOST).await;
-        let times = Times { intended: began, began, ended: Instant::now() };
+    async fn ask(
+        &self,
+        Asking { recorder, headers }: Asking<'_>,
+        (what, path): (&'static str, &str),
+        etag: Option<&HeaderValue>,
+    ) -> Asked {
+        let (mut headers, began) = (headers.clone(), Instant::now());
+        headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag.clone())));
+        let answer = web::get(&self.http, self.cdn.at(path), headers, MOST).await;
+        let times = Times::at_once(began, began, Instant::now());
         let (asked, outcome, length) = match answer {
             Ok(page) if page.status == StatusCode::NOT_MODIFIED && etag.is_some() => {
                 (Asked::Unchanged, Outcome::NotModified, 0)
@@ -174,7 +187,12 @@ impl Shelf {
     }
 
     /// Downloads a bundle and compares it with the manifest's word.
-    async fn download(&self, recorder: &Recorder, path: &str, bytes: &mut u64) -> Result<(), &'static str> {
+    async fn download(
+        &self,
+        Asking { recorder, headers }: Asking<'_>,
+        path: &str,
+        bytes: &mut u64,
+    ) -> Result<(), &'static str> {
         // Index and manifest may be minutes apart in a cache: what only the index knows cannot be compared yet.
         let listed = self.listed.read().unwrap_or_else(PoisonError::into_inner).bundles.get(path).cloned();
         // Whoever sends more than is listed is stopped at the first byte too many.
@@ -183,8 +201,8 @@ impl Shelf {
         let is_hashed = listed.is_some() && self.downloads.fetch_add(1, Ordering::Relaxed).is_multiple_of(HASHED);
         let (began, mut hash) = (Instant::now(), is_hashed.then(Sha256::new));
         let see = |piece: &[u8]| hash.iter_mut().for_each(|hash| hash.update(piece));
-        let answer = web::skim(&self.http, self.cdn.at(path), most, see).await;
-        let times = Times { intended: began, began, ended: Instant::now() };
+        let answer = web::skim(&self.http, (self.cdn.at(path), headers.clone()), most, see).await;
+        let times = Times::at_once(began, began, Instant::now());
         let (checked, length) = match answer {
             Ok((StatusCode::OK, length)) => (check(listed.as_ref(), length, hash), length),
             Ok((status, _)) => (Err(reason::of_status(status)), 0),

@@ -53,6 +53,11 @@ impl Count {
         }
     }
 
+    /// How many entries of what was sent were found, each as often as it was.
+    pub(super) fn total(&self) -> u64 {
+        self.found.iter().map(|found| u64::from(*found)).sum()
+    }
+
     fn find(&mut self, sent: &[Sent], (identity, shape): Mark) {
         match place(sent, &identity) {
             Some(at) => {

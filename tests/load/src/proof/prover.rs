@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use client::Http;
-use proto::Kind;
+use proto::{Feed, Kind};
 use tokio::time::timeout;
 
 use super::count::{Summary, summary};
@@ -31,16 +31,23 @@ struct OfKind {
     /// In order.
     sent: Arc<[Sent]>,
     readings: Vec<Reading>,
+    /// The feeds of the same regions for what nobody certified. Nothing of this run may stand there.
+    uncertified: Vec<Reading>,
 }
 
 impl Evidence {
-    /// Takes what was sent out of the ledger, and begins to read the feeds in which it must stand.
+    /// Takes what was sent out of the ledger, and begins to read the feeds in which it must stand, and those in which it must not.
     pub(crate) fn gather(ledger: &Ledger, http: &Http, target: &Target) -> Self {
         let of_kind = |kind: Kind| {
             let sent: Arc<[_]> = ledger.take(kind).into();
             let feeds = target.feeds.iter().filter(|(feed, _)| feed.kind == kind);
-            let readings = feeds.map(|feed| Reading::begin(http, &target.cdn, feed, sent.len())).collect();
-            OfKind { sent, readings }
+            let readings = feeds.clone().map(|feed| Reading::begin(http, &target.cdn, feed, sent.len())).collect();
+            let uncertified = feeds.map(|(feed, trust)| {
+                let feed = Feed::self_reported(feed.region.clone(), kind);
+                Reading::begin(http, &target.cdn, (&feed, trust), sent.len()).optional()
+            });
+            let uncertified = uncertified.collect();
+            OfKind { sent, readings, uncertified }
         };
         Self { kinds: Kind::ALL.map(of_kind) }
     }
@@ -119,6 +126,8 @@ impl Evidence {
             proof.twice += twice;
             proof.unacknowledged += unacknowledged;
             proof.unacknowledged_published += unacknowledged_published;
+            let elsewhere = kind.look_elsewhere(&mut proof, &mut lasting).await;
+            proof.faults.extend(elsewhere);
             for (reading, before) in fresh.readings.into_iter().zip(&mut kind.readings) {
                 proof.others += reading.count.others;
                 proof.bundles += reading.count.bundles;
@@ -145,7 +154,25 @@ impl OfKind {
 
     fn anew(&self) -> Self {
         let readings = self.readings.iter().map(|reading| reading.anew(self.sent.len())).collect();
-        Self { sent: Arc::clone(&self.sent), readings }
+        Self { sent: Arc::clone(&self.sent), readings, uncertified: Vec::new() }
+    }
+
+    /// Reads the feeds in which nothing of this run may stand, if they are there; what does not hold now. What stands there does so for good: that is `lasting`.
+    async fn look_elsewhere(&self, proof: &mut Proof, lasting: &mut Vec<String>) -> Vec<String> {
+        let mut faults = Vec::new();
+        for reading in &self.uncertified {
+            let mut reading = reading.anew(self.sent.len());
+            faults.extend(reading.go_on(&self.sent).await);
+            if reading.is_there {
+                proof.bundles += reading.count.bundles;
+                proof.feeds.push(reading.feed().to_string());
+            }
+            let (found, feed) = (reading.count.total(), reading.feed());
+            if found > 0 {
+                lasting.push(format!("{found} keys of this run stand in {feed}, for what nobody certified."));
+            }
+        }
+        faults
     }
 
     fn summary(&self) -> Summary {

@@ -19,6 +19,10 @@ pub(super) struct Reading {
     state: FeedState,
     pub(super) count: Count,
     seen: Seen,
+    /// Whether the feed may not be there at all.
+    optional: bool,
+    /// Whether it is.
+    pub(super) is_there: bool,
 }
 
 /// What outlasts a reading.
@@ -34,7 +38,13 @@ impl Reading {
     /// From the beginning, looking for so many keys.
     pub(super) fn begin(http: &Http, cdn: &Place, (feed, trust): (&Feed, &Trust), sent: usize) -> Self {
         let subscription = Subscription::new(http.clone(), cdn.base(), feed.clone(), trust.clone());
-        Self { subscription, state: FeedState::default(), count: Count::new(sent), seen: Seen::default() }
+        let (state, count, seen) = (FeedState::default(), Count::new(sent), Seen::default());
+        Self { subscription, state, count, seen, optional: false, is_there: false }
+    }
+
+    /// The same of a feed that need not be there: a region whose people report nothing without a certificate has none for that.
+    pub(super) fn optional(self) -> Self {
+        Self { optional: true, ..self }
     }
 
     /// Which feed it is.
@@ -45,7 +55,8 @@ impl Reading {
     /// The same feed from the beginning: what was read before may have been recalled since, or have changed, and is compared.
     pub(super) fn anew(&self, sent: usize) -> Self {
         let (subscription, state) = (self.subscription.clone(), FeedState::default());
-        Self { subscription, state, count: Count::new(sent), seen: self.seen.clone() }
+        let (count, seen, optional) = (Count::new(sent), self.seen.clone(), self.optional);
+        Self { subscription, state, count, seen, optional, is_there: false }
     }
 
     /// Remembers what a later reading saw, too.
@@ -55,7 +66,7 @@ impl Reading {
 
     /// Reads what is new, and says in whole sentences what does not hold now.
     pub(super) async fn go_on(&mut self, sent: &[Sent]) -> Vec<String> {
-        let Self { subscription, state, count, seen } = self;
+        let Self { subscription, state, count, seen, optional, is_there } = self;
         let mut last = Vec::new();
         for _ in 0..ROUNDS {
             let keep = |fetched: Fetched| {
@@ -64,6 +75,8 @@ impl Reading {
             };
             let synced = match subscription.sync(state, keep).await {
                 Ok(synced) => synced,
+                // Object stores say 403 of what is not there to those who may not list.
+                Err(ClientError::Refused { status: 403 | 404, .. }) if *optional => return Vec::new(),
                 Err(error) => {
                     let fault = format!("{} cannot be read: {error}.", subscription.feed());
                     if matches!(error, ClientError::Forked { .. }) {
@@ -72,6 +85,7 @@ impl Reading {
                     return vec![fault];
                 }
             };
+            *is_there = true;
             last = seen.judge(subscription.feed(), &synced);
             if synced.fetched == 0 {
                 break;

@@ -20,10 +20,19 @@ pub enum Outcome {
 pub struct Times {
     /// When the schedule wanted it to begin. Latency counts from here, so that a slow service cannot slow down those who measure it.
     pub intended: Instant,
-    /// When it really began. What lies between is the load machine's own delay.
+    /// When it really began.
     pub began: Instant,
+    /// For how long of the time between there was no room for it: so many were under way already. The rest of it is the load machine's own delay.
+    pub no_room: Duration,
     /// When the last byte of the answer was there.
     pub ended: Instant,
+}
+
+impl Times {
+    /// Of something that found room at once.
+    pub const fn at_once(intended: Instant, began: Instant, ended: Instant) -> Self {
+        Self { intended, began, no_room: Duration::ZERO, ended }
+    }
 }
 
 /// The same, counted from the start of the run.
@@ -32,6 +41,7 @@ pub(super) struct Moments {
     pub(super) intended: Duration,
     /// None if nobody told.
     pub(super) began: Option<Duration>,
+    pub(super) no_room: Duration,
     pub(super) ended: Duration,
 }
 
@@ -46,8 +56,13 @@ impl Moments {
         self.began.map(|began| self.ended.saturating_sub(began))
     }
 
-    /// What was spent waiting for the load machine before anything was sent.
+    /// What was spent waiting for the load machine itself before anything was sent.
     pub(super) fn waited(self) -> Option<Duration> {
-        self.began.map(|began| began.saturating_sub(self.intended))
+        self.began.map(|began| began.saturating_sub(self.intended).saturating_sub(self.no_room))
+    }
+
+    /// What was spent waiting until fewer were under way.
+    pub(super) fn no_room(self) -> Option<Duration> {
+        self.began.map(|_| self.no_room)
     }
 }

@@ -77,16 +77,17 @@ impl Recorder {
     /// Takes in an answer. Its latency counts from `intended`, the time that the schedule gave the request, and not from when it was sent.
     /// `bytes` are those of the answer's body.
     pub fn note(&self, operation: &'static str, intended: Instant, ended: Instant, outcome: Outcome, bytes: u64) {
-        let moments = Moments { intended: self.since_start(intended), began: None, ended: self.since_start(ended) };
+        let (intended, ended) = (self.since_start(intended), self.since_start(ended));
+        let moments = Moments { intended, began: None, no_room: Duration::ZERO, ended };
         lock(&self.tally(operation)).note(moments, outcome, bytes);
     }
 
     /// The same with the moment at which the request was really sent: then the report also says what the deployment took by itself, and
     /// how long requests waited for the load machine.
     pub fn note_begun(&self, operation: &'static str, times: Times, outcome: Outcome, bytes: u64) {
-        let began = Some(self.since_start(times.began));
-        let moments =
-            Moments { intended: self.since_start(times.intended), began, ended: self.since_start(times.ended) };
+        let Times { intended, began, no_room, ended } = times;
+        let [intended, began, ended] = [intended, began, ended].map(|moment| self.since_start(moment));
+        let moments = Moments { intended, began: Some(began), no_room, ended };
         lock(&self.tally(operation)).note(moments, outcome, bytes);
     }
 

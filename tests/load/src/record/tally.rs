@@ -17,6 +17,7 @@ pub(super) struct Tally {
     latency: Whole,
     service: Whole,
     waited: Whole,
+    no_room: Whole,
     timeline: Timeline<Slot>,
     asked: Span,
     ended: Span,
@@ -66,6 +67,7 @@ impl Tally {
         }
         if let Some(waited) = moments.waited() {
             self.waited.add(waited);
+            moments.no_room().inspect(|no_room| self.no_room.add(*no_room));
             let slot = self.timeline.at(moments.intended);
             slot.waited = slot.waited.max(Some(waited));
         }
@@ -93,7 +95,10 @@ impl Tally {
         size_of::<Self>()
             + size_of_val(slots)
             + within
-            + [&self.latency, &self.service, &self.waited].map(|whole| whole.heap_bytes()).iter().sum::<usize>()
+            + [&self.latency, &self.service, &self.waited, &self.no_room]
+                .map(|whole| whole.heap_bytes())
+                .iter()
+                .sum::<usize>()
     }
 
     /// Its figures for the whole run.
@@ -118,6 +123,7 @@ impl Tally {
             latency: self.latency.figures(),
             service: self.service.figures(),
             waited: self.waited.figures(),
+            no_room: self.no_room.figures().filter(|no_room| no_room.max_ms > 0.0),
         }
     }
 

@@ -5,8 +5,17 @@ use crate::words::{count, grouped, length, rate};
 
 /// The one sentence that matters.
 pub(super) fn headline(results: &Results) -> String {
-    let proved = results.proof.is_some();
+    let proved = results.proof.as_ref().is_some_and(|proof| proof.acknowledged > 0);
     let words = match results.verdict.ending {
+        Ending::Passed if results.run.through_faults && !proved && results.proof.is_some() => {
+            "Ran through faults, and proved nothing: nobody came to upload."
+        }
+        Ending::Passed if !proved && results.proof.is_some() => {
+            "Passed: nothing failed. Nobody came to upload, so nothing was proved."
+        }
+        Ending::Failed if !proved && results.proof.is_some() => {
+            "Failed, and nothing was proved: nobody came to upload."
+        }
         Ending::Passed if results.run.through_faults && proved => {
             "Passed: through all faults, every acknowledged key was published exactly once."
         }

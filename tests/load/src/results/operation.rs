@@ -37,8 +37,11 @@ pub struct Operation {
     pub latency: Option<Latency>,
     /// From when the request was really sent to the end of the answer. Null if that was not measured.
     pub service: Option<Latency>,
-    /// From the time that the schedule gave to when the request was really sent: the load machine's own share. Null if not measured.
+    /// How long the load machine itself was late before the request was sent. Null if not measured.
     pub waited: Option<Latency>,
+    /// How long there was no room before it was sent, because as many were under way as `--in-flight` allows: the deployment is behind. Null if there was
+    /// always room.
+    pub no_room: Option<Latency>,
 }
 
 impl Operation {

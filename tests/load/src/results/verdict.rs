@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, Proof, Results};
+use super::{Latency, Operation, Proof, Results};
 use crate::operations::SUBMISSIONS;
 use crate::words::{grouped, milliseconds};
 
-/// Beyond this wait for the load machine (p99, in milliseconds) the report says that the load machine was the bottleneck.
+/// Beyond this wait (p99, in milliseconds) the report says who was the bottleneck: the load machine, or a deployment that is behind.
 const NOTABLE_WAIT_MS: f64 = 100.0;
+/// Of fewer answers the 99th percentile is the longest.
+const ENOUGH: u64 = 100;
 
 /// A limit that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,8 @@ impl Verdict {
             (true, true) => (Ending::Passed, 0),
         };
         remarks.extend(late(&results.operations));
+        remarks.extend(behind(&results.operations));
+        remarks.extend(few(&results.operations));
         if results.proof.is_none() {
             remarks.push("Published bundles were not compared with what was acknowledged.".to_owned());
         }
@@ -74,12 +78,11 @@ impl Verdict {
     }
 }
 
-/// What to say if all that counts is a proof of nothing: everything that was sent was lost before it was acknowledged.
+/// What to say if people came to upload and none of them was heard: a proof of nothing proves nothing.
 fn proves_nothing(results: &Results) -> Option<String> {
     let sent = SUBMISSIONS.iter().any(|name| results.operation(name).is_some());
     let nothing = results.proof.as_ref().is_some_and(|proof| proof.acknowledged == 0);
-    let counts = results.run.through_faults && sent && nothing;
-    counts.then(|| "Nothing was acknowledged, so nothing is proved.".to_owned())
+    (sent && nothing).then(|| "Nothing was acknowledged, so nothing is proved.".to_owned())
 }
 
 fn proof_reasons(proof: &Proof) -> Vec<String> {
@@ -127,16 +130,39 @@ fn error_reasons(results: &Results) -> Vec<String> {
 
 /// What to say if requests waited for the load machine. None if they hardly did.
 fn late(operations: &[Operation]) -> Option<String> {
-    let waits = operations.iter().filter_map(|operation| Some((operation.waited.as_ref()?.p99_ms, &operation.name)));
-    let late: Vec<(f64, &String)> = waits.filter(|(p99, _)| *p99 >= NOTABLE_WAIT_MS).collect();
-    let (p99, name) = late.iter().max_by(|(left, _), (right, _)| left.total_cmp(right))?;
-    let others = match late.len() - 1 {
+    let waited = longest(operations, |operation| operation.waited.as_ref())?;
+    Some(format!("The load machine itself was late, {waited}; latencies include that."))
+}
+
+/// What to say if requests waited for those before them. None if they hardly did.
+fn behind(operations: &[Operation]) -> Option<String> {
+    let waited = longest(operations, |operation| operation.no_room.as_ref())?;
+    Some(format!(
+        "The deployment was behind: as many were under way as --in-flight allows, and others waited for room, {waited}; latencies include that."
+    ))
+}
+
+/// `300 ms for upload (p99), and one other operation`: where the notable waits of a kind were.
+fn longest(operations: &[Operation], of: fn(&Operation) -> Option<&Latency>) -> Option<String> {
+    let waits = operations.iter().filter_map(|operation| Some((of(operation)?.p99_ms, &operation.name)));
+    let notable: Vec<(f64, &String)> = waits.filter(|(p99, _)| *p99 >= NOTABLE_WAIT_MS).collect();
+    let (p99, name) = notable.iter().max_by(|(left, _), (right, _)| left.total_cmp(right))?;
+    let others = match notable.len() - 1 {
         0 => String::new(),
         1 => ", and one other operation".to_owned(),
         more => format!(", and {more} other operations"),
     };
-    let p99 = milliseconds(*p99);
-    Some(format!("The load machine itself was late, {p99} ms for {name} (p99){others}; latencies include that."))
+    Some(format!("{} ms for {name} (p99){others}", milliseconds(*p99)))
+}
+
+/// What to say if there were too few answers for a percentile. None if there were enough of all.
+fn few(operations: &[Operation]) -> Option<String> {
+    let counts = operations.iter().filter_map(|operation| Some((operation.latency.as_ref()?.count, &operation.name)));
+    let few: Vec<String> =
+        counts.filter(|(count, _)| *count < ENOUGH).map(|(count, name)| format!("{name} {count}")).collect();
+    let listed = few.join(", ");
+    (!few.is_empty())
+        .then(|| format!("Fewer than {ENOUGH} were answered, so that p99 is the longest of them: {listed}."))
 }
 
 /// `timeout 3, status_500 1`.

@@ -92,6 +92,32 @@ fn waiting_for_the_load_machine_is_told_apart() {
 }
 
 #[test]
+fn a_deployment_that_is_behind_is_no_slow_load_machine() {
+    let scene = Scene::new();
+    for number in 0..100 {
+        let intended = f64::from(number) / 10.0;
+        scene.crowded("upload", [intended, intended + 0.3, intended + 0.35]);
+    }
+    let results = scene.results(11.0);
+    let upload = &results.operations[0];
+    let p50 = |latency: &Option<load::results::Latency>| latency.as_ref().expect("measured").p50_ms.round();
+    assert_eq!((p50(&upload.latency), p50(&upload.waited), p50(&upload.no_room)), (350.0, 0.0, 300.0));
+    assert!(results.verdict.remarks.iter().any(|remark| remark.contains("waited for room, 300 ms for upload (p99)")));
+    assert!(!results.verdict.remarks.iter().any(|remark| remark.contains("load machine itself")));
+}
+
+#[test]
+fn a_percentile_of_few_is_called_what_it_is() {
+    let scene = Scene::new();
+    for number in 0..100 {
+        scene.request("poll", [f64::from(number), f64::from(number), f64::from(number) + 0.1], Outcome::Done, 0);
+    }
+    (0..26).for_each(|number| scene.crowded("upload", [f64::from(number), f64::from(number), f64::from(number) + 0.1]));
+    let told = "Fewer than 100 were answered, so that p99 is the longest of them: upload 26.";
+    assert_eq!(scene.results(101.0).verdict.remarks[0], told);
+}
+
+#[test]
 fn notes_of_many_threads_are_all_counted() {
     let scene = Scene::new();
     thread::scope(|scope| {

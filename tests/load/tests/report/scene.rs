@@ -48,7 +48,15 @@ impl Scene {
     pub(crate) fn request(&self, operation: &'static str, times: [f64; 3], outcome: Outcome, bytes: u64) {
         let [intended, began, ended] = times.map(|seconds| self.at(seconds));
         self.recorder.due(operation, intended);
-        self.recorder.note_begun(operation, Times { intended, began, ended }, outcome, bytes);
+        self.recorder.note_begun(operation, Times::at_once(intended, began, ended), outcome, bytes);
+    }
+
+    /// The same that found no room until it began.
+    pub(crate) fn crowded(&self, operation: &'static str, [intended, began, ended]: [f64; 3]) {
+        let [intended, began, ended] = [intended, began, ended].map(|seconds| self.at(seconds));
+        self.recorder.due(operation, intended);
+        let times = Times { intended, began, no_room: began - intended, ended };
+        self.recorder.note_begun(operation, times, Outcome::Done, 0);
     }
 
     pub(crate) fn results(&self, seconds: f64) -> Results {

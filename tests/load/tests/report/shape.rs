@@ -33,6 +33,7 @@ fn the_json_has_the_documented_shape() {
     scene.recorder.list(&["upload", "verify"]);
     scene.request("upload", [0.0, 0.2, 0.3], Outcome::Done, 7);
     scene.request("upload", [0.0, 0.0, 0.1], Outcome::Refused("CODE"), 7);
+    scene.crowded("upload", [1.0, 1.2, 1.3]);
     scene.request("upload", [2.0, 2.0, 2.1], Outcome::Failed("REASON"), 7);
     scene.recorder.note("verify", scene.at(2.0), scene.at(2.0), Outcome::Failed("REASON"), 0);
     scene.recorder.gauge("in_flight_requests", 1.0, scene.at(0.5));

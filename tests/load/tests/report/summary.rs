@@ -69,6 +69,28 @@ fn through_faults_only_the_proof_counts() {
 }
 
 #[test]
+fn a_proof_of_nothing_is_no_proof() {
+    let told = |operation, outcome| {
+        let scene = Scene::new();
+        scene.request(operation, [0.0, 0.0, 0.5], outcome, 0);
+        let results = scene.results(1.0).with_proof(Proof::default());
+        let summary = report::summary(&results);
+        assert!(!summary.contains("was published exactly once"), "{summary}");
+        (results.verdict.exit_code, summary)
+    };
+    // People came, and nobody heard them: whatever else there is to say, nothing is proved.
+    for outcome in [Outcome::Failed("timed_out"), Outcome::Refused("code_invalid")] {
+        let (code, summary) = told("upload", outcome);
+        assert!(code == 2 && summary.contains("nothing was acknowledged, so nothing is proved"), "{summary}");
+    }
+    // Nobody came who could have been.
+    let (code, summary) = told("poll", Outcome::Done);
+    assert!(code == 0 && summary.contains("Nobody came to upload, so nothing was proved."), "{summary}");
+    let (code, summary) = told("poll", Outcome::Failed("status_502"));
+    assert!(code == 1 && summary.contains("Failed, and nothing was proved"), "{summary}");
+}
+
+#[test]
 fn two_runs_are_compared_operation_by_operation() {
     let run = |length: f64, more: &'static str| {
         let scene = Scene::new();
