@@ -64,12 +64,11 @@ pub fn public_file(dir: &Path, region: &Region, purpose: KeyPurpose) -> PathBuf 
 }
 
 /// Makes the keys of a region in `dir`, which is created if it does not exist, with their public halves beside them. Answers with the files
-/// written. No file is ever overwritten, for a lost signing key cannot be had back; files that are missing are made, so that a generation
-/// that was interrupted is finished by repeating it.
+/// written: with none if all are there, so that whoever sets machines up may have it run each time. No file is ever overwritten, for a lost
+/// signing key cannot be had back; files that are missing are made, so that a generation that was interrupted is finished by repeating it.
 ///
 /// # Errors
-/// [`ExportError::GiveUp`] if there is nothing to make or a private key that is there cannot be read; [`ExportError::Retry`] if a file cannot
-/// be written.
+/// [`ExportError::GiveUp`] if a private key that is there cannot be read; [`ExportError::Retry`] if a file cannot be written.
 pub fn generate(dir: &Path, region: &Region) -> Result<Vec<PathBuf>, ExportError> {
     fs::create_dir_all(dir).map_err(|why| ExportError::io("cannot create", dir, &why))?;
     let mut written = Vec::new();
@@ -80,13 +79,6 @@ pub fn generate(dir: &Path, region: &Region) -> Result<Vec<PathBuf>, ExportError
     if !filler.exists() {
         write_new(&filler, &FillerSecret::draw_text(&mut store::chance::source()), 0o600)?;
         written.push(filler);
-    }
-    if written.is_empty() {
-        let all = private_file(dir, region, KeyPurpose::Manifest);
-        return Err(ExportError::GiveUp(format!(
-            "{} and the others exist already; they were left as they are",
-            all.display()
-        )));
     }
     Ok(written)
 }

@@ -60,7 +60,8 @@ fn it_tells_our_programs_what_they_understand() {
         let Some(image) = text(&service["image"]).strip_prefix("pratique/") else { continue };
         let line = list(&service["command"]);
         let settings: BTreeMap<String, String> = strings(&service["environment"]);
-        let ours = settings.keys().filter(|variable| !variable.starts_with("AWS_"));
+        let named = object_or_none(&service["environment"]).map(|(variable, _)| variable);
+        let ours = named.filter(|variable| !variable.starts_with("AWS_"));
         let command: Vec<&str> = line.iter().map(String::as_str).take_while(|word| !word.starts_with("--")).collect();
         let known = crate::programs::variables(image);
         assert!(ours.clone().all(|variable| known.contains_key(variable)), "{name}: {settings:?}");
@@ -107,6 +108,11 @@ fn every_container_is_confined_and_asked_whether_it_is_well() {
                 value.strip_prefix("0.0.0.0:").filter(|_| is_it)
             });
             assert_eq!(url, format!("http://127.0.0.1:{}/readyz", port.expect("it listens")), "{name}");
+            // Whoever loads it says so to the shell; nobody else is told of such a thing.
+            let passed_on = object_or_none(&service["environment"]).filter(|(_, value)| value.is_null());
+            let passed_on: Vec<_> = passed_on.map(|(variable, _)| variable.as_str()).collect();
+            let expected = format!("{}_TEST_DEPLOYMENT", image.to_uppercase());
+            assert_eq!(passed_on, if image == "exporter" { vec![] } else { vec![&*expected] }, "{name}");
         }
         for (other, how) in service["depends_on"].as_object().into_iter().flatten() {
             let other = services.get(other).unwrap_or_else(|| panic!("{name} waits for {other}"));
@@ -239,7 +245,13 @@ fn list(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().map(|entry| text(entry).to_owned()).collect()
 }
 
-/// A mapping of strings, empty if there is none.
+/// The entries of a mapping, none if there is none.
+fn object_or_none(value: &Value) -> impl Iterator<Item = (&String, &Value)> + Clone {
+    value.as_object().into_iter().flatten()
+}
+
+/// A mapping of strings, empty if there is none. What has no value is what the shell has, which here is nothing.
 fn strings(value: &Value) -> BTreeMap<String, String> {
-    value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
+    let set = object_or_none(value).filter(|(_, value)| !value.is_null());
+    set.map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
 }

@@ -1,6 +1,6 @@
 //! The images: what they are built from, that their build steps work in a clean folder, and that what comes out runs with a read-only root as nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -46,6 +46,40 @@ fn the_dockerfile_says_what_the_programs_need() {
         let asked = line("HEALTHCHECK ").split("127.0.0.1:").nth(1).expect("a URL");
         assert!(ports.iter().any(|port| asked.starts_with(&format!("{port}/readyz"))), "{asked}");
         assert!(line("HEALTHCHECK ").contains("CMD [\"/usr/local/bin/ready\""));
+    }
+}
+
+/// A test that builds everything does not see what the script leaves out.
+#[test]
+fn the_script_builds_every_program_of_the_images() {
+    let text = read("deploy/image/build");
+    let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).expect("a setting");
+    let programs = line("PROGRAMS=\"").trim_end_matches('"');
+    assert_eq!(programs.split(' ').collect::<BTreeSet<_>>(), TARGETS.into());
+    let flags = line("PACKAGES=${PACKAGES:-").trim_end_matches('}');
+    let words: Vec<&str> = flags.split(' ').collect();
+    let packages: Vec<&str> = words.chunks(2).map(|pair| if pair[0] == "--package" { pair[1] } else { "" }).collect();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--no-deps", "--offline", "--locked", "--format-version=1"]);
+    let metadata = run(cargo.current_dir(repository("")));
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).expect("JSON");
+    let members = metadata["packages"].as_array().expect("packages");
+    let mut built = BTreeSet::new();
+    for name in packages {
+        let package = members.iter().find(|package| package["name"] == name).expect(name);
+        let defaults = package["features"]["default"].as_array().cloned().unwrap_or_default();
+        // Object stores are what the exporter is mostly run with.
+        assert!(name != "exporter" || defaults.iter().any(|feature| feature == "s3"), "{defaults:?}");
+        let targets = package["targets"].as_array().expect("targets").iter();
+        let programs = targets.filter(|target| target["kind"][0] == "bin");
+        let made = programs.filter(|target| {
+            let needed = target["required-features"].as_array().into_iter().flatten();
+            needed.into_iter().all(|feature| defaults.contains(feature))
+        });
+        built.extend(made.filter_map(|target| target["name"].as_str()));
+    }
+    for needed in TARGETS.into_iter().chain(["ready"]) {
+        assert!(built.contains(needed), "cargo build {flags} does not make {needed}: {built:?}");
     }
 }
 

@@ -299,6 +299,67 @@ fn what_may_send_a_message_or_make_a_code_is_asked_once() -> anyhow::Result<()> 
     Ok(())
 }
 
+/// `stub_status` counts requests to the moment, while all that we count goes in steps of five minutes.
+#[test]
+fn no_nginx_in_front_of_services_counts_requests() -> anyhow::Result<()> {
+    for entry in fs::read_dir(nginx::configuration())? {
+        let path = entry?.path();
+        ensure!(!settings_of(&path)?.contains("stub_status"), "{}", path.display());
+    }
+    let composed = settings_of(&nginx::configuration().join("../compose/nginx.conf"))?;
+    ensure!(composed.contains("return 204;") && !composed.contains("stub_status"));
+    Ok(())
+}
+
+/// A file without its comments.
+fn settings_of(path: &Path) -> anyhow::Result<String> {
+    let text = fs::read_to_string(path)?;
+    Ok(text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n"))
+}
+
+/// With limits that a test reaches. As they stand, a test would have to send thousands of requests in one moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_that_asks_too_often_is_refused_and_others_are_not() -> anyhow::Result<()> {
+    let few = |_: &Path| vec![("rate=2000r/s", "rate=1r/m".to_owned()), ("burst=4000", "burst=3".to_owned())];
+    let edge = Edge::start_with(&few).await?;
+    let get = || Request::get("/XA/gaen/0000000001-0000000002-00001.zip");
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(send_from("127.3.3.3", get(), edge.cdn()).await?.status);
+    }
+    // One, three that may come early, and no more within the minute.
+    assert_eq!(statuses, [404, 404, 404, 404, 429, 429]);
+    assert_eq!(send_from("127.4.4.4", get(), edge.cdn()).await?.status, 404);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_that_has_too_much_under_way_is_refused_and_others_are_not() -> anyhow::Result<()> {
+    let few = |_: &Path| vec![("limit_conn callers 512", "limit_conn callers 1".to_owned())];
+    let edge = Edge::start_with(&few).await?;
+    let get = || Request::get("/XA/gaen/0000000001-0000000002-00001.zip");
+    for (to, path, slow) in
+        [(edge.server(), "/v1/publish", "127.3.3.3"), (edge.verification(), "/api/verify", "127.5.5.5")]
+    {
+        // nginx answers to the head once it counts the request, and waits for a body that does not come.
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(slow.parse::<IpAddr>()?, 0))?;
+        let mut stream = socket.connect(to).await?;
+        let waits = "Content-Length: 9\r\nExpect: 100-continue";
+        stream.write_all(format!("POST {path} HTTP/1.1\r\nHost: nginx\r\n{waits}\r\n\r\n").as_bytes()).await?;
+        let mut said = [0; 12];
+        stream.read_exact(&mut said).await?;
+        assert_eq!(&said, b"HTTP/1.1 100");
+        for (from, is_refused) in [(slow, true), ("127.4.4.4", false)] {
+            let reply = send_from(from, Request::post_json(path, b"{}".to_vec()), to).await?;
+            assert_eq!(reply.status == 429, is_refused, "{from}: {reply:?}");
+            let reply = send_from(from, get(), edge.cdn()).await?;
+            assert_eq!(reply.status == 429, is_refused, "the zone is one for all: {from}: {reply:?}");
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn names_of_bundles_are_bounded_and_so_is_who_asks_for_them() -> anyhow::Result<()> {
     for name in ["bucket.conf", "objects.conf"] {

@@ -1,34 +1,49 @@
 //! The manifests of Kubernetes: they render, every object is what its kind must be, what refers to something finds it, pods are confined and understand
 //! their settings, and nobody reaches what is not theirs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::Value;
+use service::Network;
 
-use crate::programs::{complaint, ended, program, repository, unknown_flags, variables_of};
+use crate::programs::{complaint, ended, program, read, repository, unknown_flags, variables_of};
 use crate::reachability::{End, Labels, may_reach, selects};
 use crate::tools::{of_python, run, yaml};
 
 /// The versions whose schemas the objects must fit: the newest, and what providers still run.
 const VERSIONS: [&str; 2] = ["1.37.0", "1.31.0"];
 
+/// Everything that is commented out in the example, put to use at once.
+const EVERYTHING: &str = "overlays/everything";
+
 #[test]
 fn what_is_rendered_fits_the_schemas_of_kubernetes() {
+    let mut different = BTreeSet::new();
     for (name, objects) in all() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mut files = Vec::new();
+        assert!(objects.len() > 15, "{name} has {} objects", objects.len());
         // What an operator defines, Kubernetes has no schema for.
-        for object in objects.iter().filter(|object| object["apiVersion"] != "monitoring.coreos.com/v1") {
-            let file = directory.path().join(format!("{}.yaml", files.len()));
-            fs::write(&file, object.to_string()).expect("written");
-            files.push(file);
-        }
-        assert!(files.len() > 15, "{name} has {} objects", files.len());
-        for version in VERSIONS {
-            run(of_python("kubernetes-validate").args(["--strict", "--kubernetes-version", version]).args(&files));
-        }
+        let known = objects.iter().filter(|object| object["apiVersion"] != "monitoring.coreos.com/v1");
+        different.extend(known.map(Value::to_string));
+    }
+    validate(&different);
+}
+
+/// Has objects of Kubernetes checked against the schemas of several versions.
+pub(crate) fn validate(objects: &BTreeSet<String>) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = |(number, text): (usize, &String)| {
+        let file = directory.path().join(format!("{number}.yaml"));
+        fs::write(&file, text).expect("written");
+        file
+    };
+    let files: Vec<_> = objects.iter().enumerate().map(file).collect();
+    for version in VERSIONS {
+        run(of_python("kubernetes-validate").args(["--strict", "--kubernetes-version", version]).args(&files));
     }
 }
 
@@ -48,7 +63,7 @@ fn what_refers_to_something_finds_it() {
             objects.iter().all(|object| object["kind"] != "Secret"),
             "{overlay}: secrets are named, and made elsewhere"
         );
-        for object in &objects {
+        for object in objects {
             let (spec, metadata) = (&object["spec"], &object["metadata"]);
             let place = format!("{overlay}: {} {}", object["kind"], metadata["name"]);
             if object["kind"] != "Namespace" {
@@ -164,7 +179,7 @@ fn pods_are_confined_and_bounded() {
                 container["volumeMounts"].as_array().into_iter().flatten().all(|mount| mount["readOnly"] == true),
                 "{name}"
             );
-            if overlay != "base" {
+            if overlay.as_str() != "base" {
                 let image = container["image"].as_str().expect("an image");
                 assert!(
                     image.starts_with("registry.example.org/") && image.contains(':') && !image.ends_with(":latest"),
@@ -181,17 +196,22 @@ fn what_goes_on_for_ever_is_probed_and_given_time_to_end() {
         for object in objects.iter().filter(|object| object["kind"] == "Deployment") {
             let pod = Pod::of(object).expect("it has pods");
             let (name, container) = (format!("{overlay}: {}", pod.name), pod.container);
+            // Whether the database answers is nothing by which one pod is better than another: without it, all would leave the Service, and the ingress would answer
+            // phones in its own words. Nobody calls the exporter.
+            let ready = if pod.name == "exporter" { "/readyz" } else { "/healthz" };
             for (probe, path) in
-                [("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")]
+                [("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", ready)]
             {
                 let asked = &container[probe]["httpGet"];
                 assert_eq!(asked["path"], path, "{name}");
                 assert!(pod.ports.contains_key(asked["port"].as_str().expect("by name")), "{name}: {probe}");
             }
             assert!(!pod.spec["topologySpreadConstraints"].is_null(), "{name}");
-            let (settings, _) = settings(&objects, &pod);
+            let (settings, _) = settings(objects, &pod);
             let drain = settings.iter().find(|(variable, _)| variable.ends_with("_DRAIN_SECONDS"));
             let drain: u64 = drain.map_or(0, |(_, seconds)| seconds.parse().expect("a number"));
+            // A pod that ends leaves the Service at that moment, and a proxy hears of it a little later.
+            assert!(drain >= 5 || pod.name == "exporter", "{name}");
             // 45 seconds are what requests that are under way may take: `--help` of the services says so.
             assert!(pod.spec["terminationGracePeriodSeconds"].as_u64() >= Some(drain + 45 + 10), "{name}");
             for (variable, port) in [("_METRICS_LISTEN", "metrics"), ("_LISTEN", "http")] {
@@ -211,13 +231,8 @@ fn what_goes_on_for_ever_is_probed_and_given_time_to_end() {
 fn each_program_understands_the_settings_of_its_pods() {
     for (overlay, objects) in all() {
         for pod in objects.iter().filter_map(Pod::of) {
-            let (settings, image) = settings(&objects, &pod);
-            let line: Vec<String> = pod.container["args"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(|word| word.as_str().expect("a word").to_owned())
-                .collect();
+            let (settings, image) = settings(objects, &pod);
+            let line = words(&pod.container["args"]);
             let command: Vec<&str> = line.iter().map(String::as_str).collect();
             let known = variables_of(&image, &command);
             let ours = settings.keys().filter(|variable| !variable.starts_with("AWS_"));
@@ -236,6 +251,71 @@ fn each_program_understands_the_settings_of_its_pods() {
             // It understood everything, and did not find what is in the pod alone.
             assert!(!said.contains("Usage:") && !said.contains("invalid value"), "{overlay}: {}: {said}", pod.name);
             assert!(said.contains("/etc/pratique/"), "{overlay}: {}: {said}", pod.name);
+        }
+    }
+}
+
+#[test]
+fn what_is_optional_stands_in_the_example_and_is_what_it_says() {
+    let of = |overlay: &str| &all().iter().find(|(name, _)| name == overlay).expect(overlay).1;
+    let (example, everything) = (of("overlays/example"), of(EVERYTHING));
+    let text = read("deploy/kubernetes/overlays/example/kustomization.yaml");
+    for component in fs::read_dir(repository("deploy/kubernetes/components")).expect("components") {
+        let name = component.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(text.contains(&format!("#  - ../../components/{name} ")), "{name}");
+    }
+    let set = |objects: &[Value], variable: &str| {
+        let pods = objects.iter().filter_map(Pod::of);
+        pods.filter(|pod| settings(objects, pod).0.contains_key(variable)).count()
+    };
+    // Policies for a region that nobody has registered would stop the exporter.
+    for variable in ["EXPORTER_POLICIES", "VERIFICATION_DELIVERY_DIR"] {
+        assert_eq!((set(example, variable), set(everything, variable)), (0, 1), "{variable}");
+    }
+    let paths = |objects: &[Value]| {
+        let rules = objects.iter().filter(|object| object["kind"] == "Ingress");
+        let paths = rules.flat_map(|rule| rule["spec"]["rules"][0]["http"]["paths"].as_array().expect("paths").clone());
+        paths.filter(|path| path["path"] == "/test-deployment").count()
+    };
+    assert_eq!((paths(example), paths(everything)), (0, 2));
+}
+
+#[test]
+fn the_ingress_keeps_bodies_in_memory_and_connections_shorter_than_the_services_do() {
+    for rule in all().iter().flat_map(|(_, objects)| objects).filter(|object| object["kind"] == "Ingress") {
+        let said = |name: &str| &rule["metadata"]["annotations"][format!("nginx.ingress.kubernetes.io/{name}")];
+        assert_eq!((said("proxy-body-size"), said("client-body-buffer-size")), (&"128k".into(), &"128k".into()));
+        assert_eq!((said("enable-access-log"), said("proxy-buffering")), (&"false".into(), &"off".into()));
+    }
+    let controller = &yaml(&repository("deploy/kubernetes/ingress-nginx.yaml"))[0]["controller"];
+    assert_eq!(controller["service"]["externalTrafficPolicy"], "Local");
+    assert_eq!(controller["metrics"]["enabled"], false);
+    let config = controller["config"].as_object().expect("settings");
+    // A ConfigMap holds text.
+    assert!(config.values().all(Value::is_string), "{config:?}");
+    let kept: u64 = config["upstream-keepalive-timeout"].as_str().and_then(|text| text.parse().ok()).expect("seconds");
+    assert!(kept < 15, "the services hang up after 15 seconds of silence");
+    for (name, value) in [("use-http2", "false"), ("use-forwarded-headers", "false"), ("error-log-path", "/dev/null")] {
+        assert_eq!(config[name], value, "{name}");
+    }
+}
+
+#[test]
+fn the_services_believe_an_ingress_wherever_a_cluster_has_its_pods() {
+    for (overlay, objects) in all() {
+        for pod in objects.iter().filter_map(Pod::of) {
+            let (settings, _) = settings(objects, &pod);
+            let Some(networks) = settings.iter().find(|(name, _)| name.ends_with("_PROXY_NETWORKS")) else {
+                assert!(!["verification", "server"].contains(&pod.name), "{overlay}: {}", pod.name);
+                continue;
+            };
+            let networks: Vec<Network> = networks.1.split(',').map(|text| text.parse().expect("a network")).collect();
+            let is_believed = |address: &str| {
+                let address: IpAddr = address.parse().expect("an address");
+                networks.iter().any(|network| network.contains(address))
+            };
+            assert!(["10.244.0.7", "100.64.3.4", "172.16.0.9", "192.168.1.2", "fd00::7"].into_iter().all(is_believed));
+            assert!(!["203.0.113.9", "2001:db8::1"].into_iter().any(is_believed));
         }
     }
 }
@@ -276,7 +356,7 @@ fn nobody_reaches_what_is_not_theirs() {
                 "{overlay}: {name}"
             );
         }
-        if overlay == "base" {
+        if overlay.as_str() == "base" {
             continue;
         }
         let [codes, keys, world, metadata] = ["10.20.0.4", "10.30.0.4", "203.0.113.9", "169.254.169.254"]
@@ -285,7 +365,13 @@ fn nobody_reaches_what_is_not_theirs() {
             let is_verification = name.starts_with("verification");
             assert_eq!(reaches(end, &codes, 5432), is_verification, "{overlay}: {name}");
             assert_eq!(reaches(end, &keys, 5432), !is_verification, "{overlay}: {name}");
-            assert_eq!(reaches(end, &world, 443), name == "exporter", "{overlay}: {name}");
+            let calls = match overlay.as_str() {
+                "overlays/text-messages" => &["exporter", "verification"][..],
+                "overlays/key-sets" => &["exporter", "server", "server-operator"],
+                EVERYTHING => &["exporter", "verification", "server", "server-operator"],
+                _ => &["exporter"],
+            };
+            assert_eq!(reaches(end, &world, 443), calls.contains(&name.as_str()), "{overlay}: {name}");
             assert!(
                 !reaches(end, &world, 80) && !reaches(end, &metadata, 443) && !reaches(end, &metadata, 80),
                 "{overlay}: {name}"
@@ -295,17 +381,17 @@ fn nobody_reaches_what_is_not_theirs() {
 }
 
 /// A pod that an object makes, of whatever kind.
-struct Pod<'a> {
-    name: &'a str,
-    namespace: &'a str,
+pub(crate) struct Pod<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) namespace: &'a str,
     labels: Labels,
-    spec: &'a Value,
+    pub(crate) spec: &'a Value,
     container: &'a Value,
     ports: BTreeMap<String, u64>,
 }
 
 impl<'a> Pod<'a> {
-    fn of(object: &'a Value) -> Option<Self> {
+    pub(crate) fn of(object: &'a Value) -> Option<Self> {
         let template = match object["kind"].as_str()? {
             "Deployment" | "Job" => &object["spec"]["template"],
             "CronJob" => &object["spec"]["jobTemplate"]["spec"]["template"],
@@ -360,16 +446,32 @@ fn labels(value: &Value) -> Labels {
     pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// The base, the example, and the example with each component.
-fn all() -> Vec<(String, Vec<Value>)> {
+/// The words of a list.
+pub(crate) fn words(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().map(|word| word.as_str().expect("a word").to_owned()).collect()
+}
+
+/// The base, the example, the example with each component, and with everything that is commented out in it; each with its objects.
+pub(crate) fn all() -> &'static [(String, Vec<Value>)] {
+    static ALL: LazyLock<Vec<(String, Vec<Value>)>> = LazyLock::new(render_all);
+    &ALL
+}
+
+fn render_all() -> Vec<(String, Vec<Value>)> {
     let directory = tempfile::tempdir().expect("a directory");
     run(Command::new("cp").arg("--recursive").arg(repository("deploy/kubernetes")).arg(directory.path()));
     let root = directory.path().join("kubernetes");
-    let mut overlays = vec!["base".to_owned(), "overlays/example".to_owned()];
+    let mut overlays = vec!["base".to_owned(), "overlays/example".to_owned(), EVERYTHING.to_owned()];
+    let copy = |to: &Path| run(Command::new("cp").arg("--recursive").arg(root.join("overlays/example")).arg(to));
+    copy(&root.join(EVERYTHING));
+    for file in fs::read_dir(root.join(EVERYTHING)).expect("the example") {
+        let file = file.expect("an entry").path();
+        fs::write(&file, commented_in(&fs::read_to_string(&file).expect("text"))).expect("written");
+    }
     for component in fs::read_dir(root.join("components")).expect("components") {
         let name = component.expect("an entry").file_name().to_string_lossy().into_owned();
         let overlay = root.join("overlays").join(&name);
-        run(Command::new("cp").arg("--recursive").arg(root.join("overlays/example")).arg(&overlay));
+        copy(&overlay);
         let mut text = fs::read_to_string(overlay.join("kustomization.yaml")).expect("the example");
         text += &format!("components: [../../components/{name}]\n");
         fs::write(overlay.join("kustomization.yaml"), text).expect("written");
@@ -382,4 +484,17 @@ fn all() -> Vec<(String, Vec<Value>)> {
         (overlay, yaml(&file))
     };
     overlays.into_iter().map(render).collect()
+}
+
+/// YAML whose lines that are commented out are put to use: `#` with no space behind it, or with the two of a list below a key.
+fn commented_in(text: &str) -> String {
+    let line = |line: &str| match line.split_once('#') {
+        Some((before, setting))
+            if before.trim().is_empty() && (!setting.starts_with(' ') || setting.starts_with("  - ")) =>
+        {
+            format!("{before}{setting}\n")
+        }
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
 }

@@ -24,6 +24,8 @@ mod standby;
 mod docker;
 
 mod compose;
+mod database_log;
 mod kubernetes;
+mod kubernetes_page;
 mod reachability;
 mod roles;

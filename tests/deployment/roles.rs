@@ -1,5 +1,6 @@
 //! The roles and logins of `compose.yaml` on a real PostgreSQL: made twice with the same outcome, and enough for each program, with its password.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
@@ -26,20 +27,32 @@ fn each_program_gets_into_its_database_with_its_own_password() {
     }
     let services = &yaml(&repository("deploy/compose.yaml"))[0]["services"];
     let here = Here { services, port, secrets: secrets.to_str().expect("UTF-8"), directory: directory.path() };
-    here.done("verification-migrate", &["migrate"]);
-    here.done("server-migrate", &["migrate"]);
-    here.done("verification-owner", &["secret", "create"]);
+    // When the composition is started again, these run again; what waits for them to succeed would wait for ever.
+    let again = awaited(services);
+    assert_eq!(again, ["exporter-keys", "server-migrate", "verification-migrate"]);
+    for container in again.iter().chain(&again) {
+        here.done_as_composed(container);
+    }
+    here.done_as_composed("verification-secret");
     here.done("verification-owner", &["authority", "create", "--id", "example"]);
     here.done("verification-owner", &["keys", "generate", "--authority", "example", "--public-key", "example.pem"]);
     here.done(
         "server-owner",
         &["authority", "add", "--id", "example", "--public-key", "example.pem", "--region", "XX"],
     );
-    here.done("exporter-keys", &["keys", "generate", "--region", "XX", "--dir", "bundle-keys"]);
-    here.done("server-keys", &["revision-key", "generate", "--revision-key-file", "server.revision"]);
+    here.done_as_composed("server-keys");
     here.serves("verification");
     here.serves("server");
     here.done("exporter", &["once", "--bucket", "main=file:cdn"]);
+}
+
+/// The containers of our programs that others wait for to end well, by their names.
+fn awaited(services: &Value) -> Vec<String> {
+    let waits = services.as_object().expect("services").values();
+    let waits = waits.flat_map(|service| service["depends_on"].as_object().into_iter().flatten());
+    let ended = waits.filter(|(_, how)| how["condition"] == "service_completed_successfully");
+    let ours = |name: &String| services[name]["image"].as_str().is_some_and(|image| image.starts_with("pratique/"));
+    ended.map(|(name, _)| name.clone()).filter(ours).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Runs `roles.sh` where `/run/secrets` is what the container would find there.
@@ -76,7 +89,9 @@ impl Here<'_> {
         let name = service["image"].as_str().and_then(|image| image.strip_prefix("pratique/")).expect("one of ours");
         let mut command = program(name);
         for (variable, value) in service["environment"].as_object().into_iter().flatten() {
-            let mut value = value.as_str().expect("a string").replace("/run/secrets", self.secrets);
+            // What has no value is what the shell has: nothing.
+            let Some(value) = value.as_str() else { continue };
+            let mut value = value.replace("/run/secrets", self.secrets);
             for host in ["verification-database", "key-database-replica", "key-database"] {
                 value = value.replace(&format!("@{host}/"), &format!("@127.0.0.1:{}/", self.port));
             }
@@ -89,6 +104,17 @@ impl Here<'_> {
         }
         command.current_dir(self.directory);
         command
+    }
+
+    /// Runs a container's own command.
+    fn done_as_composed(&self, container: &str) {
+        let words = self.services[container]["command"].as_array().expect("a command").iter();
+        let words = words.map(|word| {
+            let word = word.as_str().expect("a word").replace("${PRATIQUE_REGION:-XX}", "XX");
+            word.replace("/var/lib/pratique", self.directory.to_str().expect("UTF-8"))
+        });
+        let words: Vec<String> = words.collect();
+        self.done(container, &words.iter().map(String::as_str).collect::<Vec<_>>());
     }
 
     fn done(&self, container: &str, arguments: &[&str]) {

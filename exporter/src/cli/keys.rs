@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use proto::Region;
 use store::Clock;
 
-use super::output::{fail, print_json, say};
+use super::output::{complain, fail, print_json, say};
 use crate::keys;
 
 mod list;
@@ -16,7 +16,8 @@ mod rotate;
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
     /// Makes the three keys of a region: for GAEN bundles (ECDSA P-256), TCN bundles and manifests (Ed25519); and, unless
-    /// the directory has it, the secret of filler (`filler.key`), one for all regions. Never overwrites a file.
+    /// the directory has it, the secret of filler (`filler.key`), one for all regions. Never overwrites a file: with all of them there, it makes none and
+    /// exits with 0.
     Generate(GenerateArgs),
     /// Replaces keys of a region: makes the next ones, which are announced and take over when phones know them. Or goes back to earlier ones.
     #[command(after_long_help = rotate::HELP)]
@@ -37,7 +38,7 @@ pub(super) struct GenerateArgs {
     #[arg(long)]
     dir: PathBuf,
 
-    /// Print the files as JSON: {"region", "files": [PATH]}, or {"error", "kind"}.
+    /// Print the files that were made as JSON: {"region", "files": [PATH]}, or {"error", "kind"}.
     #[arg(long)]
     json: bool,
 }
@@ -56,6 +57,8 @@ fn generate(args: &GenerateArgs) -> u8 {
         Ok(files) => {
             if args.json {
                 print_json(&serde_json::json!({ "region": args.region.as_str(), "files": files }));
+            } else if files.is_empty() {
+                complain(&format_args!("{} has all its keys in {}; none was made", args.region, args.dir.display()));
             } else {
                 files.iter().for_each(|file| say(&format_args!("{}\n", file.display())));
             }

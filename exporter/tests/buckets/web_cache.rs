@@ -203,6 +203,37 @@ async fn while_the_store_is_down_phones_get_what_was_there() {
     cached.get_until("/NO/gaen/index.txt", |answer| ["EXPIRED", "REVALIDATED"].contains(&cache_status(answer)));
 }
 
+/// Nobody deletes a list. A store that knows of none is broken, and phones that find none would warn nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_stays_when_the_store_says_that_there_is_none() {
+    let (cached, bundle) = Cached::with_bundle(SHORT).await;
+    let lists = ["/NO/gaen/index.txt", "/NO/gaen/manifest"].map(|path| (path, cached.get(path).body));
+    assert_eq!((cached.get("/ready").status, cached.get(&bundle).status), (200, 200));
+    for broken in [Fate::Answer(403, "AccessDenied"), Fate::Answer(404, "NoSuchBucket")] {
+        cached.between.set_all(broken);
+        for (path, list) in &lists {
+            let answer = cached.get_until(path, |answer| cache_status(answer) == "STALE");
+            assert_eq!(
+                (answer.status, answer.header("cache-control")),
+                (200, "public, max-age=300"),
+                "{path}: {broken:?}"
+            );
+            assert!(answer.body == *list, "{path}: {broken:?}");
+            // Nor is it remembered as absent.
+            let answer = cached.get(path);
+            assert!(answer.status == 200 && answer.body == *list, "{path}: {broken:?}");
+        }
+        // What was never there is absent still, and so is what says that phones may be sent here.
+        assert_eq!(cached.get("/NO/tcn/index.txt").status, 404);
+        cached.get_until("/ready", |answer| answer.status == 404);
+        assert_eq!(cached.get(&bundle).status, 200, "what was asked for within a day is not asked for again");
+    }
+    cached.between.set_all(Fate::Pass);
+    for (path, _) in &lists {
+        cached.get_until(path, |answer| ["EXPIRED", "REVALIDATED"].contains(&cache_status(answer)));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_absent_costs_the_store_one_request_and_is_found_soon_after_it_is_there() {
     const ABSENT: &str = "/NO/gaen/0000000001-0000000002-00001.zip";

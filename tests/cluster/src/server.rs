@@ -122,6 +122,16 @@ impl Cluster {
         self.private.as_ref().map(|private| private.directory.join(".s.PGSQL.5432"))
     }
 
+    /// What a private cluster has written into its log so far.
+    ///
+    /// # Errors
+    /// [`ClusterError::Start`] if it cannot be read, or is not private.
+    pub fn log(&self) -> Result<String, ClusterError> {
+        let shared = || ClusterError::Start("it belongs to somebody else".to_owned());
+        let file = self.directory().ok_or_else(shared)?.join("log");
+        std::fs::read_to_string(file).map_err(|error| ClusterError::Start(error.to_string()))
+    }
+
     /// The URL of a database, as the user who owns the server.
     pub fn url(&self, database: &str) -> String {
         let (before, after) = &self.url;
