@@ -1,5 +1,8 @@
 //! What the databases of `compose.yaml` write into their logs: how they fare, and nothing of what phones ask.
 
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
 use cluster::{Cluster, Options, StopMode};
 use serde_json::Value;
 use tokio_postgres::Client;
@@ -11,8 +14,10 @@ use crate::tools::{apart, run, yaml};
 const DATABASES: [&str; 3] = ["verification-database", "key-database", "key-database-replica"];
 /// A key that a phone uploaded, as PostgreSQL shows bytes.
 const KEY: &str = "7365637265742d6b65792d6279746573";
+/// How long a statement is waited for that does not begin.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What tells of a request: what went wrong, with which statement and which value.
-const OF_REQUESTS: [&str; 5] = ["ERROR:", "STATEMENT:", "DETAIL:", "a key was sealed meanwhile", KEY];
+const OF_REQUESTS: [&str; 6] = ["ERROR:", "STATEMENT:", "DETAIL:", "a key was sealed meanwhile", "under way", KEY];
 
 #[tokio::test]
 async fn errors_of_requests_are_not_written_and_what_operators_need_is() -> anyhow::Result<()> {
@@ -85,14 +90,27 @@ async fn log_of_errors(settings: Vec<(String, String)>) -> anyhow::Result<String
     store::migrate_key_store(&cluster.url("postgres").parse()?).await?;
     let client = cluster.connect("postgres").await?;
     err(&client).await?;
-    // One connection is ended, as when an upgrade of the database ends all of them.
-    let other = cluster.connect("postgres").await?;
-    let number: i32 = other.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
-    client.execute("SELECT pg_terminate_backend($1, 60000)", &[&number]).await?;
+    be_ended(&cluster, &client).await?;
     client.batch_execute("CHECKPOINT").await?;
     drop(client);
     cluster.stop(StopMode::Fast)?;
     Ok(cluster.log()?)
+}
+
+/// A connection is ended with a statement under way, as when the database is taken from its programs for an upgrade.
+async fn be_ended(cluster: &Cluster, client: &Client) -> anyhow::Result<()> {
+    let other = cluster.connect("postgres").await?;
+    let number: i32 = other.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
+    let asking = tokio::spawn(async move { other.batch_execute("SELECT pg_sleep(600), 'under way'").await });
+    let active = "SELECT FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%under way%' AND state = 'active'";
+    let begun = Instant::now();
+    while client.query_opt(active, &[&number]).await?.is_none() {
+        ensure!(begun.elapsed() < PATIENCE && !asking.is_finished(), "its statement does not begin");
+        tokio::task::yield_now().await;
+    }
+    client.execute("SELECT pg_terminate_backend($1, 60000)", &[&number]).await?;
+    asking.await?.expect_err("it was ended");
+    Ok(())
 }
 
 /// A key that is uploaded twice, and one that is uploaded while it is sealed: what a pair of requests comes to that the statement of neither could see.

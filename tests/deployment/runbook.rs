@@ -179,7 +179,9 @@ fn the_units_and_directories_of_the_runbook_are_those_of_the_samples() {
 
 #[test]
 fn every_link_of_the_pages_for_operators_and_apps_leads_somewhere() {
-    for path in ["deploy/runbook.md", "docs/apps.md", "docs/exporter.md", "docs/key-server.md"] {
+    for path in
+        ["deploy/runbook.md", "docs/apps.md", "docs/exporter.md", "docs/key-server.md", "deploy/kubernetes/README.md"]
+    {
         let page = Page::read(path);
         let from = root().join(path);
         for link in page.links().into_iter().filter(|link| !link.contains("://")) {
