@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use client::ClientError;
+use client::{ClientError, KeyUpload, ReportUpload};
 use proto::ReportType;
 use proto::api::verification::IssueRequest;
 use stack::Access;
@@ -18,7 +18,11 @@ use tokio::time::{interval, sleep};
 
 /// Between two tries of a phone that heard nothing good.
 const AGAIN: Duration = Duration::from_millis(250);
-/// How many keys everybody has: those of two weeks, but for yesterday's, which may not be published before two o'clock.
+/// One person in so many has a TCN report instead.
+const REPORTS: u64 = 4;
+/// How many numbers a report covers.
+const NUMBERS: u16 = 24;
+/// How many keys everybody else has: those of two weeks, but for yesterday's, which may not be published before two o'clock.
 const KEYS: usize = 13;
 
 /// People who arrive and report until it is enough.
@@ -37,8 +41,10 @@ struct Shared {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     /// The keys whose upload was acknowledged.
-    pub(crate) acknowledged: BTreeSet<Vec<u8>>,
-    /// How many people they belong to.
+    pub(crate) keys: BTreeSet<Vec<u8>>,
+    /// The TCN reports likewise.
+    pub(crate) reports: BTreeSet<Vec<u8>>,
+    /// How many people both belong to.
     pub(crate) people: usize,
     /// How often a request had no answer, or one that asks to come again.
     pub(crate) failures: usize,
@@ -130,16 +136,45 @@ async fn try_report(shared: &Shared, person: u64) -> anyhow::Result<()> {
     let code = issue(shared, person).await?;
     let nonce = phone.draw();
     let verified = shared.until_done(|| phone.verify(&code, &nonce)).await.context("verify")?;
-    let keys = phone.past_keys(KEYS + 1)[..KEYS].to_vec();
-    let upload = phone.key_upload(&keys)?;
-    let commitment = upload.commitment();
+    let load = Load::of(&mut phone, person)?;
+    let commitment = match &load {
+        Load::Keys(upload, _) => upload.commitment(),
+        Load::Report(upload, _) => upload.commitment(),
+    };
     let certificate = shared.until_done(|| phone.certificate(&verified, &commitment));
     let certificate = certificate.await.context("certificate")?;
-    shared.until_done(|| phone.publish(&upload, &certificate)).await.context("publish")?;
+    match &load {
+        Load::Keys(upload, _) => shared.until_done(|| phone.publish(upload, &certificate)).await.context("publish")?,
+        Load::Report(upload, _) => {
+            shared.until_done(|| phone.publish_reports(upload, &certificate)).await.context("reports")?
+        }
+    };
     let mut tally = shared.tally();
     tally.people += 1;
-    tally.acknowledged.extend(keys.iter().map(|key| key.data().to_vec()));
+    match load {
+        Load::Keys(_, keys) => tally.keys.extend(keys),
+        Load::Report(_, report) => drop(tally.reports.insert(report)),
+    }
     Ok(())
+}
+
+/// What a person uploads, and what of it is published.
+enum Load {
+    Keys(KeyUpload, Vec<Vec<u8>>),
+    Report(ReportUpload, Vec<u8>),
+}
+
+impl Load {
+    fn of(phone: &mut Phone, person: u64) -> anyhow::Result<Self> {
+        if person.is_multiple_of(REPORTS) {
+            let report = phone.signed_report(NUMBERS)?;
+            let bytes = report.as_bytes().to_vec();
+            return Ok(Self::Report(phone.report_upload(&[report])?, bytes));
+        }
+        let keys = phone.past_keys(KEYS + 1)[..KEYS].to_vec();
+        let upload = phone.key_upload(&keys)?;
+        Ok(Self::Keys(upload, keys.iter().map(|key| key.data().to_vec()).collect()))
+    }
 }
 
 /// The code for a person. Asked for again under the same name, it is the same code.
@@ -157,6 +192,13 @@ async fn issue(shared: &Shared, person: u64) -> anyhow::Result<String> {
             Ok(reply) if reply.status < 500 => anyhow::bail!("issue: {reply:?}"),
             _ => shared.wait_after_failure().await,
         }
+    }
+}
+
+impl Tally {
+    /// Everything that was acknowledged.
+    pub(crate) fn acknowledged(&self) -> BTreeSet<Vec<u8>> {
+        self.keys.union(&self.reports).cloned().collect()
     }
 }
 

@@ -1,10 +1,10 @@
-//! What can happen to a deployment.
+//! What can happen to a deployment, and how it is seen that it did: a fault that nobody felt would prove nothing.
 
 use std::fmt;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use cluster::{Cluster, StopMode};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -12,19 +12,35 @@ use stack::{Between, Fate, Process};
 
 use crate::scene::Scene;
 
-/// How long a fault lasts, in milliseconds.
-const LASTS: std::ops::Range<u64> = 200..2_000;
+/// How long a fault lasts, in milliseconds, if it was felt by then.
+const LASTS: std::ops::Range<u64> = 200..1_500;
+/// How long two of them last: longer than anybody waits for a connection.
+const LASTS_LONG: Duration = Duration::from_secs(15);
 /// How long a store that is slow takes for a request.
 const SLOW: Duration = Duration::from_millis(1_500);
-/// Cancels what exporters ask of a standby, whatever it is, for two seconds. What was seen of others' activity is forgotten in between.
+/// What an exporter says of a replica that was not fit, and of a bucket that was not.
+const REPLICA_REFUSED: [&str; 1] = ["the read replica is not used"];
+const BUCKET_FAILED: [&str; 2] = ["WARN", "cloud"];
+/// Whether exporters have asked a standby anything yet.
+const ASKED: &str = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'exporter_one'";
+/// Cancels what exporters ask of a standby, whatever it is, for two seconds, and fails if that was nothing. What was seen of others' activity is forgotten
+/// in between.
 const CANCEL: &str = "
-DO $$ BEGIN
-    FOR attempt IN 1..200 LOOP
-        PERFORM pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'exporter_one' AND state = 'active';
+DO $$ DECLARE
+    met integer;
+    cancelled integer := 0;
+BEGIN
+    FOR attempt IN 1..800 LOOP
+        SELECT count(pg_cancel_backend(pid)) INTO met
+            FROM pg_stat_activity WHERE usename = 'exporter_one' AND state = 'active';
+        cancelled := cancelled + met;
         PERFORM pg_stat_clear_snapshot();
-        PERFORM pg_sleep(0.01);
+        PERFORM pg_sleep(0.002);
     END LOOP;
+    IF cancelled = 0 THEN RAISE EXCEPTION 'nothing was asked'; END IF;
 END $$";
+/// How often that is tried: by chance, each try finds something in nearly every case.
+const TRIES: usize = 10;
 
 /// One kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +52,7 @@ pub(crate) enum Fault {
     NginxKilled,
     /// All of them at once.
     AllKilled,
-    /// PostgreSQL is stopped and started.
+    /// PostgreSQL is stopped and started; without notice, for long.
     PostgresStopped(StopMode),
     /// The standby does not follow, and exporters go on without it.
     StandbyLags,
@@ -46,7 +62,7 @@ pub(crate) enum Fault {
     /// The bucket says 500 or 503.
     BucketFails(u16),
     BucketSlow,
-    /// It takes requests and says nothing.
+    /// It takes requests and says nothing, for long.
     BucketSilent,
     /// Nobody listens there.
     BucketGone,
@@ -91,49 +107,45 @@ impl Mishaps {
         self.left.swap_remove(next)
     }
 
-    /// Lets it happen, for a while, and then takes it away.
+    /// Lets it happen until it was felt, and for a while, and then takes it away.
     ///
     /// # Errors
-    /// If the deployment does not even let itself be broken or started again.
+    /// If nobody feels it, or the deployment does not even let itself be broken or started again.
     pub(crate) fn happen(&mut self, fault: Fault, scene: &mut Scene) -> anyhow::Result<()> {
         let lasts = Duration::from_millis(self.rng.random_range(LASTS));
         let stack = &scene.stack;
-        let postgres = || stack.postgres().context("there is PostgreSQL");
-        let standby = || postgres()?.standby.as_ref().context("it has a standby");
         let between = || stack.between().context("there is an object store");
         match fault {
-            Fault::VerificationKilled => kill(self.any(stack.verifications())?, lasts),
-            Fault::ServerKilled => kill(self.any(stack.servers())?, lasts),
-            Fault::ExporterKilled => kill(self.any(stack.exporters())?, lasts),
-            Fault::NginxKilled => kill(stack.nginx(), lasts),
-            Fault::AllKilled => {
-                stack.processes().try_for_each(Process::kill)?;
-                sleep(lasts);
-                stack.processes().try_for_each(Process::start)
+            Fault::VerificationKilled => kill(&[self.any(stack.verifications())?], || felt_by_people(scene, lasts)),
+            // The other server takes over what this one does not answer.
+            Fault::ServerKilled => kill(&[self.any(stack.servers())?], || last(lasts)),
+            Fault::ExporterKilled => kill(&[self.any(stack.exporters())?], || last(lasts)),
+            Fault::NginxKilled => kill(&[stack.nginx()], || felt_by_people(scene, lasts)),
+            Fault::AllKilled => kill(&stack.processes().collect::<Vec<_>>(), || felt_by_people(scene, lasts)),
+            Fault::PostgresStopped(mode) => {
+                let lasts = if mode == StopMode::Immediate { LASTS_LONG } else { lasts };
+                let primary = &stack.postgres().context("there is PostgreSQL")?.primary;
+                primary.stop(mode)?;
+                felt_by_people(scene, lasts)?;
+                Ok(primary.start_again()?)
             }
-            Fault::PostgresStopped(mode) => stop(&postgres()?.primary, mode, lasts),
-            Fault::StandbyStopped(mode) => stop(standby()?, mode, lasts),
-            Fault::StandbyLags => {
-                standby()?.psql("postgres", "SELECT pg_wal_replay_pause()")?;
-                // It is still behind when everything else is well.
-                scene.settle("while the standby lags")?;
-                let standby =
-                    scene.stack.postgres().and_then(|servers| servers.standby.as_ref()).context("a standby")?;
-                standby.psql("postgres", "SELECT pg_wal_replay_resume()")?;
-                Ok(())
+            Fault::StandbyLags => lag(scene),
+            Fault::StandbyCancels => cancel(scene),
+            Fault::StandbyStopped(mode) => {
+                let before = use_standby(scene)?;
+                standby(scene)?.stop(mode)?;
+                refused_by_exporters(scene, before)?;
+                Ok(standby(scene)?.start_again()?)
             }
-            Fault::StandbyCancels => {
-                standby()?.psql("postgres", "SELECT pg_wal_replay_pause()")?;
-                standby()?.psql("postgres", CANCEL)?;
-                standby()?.psql("postgres", "SELECT pg_wal_replay_resume()")?;
-                Ok(())
+            Fault::BucketFails(status) => {
+                disturb(between()?, Fate::Answer(status, "InternalError"), || felt_at_the_bucket(scene, lasts))
             }
-            Fault::BucketFails(status) => disturb(between()?, Fate::Answer(status, "InternalError"), lasts),
-            Fault::BucketSlow => disturb(between()?, Fate::Late(SLOW), lasts),
-            Fault::BucketSilent => disturb(between()?, Fate::Silence, lasts),
+            // Who is slow fails nobody: it is enough that something was to be written meanwhile.
+            Fault::BucketSlow => disturb(between()?, Fate::Late(SLOW), || written_to(scene, between()?, lasts)),
+            Fault::BucketSilent => disturb(between()?, Fate::Silence, || felt_at_the_bucket(scene, LASTS_LONG)),
             Fault::BucketGone => {
                 between()?.refuse();
-                sleep(lasts);
+                felt_at_the_bucket(scene, lasts)?;
                 Ok(between()?.accept_again()?)
             }
         }
@@ -144,23 +156,95 @@ impl Mishaps {
     }
 }
 
-fn kill(process: &Process, lasts: Duration) -> anyhow::Result<()> {
-    process.kill()?;
-    sleep(lasts);
-    process.start()
-}
-
-fn stop(cluster: &Cluster, mode: StopMode, lasts: Duration) -> anyhow::Result<()> {
-    cluster.stop(mode)?;
-    sleep(lasts);
-    Ok(cluster.start_again()?)
-}
-
-fn disturb(between: &Between, fate: Fate, lasts: Duration) -> anyhow::Result<()> {
-    between.set_all(fate);
-    sleep(lasts);
-    between.set_all(Fate::Pass);
+/// Kills processes, waits until that is felt, and starts them again: as others.
+fn kill(processes: &[&Process], felt: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let before: Vec<Option<u32>> = processes.iter().map(|process| process.id()).collect();
+    processes.iter().try_for_each(|process| process.kill())?;
+    felt()?;
+    ensure!(processes.iter().all(|process| process.id().is_none() && !process.is_ready()), "what was killed runs");
+    processes.iter().try_for_each(|process| process.start())?;
+    let is_another = |(process, before): (&&Process, Option<u32>)| before.is_some() && process.id() != before;
+    ensure!(processes.iter().zip(before).all(is_another), "nothing was killed");
     Ok(())
+}
+
+fn last(lasts: Duration) -> anyhow::Result<()> {
+    sleep(lasts);
+    Ok(())
+}
+
+/// Waits until somebody who reports had no answer, or was asked to come again, and then for so long.
+fn felt_by_people(scene: &Scene, lasts: Duration) -> anyhow::Result<()> {
+    let before = scene.tally()?.failures;
+    scene.wait_for("people feel it", |tally| tally.failures > before)?;
+    last(lasts)
+}
+
+/// Waits for so long, and until an exporter says that the bucket failed it.
+fn felt_at_the_bucket(scene: &Scene, lasts: Duration) -> anyhow::Result<()> {
+    let before = scene.said_by_exporters(&BUCKET_FAILED)?;
+    last(lasts)?;
+    scene.wait_until("an exporter feels it", || Ok(scene.said_by_exporters(&BUCKET_FAILED)? > before))
+}
+
+/// Waits until an exporter has begun to write there.
+fn written_to(scene: &Scene, between: &Between, lasts: Duration) -> anyhow::Result<()> {
+    let before = between.seen("PUT");
+    scene.wait_until("somebody writes to the bucket", || Ok(between.seen("PUT") > before))?;
+    last(lasts)
+}
+
+fn disturb(between: &Between, fate: Fate, felt: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    between.set_all(fate);
+    let felt = felt();
+    between.set_all(Fate::Pass);
+    felt
+}
+
+fn standby(scene: &Scene) -> anyhow::Result<&Cluster> {
+    scene.stack.postgres().and_then(|servers| servers.standby.as_ref()).context("PostgreSQL has a standby")
+}
+
+/// Lets every exporter begin anew, since one that has found the standby unfit leaves it alone for a minute, and waits until it is asked again. How often
+/// it was found unfit so far.
+fn use_standby(scene: &Scene) -> anyhow::Result<usize> {
+    for exporter in scene.stack.exporters() {
+        exporter.kill()?;
+        exporter.start()?;
+    }
+    let asked = || Ok(standby(scene)?.psql("postgres", ASKED)?.trim() != "0");
+    scene.wait_until("exporters read from the standby", asked)?;
+    scene.said_by_exporters(&REPLICA_REFUSED)
+}
+
+/// Waits until one was found unfit once more.
+fn refused_by_exporters(scene: &Scene, before: usize) -> anyhow::Result<()> {
+    let refused = || Ok(scene.said_by_exporters(&REPLICA_REFUSED)? > before);
+    scene.wait_until("exporters go on without the standby", refused)
+}
+
+fn lag(scene: &mut Scene) -> anyhow::Result<()> {
+    let before = use_standby(scene)?;
+    standby(scene)?.psql("postgres", "SELECT pg_wal_replay_pause()")?;
+    refused_by_exporters(scene, before)?;
+    // It is still behind when everything else is well.
+    scene.settle("while the standby lags")?;
+    standby(scene)?.psql("postgres", "SELECT pg_wal_replay_resume()")?;
+    Ok(())
+}
+
+fn cancel(scene: &Scene) -> anyhow::Result<()> {
+    for attempt in 1..=TRIES {
+        let before = use_standby(scene)?;
+        standby(scene)?.psql("postgres", "SELECT pg_wal_replay_pause()")?;
+        let cancelled = standby(scene)?.psql("postgres", CANCEL);
+        standby(scene)?.psql("postgres", "SELECT pg_wal_replay_resume()")?;
+        if cancelled.is_ok() {
+            return refused_by_exporters(scene, before);
+        }
+        println!("         nothing was cancelled in try {attempt}");
+    }
+    anyhow::bail!("exporters ask the standby nothing that could be cancelled")
 }
 
 impl fmt::Display for Fault {

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use proto::{Feed, Kind};
+use proto::{Feed, Kind, Region};
 use stack::{Options, Stack};
 use tests::outside_reader::OutsideReader;
 use tokio::runtime::Runtime;
@@ -29,7 +29,7 @@ pub(crate) struct Scene {
     shelf: Shelf,
     pub(crate) stack: Stack,
     runtime: Runtime,
-    feed: Feed,
+    feeds: Vec<Feed>,
     begun: Instant,
 }
 
@@ -39,14 +39,15 @@ impl Scene {
         let begun = Instant::now();
         let stack = Stack::start(&patient(options))?;
         let runtime = Runtime::new()?;
-        let feed = Feed::verified(stack.access().region.parse()?, Kind::Gaen);
-        let shelf = Shelf::open(stack.access(), &feed)?;
+        let region: Region = stack.access().region.parse()?;
+        let feeds = Kind::ALL.map(|kind| Feed::verified(region.clone(), kind)).to_vec();
+        let shelf = Shelf::open(stack.access(), &feeds)?;
         let inside = runtime.enter();
         let crowd = Crowd::arrive(stack.access(), ARRIVALS)?;
-        let pollers = Pollers::start(stack.access(), &feed)?;
+        let pollers = Pollers::start(stack.access(), &Feed::verified(region, Kind::Gaen))?;
         drop(inside);
         println!("started after {:.1?}", begun.elapsed());
-        Ok(Self { crowd: Some(crowd), pollers: Some(pollers), shelf, stack, runtime, feed, begun })
+        Ok(Self { crowd: Some(crowd), pollers: Some(pollers), shelf, stack, runtime, feeds, begun })
     }
 
     /// How it stands with the people.
@@ -56,12 +57,28 @@ impl Scene {
 
     /// Waits until this is true of the people.
     pub(crate) fn wait_for(&self, what: &str, done: impl Fn(&Tally) -> bool) -> anyhow::Result<()> {
+        self.wait_until(what, || Ok(done(&self.tally()?)))
+    }
+
+    /// Waits until something is so.
+    pub(crate) fn wait_until(&self, what: &str, done: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
         let asked = Instant::now();
-        while !done(&self.tally()?) {
+        while !done()? {
             ensure!(asked.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
             sleep(PAUSE);
         }
         Ok(())
+    }
+
+    /// In how many lines all of these words stand that exporters have said so far, over all their lives.
+    pub(crate) fn said_by_exporters(&self, words: &[&str]) -> anyhow::Result<usize> {
+        let mut lines = 0;
+        for exporter in self.stack.exporters() {
+            let said = std::fs::read(exporter.log())?;
+            let said = String::from_utf8_lossy(&said);
+            lines += said.lines().filter(|line| words.iter().all(|word| line.contains(word))).count();
+        }
+        Ok(lines)
     }
 
     /// Waits until every process is ready by itself, people are served again, and what was acknowledged by now is published.
@@ -75,7 +92,7 @@ impl Scene {
         }
         let before = self.tally()?;
         self.wait_for("people are served", |tally| tally.people > before.people)?;
-        self.wait_until_published(&before.acknowledged).with_context(|| after.to_owned())?;
+        self.wait_until_published(&before.acknowledged()).with_context(|| after.to_owned())?;
         self.shelf.ensure_unchanged(&self.stack)?;
         println!(
             "{:>6.1} s  {after}: well again after {:.1?}, {} people, {} failed tries, {} bundles",
@@ -109,9 +126,9 @@ impl Scene {
     pub(crate) fn finish(mut self) -> anyhow::Result<()> {
         let crowd = self.crowd.take().context("it ends once")?;
         let tally = self.runtime.block_on(crowd.finish())?;
-        self.wait_until_published(&tally.acknowledged)?;
+        self.wait_until_published(&tally.acknowledged())?;
         let pollers = self.pollers.take().context("it ends once")?;
-        let polls = self.runtime.block_on(pollers.finish(&tally.acknowledged))?;
+        let polls = self.runtime.block_on(pollers.finish(&tally.keys))?;
         for exporter in self.stack.exporters() {
             let status = exporter.terminate()?;
             ensure!(status.success(), "{} ended with {status}", exporter.name());
@@ -127,12 +144,13 @@ impl Scene {
         }
         let trees = [Some(copy.as_path()), self.stack.tree()];
         for tree in trees.into_iter().flatten() {
-            self.ensure_exactly(tree, &tally.acknowledged)?;
+            self.ensure_exactly(tree, &tally)?;
         }
         println!(
-            "{:>6.1} s  {} keys of {} people, each once, in {} bundles; {} failed tries; {polls}",
+            "{:>6.1} s  {} keys and {} reports of {} people, each once, in {} bundles; {} failed tries; {polls}",
             self.begun.elapsed().as_secs_f64(),
-            tally.acknowledged.len(),
+            tally.keys.len(),
+            tally.reports.len(),
             tally.people,
             self.shelf.len(),
             tally.failures,
@@ -143,9 +161,14 @@ impl Scene {
         Ok(())
     }
 
-    fn ensure_exactly(&self, tree: &Path, acknowledged: &BTreeSet<Vec<u8>>) -> anyhow::Result<()> {
+    fn ensure_exactly(&self, tree: &Path, tally: &Tally) -> anyhow::Result<()> {
+        ensure!(!tally.keys.is_empty() && !tally.reports.is_empty(), "nobody came");
         let reader = OutsideReader { tree: tree.to_owned(), keys: self.stack.access().keys.clone() };
-        reader.check(&self.feed)?.ensure_exactly(acknowledged.iter().cloned())
+        for feed in &self.feeds {
+            let acknowledged = if feed.kind == Kind::Gaen { &tally.keys } else { &tally.reports };
+            reader.check(feed)?.ensure_exactly(acknowledged.iter().cloned()).with_context(|| feed.to_string())?;
+        }
+        Ok(())
     }
 }
 

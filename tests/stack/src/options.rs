@@ -41,6 +41,8 @@ pub struct Options {
     pub verifications: usize,
     /// How many key servers.
     pub servers: usize,
+    /// By how many seconds the clock of the last key server is ahead, or behind if negative. With 0 it is the program itself.
+    pub last_server_ahead: i64,
     /// The exporters, by how many seconds the clock of each is ahead of everybody else's. What is uploaded now may be published at the next quarter of
     /// an hour: a clock that is 900 seconds ahead or more publishes it at once. With 0 an exporter is the program itself, and everybody waits.
     pub exporters: Vec<i64>,
@@ -72,6 +74,7 @@ impl Default for Options {
             may_mount: true,
             verifications: 1,
             servers: 1,
+            last_server_ahead: 0,
             exporters: vec![AHEAD],
             period: "1s".to_owned(),
             minimum: 1,

@@ -13,8 +13,9 @@ use crate::programs::path;
 const READY: &str = "/readyz";
 /// What exporters answer.
 const EXPORTER_READY: &str = "/readyz";
-/// The program whose clock can be moved; test binaries build it.
+/// The programs whose clocks can be moved; test binaries build them.
 const AHEAD_PROGRAM: &str = "exporter_ahead";
+const AHEAD_SERVER: &str = "server_ahead";
 
 /// Where a process listens: for its callers, and for operators.
 #[derive(Debug, Clone, Copy)]
@@ -58,11 +59,12 @@ impl Common<'_> {
         arguments.push(self.files.server_gateway.clone().into());
         arguments.extend(owned(["--database-url", &self.databases.url(Login::Server)]));
         arguments.extend(owned(&self.options.server_flags));
+        let ahead = if number == self.options.servers { self.options.last_server_ahead } else { 0 };
         Ok(Spec {
             name: format!("server-{number}"),
-            program: path("server")?,
+            program: path(if ahead == 0 { "server" } else { AHEAD_SERVER })?,
             arguments,
-            environment: Vec::new(),
+            environment: vec![("SERVER_AHEAD_SECONDS".to_owned(), ahead.to_string().into())],
             ready: Ready::Path(doors.public, READY),
         })
     }
