@@ -82,7 +82,8 @@ Examples:
 
 The database URL of PostgreSQL takes the parameters of libpq, and connections=N (at most that many at a time; 16 unless set),
 statement_timeout=SECONDS (how long a statement may take; 60), sslmode, sslrootcert, and password_file=FILE in place of a password;
-connect_timeout=SECONDS is also how long to wait for a connection that is free (5).
+connect_timeout=SECONDS is also how long to wait for a connection that is free (5), and tcp_user_timeout=SECONDS how long
+a machine may leave unconfirmed what was sent to it (10): so one that has vanished is noticed.
 
 A bucket is a directory, file:PATH, or a part of an object store, s3://BUCKET/PREFIX?NAME=VALUE&NAME=VALUE. The names:
   endpoint         the store's URL, for instance https://s3.example.org; Amazon's unless set

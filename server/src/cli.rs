@@ -49,7 +49,8 @@ First steps:
 
 The URL of a PostgreSQL database takes the parameters of libpq, and connections=N (at most that many at a time; 16 unless set),
 statement_timeout=SECONDS (how long a statement may take; 60), sslmode, sslrootcert, and password_file=FILE in place of a password;
-connect_timeout=SECONDS is also how long a request waits for a connection that is free (5).
+connect_timeout=SECONDS is also how long a request waits for a connection that is free (5), and tcp_user_timeout=SECONDS how long
+a machine may leave unconfirmed what was sent to it (10): so one that has vanished is noticed.
 
 Exit codes: 0 done, 1 not done, 2 the command line was not understood.
 

@@ -1,5 +1,6 @@
 //! Which database: one URL, whichever engine keeps it.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::{self, Debug, Display, Formatter};
 use std::path::PathBuf;
@@ -35,6 +36,10 @@ pub enum DatabaseUrl {
 /// - `statement_timeout`: how many seconds a statement may take, 1 to 3,600. Default: 60.
 ///
 /// `connect_timeout`, in seconds, is also how long a request waits until one of these connections is free. Default: 5.
+///
+/// `tcp_user_timeout` is how many seconds a machine may leave unconfirmed what was sent to it before its connection is given up; libpq counts it in
+/// milliseconds. Default: 10. A connection on which nothing is heard is asked for a sign of life as `keepalives_idle`, `keepalives_interval` and
+/// `keepalives_retries` say. Default: after 10 s, every 5 s, 3 times. 0 leaves any of them to the system.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
     pub(crate) config: Config,
@@ -49,6 +54,10 @@ pub struct PostgresUrl {
 const CONNECTIONS: usize = 16;
 /// How long a statement may take, in seconds, unless the URL says otherwise. Sealing half a million keys takes a tenth of it.
 const STATEMENT_TIMEOUT: u32 = 60;
+/// What is added of the driver's parameters unless the URL says it. A machine that loses its power or its network says no farewell: left to the
+/// system, whoever waits for an answer of it waits for a quarter of an hour, and whoever has sent nothing for two hours.
+const LIVELINESS: [(&str, &str); 4] =
+    [("tcp_user_timeout", "10"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_retries", "3")];
 /// The parameters that the driver knows.
 const OF_DRIVER: [&str; 18] = [
     "application_name",
@@ -106,9 +115,10 @@ impl PostgresUrl {
                 "password_file" => password_file = Some(PathBuf::from(value)),
                 "connections" => connections = number("connections", value, 1..=1_000)? as usize,
                 "statement_timeout" => statement_timeout = number("statement_timeout", value, 1..=3_600)?,
-                _ => others.push(of_driver(name, parameter)?),
+                _ => others.push(Cow::Borrowed(of_driver(name, parameter)?)),
             }
         }
+        others.extend(unsaid(&others));
         let mut config: Config = format!("{address}?{}", others.join("&")).parse().map_err(|_| malformed())?;
         if config.get_hosts().is_empty() {
             return Err(Malformed::new("database-url", "must name a host, or a socket's directory as host=/DIRECTORY"));
@@ -119,6 +129,12 @@ impl PostgresUrl {
         config.ssl_mode(ssl_mode(mode, &config)?);
         Ok(Self { config, roots, password_file, connections, statement_timeout })
     }
+}
+
+/// What is to be added of [`LIVELINESS`]. Only what is not there: the driver takes 0 for not having been told.
+fn unsaid(said: &[Cow<'_, str>]) -> Vec<Cow<'static, str>> {
+    let named = |name: &str| said.iter().any(|parameter| parameter.split('=').next() == Some(name));
+    LIVELINESS.iter().filter(|(name, _)| !named(name)).map(|(name, value)| format!("{name}={value}").into()).collect()
 }
 
 /// A parameter that the driver takes. What it takes for one and is none is not repeated: it may be the end of a password.
@@ -301,6 +317,35 @@ mod tests {
         let url = postgres("postgres://u@h/k?connections=4&statement_timeout=5&connect_timeout=2");
         assert_eq!((url.connections, url.statement_timeout), (4, 5));
         assert_eq!(url.config.get_connect_timeout(), Some(&std::time::Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_server_that_vanishes_is_noticed_within_seconds_unless_the_url_says_otherwise() {
+        let seconds = |url: &str| {
+            let config = postgres(url).config;
+            let [unconfirmed, interval] = [config.get_tcp_user_timeout().copied(), config.get_keepalives_interval()]
+                .map(|time| time.map(|time| time.as_secs()));
+            (
+                config.get_keepalives(),
+                unconfirmed,
+                config.get_keepalives_idle().as_secs(),
+                interval,
+                config.get_keepalives_retries(),
+            )
+        };
+        assert_eq!(seconds("postgres://u@h/k"), (true, Some(10), 10, Some(5), Some(3)));
+        assert_eq!(
+            seconds(
+                "postgres://u@h/k?tcp_user_timeout=120&keepalives_idle=60&keepalives_interval=7&keepalives_retries=9"
+            ),
+            (true, Some(120), 60, Some(7), Some(9))
+        );
+        // What is left to the system, and what is said of one alone.
+        assert_eq!(
+            seconds("postgres://u@h/k?tcp_user_timeout=0&keepalives_idle=0&connections=3"),
+            (true, None, 7_200, Some(5), Some(3))
+        );
+        assert!(!seconds("postgres://u@h/k?keepalives=0").0);
     }
 
     #[test]
