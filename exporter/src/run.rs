@@ -16,7 +16,7 @@ use crate::error::ExportError;
 use crate::filler::{FILLER_FILE, FillerSecret};
 use crate::gateways;
 use crate::occasion::{Occasion, Round, Timing};
-use crate::open::{open_bucket, open_store};
+use crate::open::{open_buckets, open_store};
 use crate::pace::Pace;
 use crate::pass::{NamedBucket, Pass};
 use crate::pem_keyring::PemKeyring;
@@ -46,28 +46,21 @@ impl Exporter {
     /// Opens the database and the buckets that the settings name.
     ///
     /// # Errors
-    /// [`ExportError::GiveUp`] if the database does not exist, a bucket cannot be opened, two have one name, or a feed has two policies; what the store says of its
-    /// database.
+    /// [`ExportError::GiveUp`] if the database does not exist, a bucket's setting is wrong, none can be opened, two have one name, or a feed has two policies;
+    /// what the store says of its database.
     pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, ExportError> {
         settings.ensure_sound()?;
         let store = open_store(&settings.database_url, settings.replica.of_store(), clock.clone()).await?;
-        let mut exporter = Self {
+        let exporter = Self {
             settings: settings.clone(),
             store,
             keyring: Arc::new(PemKeyring::new(settings.clone())),
-            buckets: Vec::new(),
+            buckets: open_buckets(&settings.buckets).await?,
             observer: Arc::new(|_| ()),
             pace: Pace::default(),
             clock,
             stop: Stop::default(),
         };
-        for spec in &settings.buckets {
-            if exporter.buckets.iter().any(|known| known.name == spec.name) {
-                return Err(ExportError::GiveUp(format!("bucket: two are called {}", spec.name)));
-            }
-            let bucket = open_bucket(&spec.url).await?;
-            exporter = exporter.with_bucket(&spec.name, bucket);
-        }
         if exporter.filler_secret()?.is_none() {
             let path = settings.signing_key_dir.join(FILLER_FILE);
             tracing::warn!(

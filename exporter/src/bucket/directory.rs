@@ -14,19 +14,17 @@ use async_trait::async_trait;
 use proto::Timestamp;
 use tempfile::NamedTempFile;
 
+use super::directory_root::{DirectoryRoot, open_to_readers};
 use crate::bucket::{Bucket, Object, ObjectPath, Put, Replaced, Version};
 use crate::error::ExportError;
 
 /// What temporary files are called.
 const TEMPORARY: &str = ".put-";
-/// Every writer holds this file's lock while it writes: shared for a put, exclusive for a compare-and-set. The lock dies with the process, so
-/// whoever gets it exclusively knows that every temporary file is a dead writer's.
-const LOCK: &str = ".lock";
 
 /// A bucket in a directory tree.
 #[derive(Debug, Clone)]
 pub struct DirectoryBucket {
-    root: PathBuf,
+    root: DirectoryRoot,
 }
 
 impl DirectoryBucket {
@@ -35,25 +33,23 @@ impl DirectoryBucket {
     /// # Errors
     /// [`ExportError::GiveUp`] if it is no directory that we can write to.
     pub fn open(root: &Path) -> Result<Self, ExportError> {
-        let bucket = Self { root: root.to_owned() };
-        let opened = bucket.create_root().and_then(|()| bucket.lock_file());
-        opened.map_err(|why| ExportError::GiveUp(format!("bucket {}: {why}", root.display())))?;
+        let bucket = Self::at(root);
+        bucket.begin().map_err(|why| ExportError::GiveUp(why.to_string()))?;
         Ok(bucket)
     }
 
-    fn create_root(&self) -> io::Result<()> {
-        if self.root.is_dir() {
-            return Ok(());
-        }
-        fs::create_dir_all(&self.root).and_then(|()| open_to_readers(&self.root))
+    /// The same without a look at it: whatever is asked of it opens it first.
+    pub(crate) fn at(root: &Path) -> Self {
+        Self { root: DirectoryRoot::at(root) }
     }
 
-    fn lock_file(&self) -> io::Result<File> {
-        File::options().create(true).truncate(false).write(true).open(self.root.join(LOCK))
+    /// See [`DirectoryRoot::begin`].
+    pub(crate) fn begin(&self) -> Result<(), ExportError> {
+        self.root.begin()
     }
 
     fn file(&self, path: &ObjectPath) -> PathBuf {
-        self.root.join(path.as_str())
+        self.root.path().join(path.as_str())
     }
 
     /// Runs `operation` on a blocking thread and names the object in its error.
@@ -64,6 +60,7 @@ impl DirectoryBucket {
     ) -> Result<T, ExportError> {
         let (bucket, file) = (self.clone(), self.file(path));
         let finished = tokio::task::spawn_blocking(move || {
+            bucket.begin()?;
             operation(&bucket, &file).map_err(|trouble| match trouble {
                 Trouble::Io(why) => ExportError::io("cannot write or read", &file, &why),
                 Trouble::Foreign(what) => ExportError::Corrupt(format!("{}: {what}", file.display())),
@@ -73,7 +70,7 @@ impl DirectoryBucket {
     }
 
     fn put_blocking(&self, file: &Path, bytes: &[u8]) -> Result<Put, Trouble> {
-        let lock = self.lock_file()?;
+        let lock = self.root.lock_file()?;
         lock.lock_shared()?;
         if fs::exists(file)? {
             return present(file, bytes);
@@ -89,7 +86,7 @@ impl DirectoryBucket {
     }
 
     fn replace_blocking(&self, file: &Path, bytes: &[u8], expected: Option<&Version>) -> Result<Replaced, Trouble> {
-        let lock = self.lock_file()?;
+        let lock = self.root.lock_file()?;
         // Between the comparison and the rename nobody else may replace anything.
         lock.lock()?;
         let current = read_bounded(file)?.map(Object::by_content);
@@ -101,10 +98,16 @@ impl DirectoryBucket {
         Ok(Replaced::Done)
     }
 
-    fn clock_blocking(&self) -> io::Result<Timestamp> {
-        let lock = self.lock_file()?;
+    fn clock_blocking(&self) -> Result<Timestamp, ExportError> {
+        self.begin()?;
+        self.time_of_a_file()
+            .map_err(|why| ExportError::io("cannot write a file to see its time in", self.root.path(), &why))
+    }
+
+    fn time_of_a_file(&self) -> io::Result<Timestamp> {
+        let lock = self.root.lock_file()?;
         lock.lock_shared()?;
-        let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.root)?;
+        let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(self.root.path())?;
         // An empty file may keep the time at which a client made it up.
         temporary.write_all(b"?")?;
         temporary.as_file().sync_all()?;
@@ -113,7 +116,7 @@ impl DirectoryBucket {
     }
 
     fn delete_blocking(&self, file: &Path) -> Result<(), Trouble> {
-        let lock = self.lock_file()?;
+        let lock = self.root.lock_file()?;
         lock.lock_shared()?;
         match fs::remove_file(file) {
             Err(why) if why.kind() != ErrorKind::NotFound => return Err(why.into()),
@@ -143,7 +146,7 @@ impl DirectoryBucket {
             return Ok(());
         }
         let parent = directory_of(directory);
-        if directory != self.root {
+        if directory != self.root.path() {
             self.create_directories(parent)?;
         }
         match fs::create_dir(directory) {
@@ -153,11 +156,6 @@ impl DirectoryBucket {
         }
         sync_directory(parent)
     }
-}
-
-/// A web server reads what is published, whatever the mask of the process that publishes takes away.
-fn open_to_readers(directory: &Path) -> io::Result<()> {
-    fs::set_permissions(directory, fs::Permissions::from_mode(0o755))
 }
 
 #[async_trait]
@@ -194,22 +192,25 @@ impl Bucket for DirectoryBucket {
     async fn clock(&self) -> Result<Option<Timestamp>, ExportError> {
         let bucket = self.clone();
         let read = tokio::task::spawn_blocking(move || bucket.clock_blocking());
-        let read = read.await.unwrap_or_else(|_| Err(io::Error::other("the write was interrupted")));
-        read.map(Some).map_err(|why| ExportError::io("cannot write a file to see its time in", &self.root, &why))
+        read.await.unwrap_or_else(|_| Err(ExportError::Retry("the write was interrupted".to_owned()))).map(Some)
     }
 
     async fn tidy(&self) -> Result<(), ExportError> {
         let bucket = self.clone();
         let tidied = tokio::task::spawn_blocking(move || {
-            let lock = bucket.lock_file()?;
+            // Whoever writes next will hear why.
+            if bucket.begin().is_err() {
+                return Ok(());
+            }
+            let lock = bucket.root.lock_file()?;
             // Somebody is writing: a later pass will tidy.
             if lock.try_lock().is_err() {
                 return Ok(());
             }
-            remove_temporaries(&bucket.root)
+            remove_temporaries(bucket.root.path())
         });
         let tidied = tidied.await.unwrap_or_else(|_| Err(io::Error::other("tidying was interrupted")));
-        tidied.map_err(|why| ExportError::io("cannot tidy", &self.root, &why))
+        tidied.map_err(|why| ExportError::io("cannot tidy", self.root.path(), &why))
     }
 }
 

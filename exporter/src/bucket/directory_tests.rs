@@ -39,7 +39,7 @@ async fn what_a_dead_writer_left_is_no_object_and_is_cleared() {
     assert_eq!(listed.into_iter().collect::<Vec<_>>(), [(path("NO/gaen/1-2-00001.zip"), 4)]);
 
     // A writer that lives holds the lock, and its files are left alone.
-    let lock = bucket.lock_file().expect("the lock");
+    let lock = bucket.root.lock_file().expect("the lock");
     lock.lock_shared().expect("locked");
     bucket.tidy().await.expect("nothing to do");
     assert!(leftover.exists());
@@ -65,4 +65,41 @@ fn a_place_that_is_no_directory_is_refused_at_the_start() {
     fs::write(&file, b"").expect("a file");
     let refused = DirectoryBucket::open(&file).expect_err("no directory");
     assert!(matches!(refused, ExportError::GiveUp(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn a_directory_that_is_missing_is_opened_when_it_is_there_and_is_not_empty_when_it_goes_away() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (disk, link) = (directory.path().join("disk"), directory.path().join("cdn"));
+    // As where a disk will be mounted.
+    std::os::unix::fs::symlink(disk.join("cdn"), &link).expect("a link");
+    let bucket = DirectoryBucket::at(&link);
+    let bundle = path("NO/gaen/1-2-00001.zip");
+    for _ in 0..2 {
+        let missing = |done: Result<(), ExportError>| {
+            assert!(matches!(&done, Err(ExportError::Retry(why)) if why.contains("cdn")), "{done:?}");
+        };
+        missing(bucket.begin());
+        missing(bucket.put_if_absent(&bundle, b"ours").await.map(drop));
+        missing(bucket.get(&bundle).await.map(drop));
+        missing(bucket.list(&path("NO/gaen")).await.map(drop));
+        missing(bucket.replace(&path("ready"), b"ours", None).await.map(drop));
+        missing(bucket.delete(&bundle).await.map(drop));
+        missing(bucket.clock().await.map(drop));
+        bucket.tidy().await.expect("nothing to tidy");
+
+        fs::create_dir_all(disk.join("cdn")).expect("the disk is there");
+        bucket.put_if_absent(&bundle, b"ours").await.expect("put");
+        assert!(bucket.get(&bundle).await.expect("a read").is_some());
+        fs::remove_dir_all(&disk).expect("it goes away");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_goes_away_is_not_made_anew() {
+    let Scene { directory, bucket } = scene();
+    fs::remove_dir_all(directory.path().join("cdn")).expect("gone");
+    let gone = bucket.list(&path("NO/gaen")).await.expect_err("it is not empty but gone");
+    assert!(matches!(gone, ExportError::Retry(_)), "{gone}");
+    assert!(!directory.path().join("cdn").exists());
 }

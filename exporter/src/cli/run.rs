@@ -23,8 +23,8 @@ period since 1970, by the database's clock, so a feed of 4 hours is sealed at 0,
 database: any number of exporters may run at once, for one that fails, and make no more bundles than one.
 
 Between boundaries it looks every quarter of an hour, when keys become free for release, whether a feed that was held has enough now, and whether
-buckets are as they should be. What failed is tried again after 1 second, and after twice as long each time, up to 60 seconds, or 15 to 300
-seconds if somebody has to mend it. What each pass does, `exporter once --help` says.
+buckets are as they should be; a directory that was missing at the start is taken up then. What failed is tried again after 1 second, and after twice
+as long each time, up to 60 seconds, or 15 to 300 seconds if somebody has to mend it. What each pass does, `exporter once --help` says.
 
 Database, this machine and buckets must agree on the time. While database and this machine are more than 10 minutes apart nothing is done; while a
 bucket's clock is off, nothing is sealed, and nothing is put or listed there. It says so and goes on trying.
@@ -34,7 +34,7 @@ SIGTERM or Ctrl-C end it: the step that runs is finished, which takes seconds, a
 Exit codes:
   0   it was asked to end
   1   it could not begin, and another try may succeed: the database did not answer
-  2   it could not begin, and somebody has to look: a setting, a bucket, an address in use
+  2   it could not begin, and somebody has to look: a setting, a bucket that is none, all of them missing, an address in use
   64  the command line was not understood
 
 Log lines go to standard error, one for each feed that a pass changed and one for each failure: on a terminal for people, else, or as --log-format says,

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -23,12 +23,8 @@ pub(crate) struct Program {
 impl Program {
     /// Runs on a world's database and keys, with directories as buckets.
     pub(crate) fn run(world: &World, buckets: &[&str], flags: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_exporter"));
-        command.args(["run", "--database-url", &world.url, "--signing-key-dir"]).arg(&world.settings.signing_key_dir);
-        for name in buckets {
-            command.args(["--bucket", &format!("{name}=file:{}", world.tree(name).display())]);
-        }
-        command.args(flags).env_remove("RUST_LOG").stderr(Stdio::piped()).stdout(Stdio::null());
+        let mut command = command(world, buckets);
+        command.args(flags).stderr(Stdio::piped()).stdout(Stdio::null());
         let mut child = command.spawn().expect("the program runs");
         let log = child.stderr.take().expect("a log");
         let (told, lines) = channel();
@@ -37,6 +33,11 @@ impl Program {
             BufReader::new(log).lines().map_while(Result::ok).try_for_each(|line| told.send(line))
         });
         Self { child, lines, seen: Vec::new() }
+    }
+
+    /// The end of one that cannot begin.
+    pub(crate) fn refused(world: &World, buckets: &[&str]) -> Output {
+        command(world, buckets).output().expect("the program runs")
     }
 
     /// The next line of the log of which this is true.
@@ -68,6 +69,16 @@ impl Program {
         }
         panic!("it did not end")
     }
+}
+
+fn command(world: &World, buckets: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_exporter"));
+    command.args(["run", "--database-url", &world.url, "--signing-key-dir"]).arg(&world.settings.signing_key_dir);
+    for name in buckets {
+        command.args(["--bucket", &format!("{name}=file:{}", world.tree(name).display())]);
+    }
+    command.env_remove("RUST_LOG");
+    command
 }
 
 impl Drop for Program {

@@ -157,3 +157,37 @@ async fn a_bucket_that_is_down_at_the_boundary_gets_its_bundles_without_another_
         assert_eq!(world.index(bucket, Kind::Gaen).len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_directory_that_is_missing_at_the_start_holds_up_no_other_and_is_taken_up_when_it_is_there() {
+    let world = World::new().await;
+    world.accept_keys(0..20).await;
+    let disk = world.tree("disk");
+    std::os::unix::fs::symlink(&disk, world.tree("away")).expect("a link to where it will be");
+    let mut program = Program::run(&world, &["main", "away"], &EVERY_OTHER_SECOND);
+    let said = program.wait_for(|line| line["bucket.name"] == "away");
+    assert!(said["level"] == "WARN" && said["error"].as_str().is_some_and(|why| why.contains("away")), "{said}");
+    let failed = program.wait_for(|line| line["bucket.name"] == "away" && line["feed"].is_string());
+    assert!(failed["message"].as_str().is_some_and(|why| why.contains("away")), "{failed}");
+    program.wait_for(|line| line["feed"] == "NO/gaen" && line["bundles.sealed"] == 1);
+    assert_eq!(world.published("main", Kind::Gaen), keys_of(0..20));
+    fs::create_dir(&disk).expect("a directory");
+    program.wait_for(|line| line["feed"] == "NO/gaen" && line["bundles.sealed"] == 0 && line["objects.put"] == 1);
+    assert_eq!(program.end().0, Some(0));
+    assert_eq!(world.published("away", Kind::Gaen), keys_of(0..20));
+}
+
+#[tokio::test]
+async fn it_does_not_begin_without_any_bucket_nor_with_a_file_for_one() {
+    let world = World::new().await;
+    for name in ["away", "gone"] {
+        std::os::unix::fs::symlink(world.tree("disk"), world.tree(name)).expect("a link to nowhere");
+    }
+    fs::write(world.tree("file"), b"no directory").expect("a file");
+    for (buckets, said) in [(&["away", "gone"][..], "away"), (&["main", "file"], "file")] {
+        let output = Program::refused(&world, buckets);
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{log}");
+        assert!(log.contains(world.tree(said).to_str().expect("UTF-8")), "{log}");
+    }
+}
