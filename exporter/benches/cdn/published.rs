@@ -35,7 +35,7 @@ impl Published {
         let mut world = World::new().await;
         world.settings.coepi = vec![feed(Kind::Tcn)];
         let name = s3::new_bucket().await;
-        s3::open_to_readers(&name).await;
+        s3::store().open_to_readers(&name).expect("taken");
         let interval = world.clock.now().unix() / LENGTH + 1;
         move_to(&world, interval * LENGTH);
         let mut entries = generator::keys().take(keys).map(recent(&world)).peekable();

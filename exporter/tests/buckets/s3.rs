@@ -1,6 +1,7 @@
 //! The S3 server of this test run, and buckets on it.
 
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,19 +9,20 @@ use std::time::Duration;
 use exporter::bucket::{Patience, S3Bucket};
 use stack::{Between, ObjectStore, SIGNATURE};
 
-/// Where the server of this test run listens, as `HOST:PORT`. It ends with the run: its standard input is closed then, and it watches that.
-pub(crate) fn server() -> &'static str {
-    static SERVER: OnceLock<(String, ObjectStore)> = OnceLock::new();
-    let (address, _) = SERVER.get_or_init(|| {
-        let server = ObjectStore::start().expect("moto");
-        (server.address().to_string(), server)
-    });
-    address
+/// The server of this test run. It ends with the run: its standard input is closed then, and it watches that.
+pub(crate) fn store() -> &'static ObjectStore {
+    static STORE: OnceLock<ObjectStore> = OnceLock::new();
+    STORE.get_or_init(|| ObjectStore::start().expect("moto"))
+}
+
+/// Where it listens.
+pub(crate) fn server() -> SocketAddr {
+    store().address()
 }
 
 /// Somebody before that server, who disturbs.
 pub(crate) fn between() -> Between {
-    Between::before(server().parse().expect("an address")).expect("a port")
+    Between::before(server()).expect("a port")
 }
 
 /// Waits until nothing is on its way any more.
@@ -37,22 +39,6 @@ pub(crate) async fn new_bucket() -> String {
     let made = plain().put(format!("http://{}/{name}", server())).send().await.expect("an answer");
     assert!(made.status().is_success(), "{made:?}");
     name
-}
-
-/// Lets everybody read the objects of a bucket, as a bucket behind a CDN does.
-pub(crate) async fn open_to_readers(bucket: &str) {
-    let policy = serde_json::json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": "*",
-            "Action": "s3:GetObject",
-            "Resource": format!("arn:aws:s3:::{bucket}/*"),
-        }],
-    });
-    let url = format!("http://{}/{bucket}?policy", server());
-    let taken = signed(plain().put(url)).body(policy.to_string()).send().await.expect("an answer");
-    assert!(taken.status().is_success(), "{taken:?}");
 }
 
 /// Somebody who speaks HTTP with the store and knows nothing of S3.

@@ -4,6 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use exporter::bucket::{Headers, S3Bucket};
@@ -38,7 +39,7 @@ struct Cached {
 impl Cached {
     async fn start(changes: &[(&str, &str)]) -> Self {
         let name = s3::new_bucket().await;
-        s3::open_to_readers(&name).await;
+        s3::store().open_to_readers(&name).expect("taken");
         let bucket = Arc::new(s3::open(&s3::url(&name, s3::server(), "")).await.expect("a bucket"));
         let mut world = World::new().await;
         world.settings.coepi = vec![feed(Kind::Tcn)];
@@ -163,6 +164,41 @@ async fn a_hundred_phones_that_ask_for_what_is_new_are_one_request_to_the_store(
         }
         assert_eq!(cached.asked() - before, 1, "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_phones_that_ask_for_what_has_grown_old_are_one_request_to_the_store() {
+    // However long the machine stands still, nginx does not give up waiting for the store.
+    let patient = [SHORT, &[("proxy_read_timeout 30s;", "proxy_read_timeout 10m;")]].concat();
+    let (cached, _) = Cached::with_bundle(&patient).await;
+    let (before, old) = (cached.asked(), cached.get("/NO/gaen/index.txt").body);
+    cached.between.set_all(Fate::Silence);
+    let (address, (tell, answers)) = (cached.nginx.address(0), channel());
+    for _ in 0..100 {
+        let tell = tell.clone();
+        std::thread::spawn(move || {
+            let ask = || ask(address, "GET /NO/gaen/index.txt", &[], "").expect("an answer");
+            // Until it is old.
+            let mut answer = ask();
+            while cache_status(&answer) == "HIT" {
+                std::thread::sleep(Duration::from_millis(100));
+                answer = ask();
+            }
+            // The test may have failed before.
+            let _ = tell.send(answer);
+        });
+    }
+    let answer = || answers.recv_timeout(PATIENCE).expect("an answer");
+    // One waits for the store, which says nothing, and all others are told at once what was there.
+    for _ in 1..100 {
+        let answer = answer();
+        assert_eq!((answer.status, cache_status(&answer), &answer.body), (200, "UPDATING", &old));
+    }
+    assert_eq!(cached.asked() - before, 1);
+    cached.between.set_all(Fate::Pass);
+    let last = answer();
+    assert_eq!((last.status, cache_status(&last), &last.body), (200, "STALE", &old));
+    cached.get_until("/NO/gaen/index.txt", |answer| ["EXPIRED", "REVALIDATED"].contains(&cache_status(answer)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
