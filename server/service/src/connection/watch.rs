@@ -79,12 +79,16 @@ impl Watch {
         (self.phase.get() == Phase::Waiting).then(|| self.since.get() + HEAD_TIME)
     }
 
+    /// Whether a head should be there and is not: its time is over, and all that came of it was looked at. A machine that stood still has not looked yet.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.step.get() == 0 && self.deadline().is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
     /// How much may be read now.
     pub(super) fn room(&self) -> Room {
         let (phase, step) = (self.phase.get(), self.step.get());
         match phase {
             Phase::Working => Room::AfterAnswer,
-            Phase::Waiting if self.deadline().is_some_and(|deadline| Instant::now() >= deadline) => Room::Over,
             Phase::Waiting if step < HEAD_STEP => match HEAD_BYTES.saturating_sub(self.head.get()) {
                 0 => Room::Over,
                 left => Room::Bytes(left.min(HEAD_STEP - step)),
