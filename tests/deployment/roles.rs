@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -14,7 +13,7 @@ use crate::tools::{apart, run, yaml};
 
 #[test]
 fn each_program_gets_into_its_database_with_its_own_password() {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+    let port = cluster::free_port();
     let cluster = Cluster::start(&Options { port: Some(port), ..Options::default() }).expect("a cluster");
     let directory = tempfile::tempdir().expect("a directory");
     let secrets = directory.path().join("secrets");

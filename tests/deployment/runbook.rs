@@ -9,7 +9,7 @@ use stack::ObjectStore;
 
 use crate::edge;
 use crate::page::{Page, root};
-use crate::stand::{Stand, free_port};
+use crate::stand::Stand;
 
 fn page() -> Page {
     Page::read("deploy/runbook.md")
@@ -23,7 +23,7 @@ fn stand() -> Stand {
     }
     for name in ["VERIFICATION_ADDRESS", "SERVER_ADDRESS", "VERIFICATION_METRICS", "SERVER_METRICS", "EXPORTER_METRICS"]
     {
-        stand.set(name, format!("127.0.0.1:{}", free_port()));
+        stand.set(name, format!("127.0.0.1:{}", cluster::free_port()));
     }
     stand.set("MINIMUM", "1");
     stand.open_new_shells();

@@ -13,7 +13,7 @@ use crate::page::{Block, Page, root};
 use crate::script;
 
 /// No page takes longer, in seconds, even where the machine stands still for a while.
-const PATIENCE: &str = "240";
+const PATIENCE: &str = "900";
 
 /// A place in which the commands of a page are run.
 pub(crate) struct Stand {
@@ -134,12 +134,6 @@ pub(crate) fn programs() -> PathBuf {
         assert!(program.exists(), "{} is missing: cargo build --workspace --bins", program.display());
     }
     directory
-}
-
-/// A port that nobody listens at now, and that no system hands out by itself to whoever asks for any: it is free still when a service is started on it.
-pub(crate) fn free_port() -> u16 {
-    let drawn = || 10_000 + u16::from_le_bytes(store::chance::bytes()) % 20_000;
-    (0..1_000).map(|_| drawn()).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port")
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use anyhow::{Context as _, ensure};
 use cluster::{Cluster, Options};
 
 use crate::programs::{complaint, read};
-use crate::stand::free_port;
 use crate::tools::is_root;
 
 /// Nothing here takes longer unless it is broken.
@@ -27,7 +26,7 @@ struct Place {
 
 impl Place {
     fn new() -> anyhow::Result<Self> {
-        let port = free_port();
+        let port = cluster::free_port();
         let settings = KEPT.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let primary = Cluster::start(&Options { port: Some(port), settings, ..Options::default() })?;
         let place = Self { primary, port, directory: tempfile::tempdir()? };

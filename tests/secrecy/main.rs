@@ -13,6 +13,7 @@ mod scene;
 use std::time::{Duration, Instant};
 
 use cluster::{Cluster, Options};
+use tokio::sync::Barrier;
 
 use crate::judge::{Finding, Task};
 use crate::observe::{Observation, watch};
@@ -24,12 +25,13 @@ const SAMPLES: usize = 2_000;
 /// The time between two requests on a route.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Starts a system and watches so many requests of each class and route.
+/// Starts a system and, once all are ready, watches so many requests of each class and route.
 async fn watched(
     cluster: &Cluster,
     name: &'static str,
     flags: Flags,
     samples: usize,
+    all_ready: &Barrier,
 ) -> anyhow::Result<Vec<Observation>> {
     let begun = Instant::now();
     let scene = Scene::start(cluster, name, flags).await?;
@@ -39,6 +41,8 @@ async fn watched(
         Scene::stall(cluster, name).await?;
     }
     println!("{name}: prepared after {:.0?}", begun.elapsed());
+    // Whoever prepares takes all of the machine, and nobody is watched meanwhile.
+    all_ready.wait().await;
     let seen = watch(name, &scene, &stock, samples).await;
     println!("{name}: watched after {:.0?}", begun.elapsed());
     seen
@@ -53,10 +57,11 @@ async fn nobody_who_watches_tells_chaff_or_refusals_from_what_was_accepted() -> 
     let samples = samples()?;
     let cluster = Cluster::start(&Options { durable: true, ..Options::default() })?;
     // Beside the two that must not tell, a small one that must: without a raster, and with chaff that costs nothing.
+    let ready = Barrier::new(3);
     let (plain, stalled, open) = tokio::try_join!(
-        watched(&cluster, "plain", Flags::default(), samples),
-        watched(&cluster, "stalled", Flags { stalled: true, ..Flags::default() }, samples),
-        watched(&cluster, "open", Flags { stalled: true, tick: 0, chaff: 0 }, 200),
+        watched(&cluster, "plain", Flags::default(), samples, &ready),
+        watched(&cluster, "stalled", Flags { stalled: true, ..Flags::default() }, samples, &ready),
+        watched(&cluster, "open", Flags { stalled: true, tick: 0, chaff: 0 }, 200, &ready),
     )?;
     let findings = judge(&[plain, stalled, open])?;
     let told_by_open: Vec<_> = findings.iter().filter(|finding| finding.system == "open").filter(told).collect();
@@ -72,9 +77,10 @@ async fn nobody_who_watches_tells_chaff_or_refusals_from_what_was_accepted() -> 
         return Ok(());
     }
     // Of 24 verdicts at 99.9 % one is wrong now and then; what is there to be found is found again.
+    let ready = Barrier::new(2);
     let (plain, stalled) = tokio::try_join!(
-        watched(&cluster, "plain_again", Flags::default(), samples),
-        watched(&cluster, "stalled_again", Flags { stalled: true, ..Flags::default() }, samples),
+        watched(&cluster, "plain_again", Flags::default(), samples, &ready),
+        watched(&cluster, "stalled_again", Flags { stalled: true, ..Flags::default() }, samples, &ready),
     )?;
     let again = judge(&[plain, stalled])?;
     let is_found_again = |leak: &&&Finding| again.iter().filter(told).any(|finding| finding.repeats(leak));

@@ -238,6 +238,8 @@ fn program(name: &str) -> anyhow::Result<Command> {
     for limit in LIMITS {
         command.env(format!("{prefix}_{limit}_PER_MINUTE"), PLENTY);
     }
+    // Nor is anybody sent away because the machine stood still: who waits for a place does so for seconds only, and who has one as long as it takes.
+    command.env(format!("{prefix}_REQUESTS_AT_ONCE"), "10000");
     command.env(format!("{prefix}_REQUESTS_WAITING"), "10000");
     Ok(command)
 }

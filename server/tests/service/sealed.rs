@@ -186,7 +186,7 @@ async fn a_key_that_was_replaced_opens_until_it_retires() {
         let (envelope, opener) = seal(key, &message);
         assert_eq!(open(&post(&system, &envelope).await, opener).expect("a reply").status, 400);
     }
-    system.clock.set_offset(3_601);
+    system.clock.set_offset(system.clock.offset() + 3_601);
     assert_eq!(keys(&system).await, published[..1]);
     assert_refused(&post(&system, &seal(&old, &message).0).await, 400, KEY_PROBLEM);
     // A file that holds nothing is complained about, and what it held goes on.

@@ -19,9 +19,11 @@ mod dump;
 
 pub mod asker;
 mod pgbench;
+mod port;
 pub mod processor_time;
 
 pub use control::StopMode;
 pub use database::Database;
 pub use error::ClusterError;
+pub use port::free_port;
 pub use server::{Cluster, Options};

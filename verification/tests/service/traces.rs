@@ -178,6 +178,21 @@ fn disk(dir: &Path) -> Vec<u8> {
     }
 }
 
+/// Takes the checksums and the times of migrations out, in which a code would be found by chance: runs of so many digits as no secret here has, and nine
+/// decimals.
+fn without_migrations(mut bytes: Vec<u8>) -> Vec<u8> {
+    let mut begin = 0;
+    while begin < bytes.len() {
+        let digits = bytes[begin..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let decimals = digits == 9 && begin > 0 && bytes[begin - 1] == b'.';
+        if digits >= 17 || decimals {
+            bytes[begin..begin + digits].fill(b'-');
+        }
+        begin += digits + 1;
+    }
+    bytes
+}
+
 /// Bytes in which many things are looked for.
 struct Haystack {
     bytes: Vec<u8>,
@@ -227,7 +242,7 @@ fn neither_disk_nor_log_holds_what_is_nobody_elses_business() {
 
     // Once while the service runs, with its write-ahead log, and once when it has put everything into its place.
     for _ in 0..2 {
-        let disk = Haystack::new(disk(dir.path()));
+        let disk = Haystack::new(without_migrations(disk(dir.path())));
         assert!(disk.holds(&uuid) && disk.holds(b"pratique"), "the search finds what is there");
         disk.holds_none_of(&secrets);
         service.stop();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use client::{
@@ -19,7 +19,7 @@ use verification::admin::{AuthorityChange, CodeSpec, update_authority};
 use verification::{DatabaseSettings, Registry};
 
 use crate::files::{bundles, mode, pratique};
-use crate::served::{Served, wait_for};
+use crate::served::Served;
 use crate::socket::ask;
 
 /// A key of the day before yesterday: released at the next quarter of an hour, whatever the time.
@@ -131,12 +131,7 @@ async fn a_restart_keeps_authority_keys_and_feeds() {
     assert!(served.stop("-TERM").success());
 
     // Killed, it leaves access.json behind, and makes it true again: a script that reads it a moment too early loses nothing.
-    let killed = Served::start(dir.path());
-    let hosts = ["/verification", "/server", "/cdn"].map(|service| killed.text(service).replace("http://", ""));
-    drop(killed);
-    assert!(hosts.iter().all(|host| TcpStream::connect(host).is_err()));
-    let served = Served::start(dir.path());
-    wait_for("the old ports", || hosts.iter().all(|host| TcpStream::connect(host).is_ok()).then_some(()));
+    let served = Served::start(dir.path()).kill_and_start_again();
     assert!(served.stop("-TERM").success());
 
     // Killed in the middle of something, it comes back all the same; and without its API keys it makes new ones.

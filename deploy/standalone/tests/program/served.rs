@@ -1,8 +1,10 @@
 //! A running `pratique serve`.
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use client::{BaseUrl, Http, Subscription, Trust, Verification};
@@ -19,6 +21,9 @@ use crate::socket::ask;
 
 /// Nothing here takes longer than a few seconds unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Held by whoever starts a program; alone by whoever needs ports again that another one could be given meanwhile.
+static TAKING_PORTS: RwLock<()> = RwLock::new(());
 
 /// The program, and what it wrote into access.json. Dropping it kills it, should the test not have stopped it.
 pub(crate) struct Served {
@@ -41,6 +46,23 @@ impl Served {
     }
 
     pub(crate) fn start_with(dir: &Path, more: &[&str]) -> Self {
+        let _others_too = TAKING_PORTS.read().unwrap_or_else(PoisonError::into_inner);
+        Self::begin(dir, more)
+    }
+
+    /// Kills it and starts it again, on the ports that it had.
+    pub(crate) fn kill_and_start_again(self) -> Self {
+        let _alone = TAKING_PORTS.write().unwrap_or_else(PoisonError::into_inner);
+        let hosts = ["/verification", "/server", "/cdn"].map(|service| self.text(service).replace("http://", ""));
+        let dir = self.dir.clone();
+        drop(self);
+        assert!(hosts.iter().all(|host| TcpStream::connect(host).is_err()));
+        let served = Self::begin(&dir, &[]);
+        wait_for("the old ports", || hosts.iter().all(|host| TcpStream::connect(host).is_ok()).then_some(()));
+        served
+    }
+
+    fn begin(dir: &Path, more: &[&str]) -> Self {
         let directory = dir.display().to_string();
         let mut flags = vec!["serve", "--dir", &directory, "--export-period", "1"];
         flags.extend(["--verification-port", "0", "--server-port", "0", "--cdn-port", "0", "--tick-ms", "0"]);

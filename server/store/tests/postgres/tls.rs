@@ -1,10 +1,9 @@
 //! Connections over a network: protected, and to nobody else's server.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use cluster::{Cluster, Options};
+use cluster::{Cluster, Options, free_port};
 use store::{Authorities, Clock, PostgresKeyStore, StoreError};
 use tempfile::TempDir;
 
@@ -30,10 +29,6 @@ fn certificates() -> TempDir {
         "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem";
     openssl(directory.path(), sign);
     directory
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port()
 }
 
 /// A cluster that speaks TLS on a loopback port, with a role that has a password. PostgreSQL reads its key from a directory of its own, where
