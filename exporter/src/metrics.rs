@@ -24,6 +24,10 @@ const STEP: Duration = Duration::from_secs(10);
 /// How long passes take, in seconds: an idle one, one that seals, one that has a country's bundles to make.
 const PASSES: &[f64] = &[0.1, 0.5, 2.0, 10.0, 60.0, 300.0];
 
+/// How a pass ended: nothing failed; all that failed did so in buckets, and in each of their feeds another bucket is current, so that phones are
+/// served and nobody is woken; something else failed.
+const OUTCOMES: [&str; 3] = ["done", "behind", "failed"];
+
 /// The labels of what is told of a feed, and of a bucket.
 const OF_FEED: &[&str] = &["feed"];
 const OF_BUCKET: &[&str] = &["feed", "bucket"];
@@ -45,8 +49,8 @@ pub struct ExporterMetrics {
     durations: Histograms,
     database: Arc<DatabaseMetrics>,
     readiness: Arc<Readiness>,
-    /// Passes in which nothing failed, and others.
-    passes: [SteppedCounter; 2],
+    /// By how they ended, in the order of [`OUTCOMES`].
+    passes: [SteppedCounter; 3],
     /// By kind, in the order of [`FailureKind`].
     failures: [SteppedCounter; 3],
 }
@@ -65,7 +69,7 @@ impl ExporterMetrics {
             bucket_behind: gauge("bucket_behind", "How many numbers a bucket's list is behind the database", OF_BUCKET),
             last_success: gauge(
                 "last_success_seconds",
-                "When a bucket last stood at the feed's number without any failure, unix time",
+                "When a bucket last stood at the feed's number without any failure, unix time; 0 if never since the exporter started",
                 OF_BUCKET,
             ),
             alarm: gauge("alarm", "1 while rows or objects contradict themselves: somebody has to look", OF_FEED),
@@ -76,7 +80,8 @@ impl ExporterMetrics {
             ),
             last_pass: gauge(
                 "last_pass_seconds",
-                "When the last pass ended in which nothing failed (done), or something (failed), unix time",
+                "When the last pass ended in which nothing failed (done), only buckets that others stand in for (behind), or \
+                 something else (failed), unix time",
                 &["outcome"],
             ),
             next_pass: gauge("next_pass_seconds", "When the next pass begins, unix time", &[]),
@@ -90,8 +95,8 @@ impl ExporterMetrics {
             readiness: Arc::default(),
             passes: metrics.stepped(
                 "pratique_exporter_passes",
-                "Passes, by whether anything failed",
-                [&[("outcome", "done")], &[("outcome", "failed")]],
+                "Passes, by what failed: nothing (done), only buckets that others stand in for (behind), something else (failed)",
+                OUTCOMES.each_ref().map(|outcome| [("outcome", *outcome)]).each_ref().map(|labels| labels.as_slice()),
             ),
             failures: metrics.stepped(
                 "pratique_exporter_failures",
@@ -150,13 +155,17 @@ impl ExporterMetrics {
 
     /// Notes what a pass came to, which ended at `now`.
     pub fn note(&self, outcome: &Result<Report, ExportError>, now: Timestamp) {
-        let [done, failed] = &self.passes;
         let kinds: Vec<FailureKind> = match outcome {
             Ok(report) => report.failures().map(|failure| failure.kind).collect(),
             Err(why) => vec![why.kind()],
         };
-        if kinds.is_empty() { done } else { failed }.count();
-        self.last_pass.set(&[if kinds.is_empty() { "done" } else { "failed" }], now.unix());
+        let ended = match outcome {
+            _ if kinds.is_empty() => 0,
+            Ok(report) if is_stood_in_for(report) => 1,
+            _ => 2,
+        };
+        self.passes[ended].count();
+        self.last_pass.set(&[OUTCOMES[ended]], now.unix());
         let [retry, give_up, corrupt] = &self.failures;
         for kind in kinds {
             match kind {
@@ -199,13 +208,33 @@ impl ExporterMetrics {
 
     fn note_bucket(&self, feed: &FeedReport, report: &BucketReport, now: Timestamp) {
         let labels = &[feed.feed.as_str(), report.bucket.as_str()];
-        let Some(number) = report.number else { return };
-        self.bucket_number.set(labels, signed(number));
-        self.bucket_behind.set(labels, signed(feed.number.saturating_sub(number)));
-        if number == feed.number && report.failures.is_empty() {
+        if is_current(feed, report) {
             self.last_success.set(labels, now.unix());
+        } else {
+            // One that has never answered must be missed, too: an alarm cannot look for what is not there.
+            self.last_success.show(labels);
+        }
+        if let Some(number) = report.number {
+            self.bucket_number.set(labels, signed(number));
+            self.bucket_behind.set(labels, signed(feed.number.saturating_sub(number)));
         }
     }
+}
+
+/// Whether a bucket stands where its feed does, and nothing failed in it.
+fn is_current(feed: &FeedReport, bucket: &BucketReport) -> bool {
+    bucket.number == Some(feed.number) && bucket.failures.is_empty()
+}
+
+/// Whether all that failed did so in buckets, and each of their feeds has another one that is current.
+fn is_stood_in_for(report: &Report) -> bool {
+    let is_served = |feed: &FeedReport| {
+        let mut buckets = feed.buckets.iter();
+        feed.failures.is_empty()
+            && (buckets.clone().all(|bucket| bucket.failures.is_empty())
+                || buckets.any(|bucket| is_current(feed, bucket)))
+    };
+    report.failures.is_empty() && report.feeds.iter().all(is_served)
 }
 
 fn signed(count: u64) -> i64 {
@@ -243,12 +272,14 @@ mod tests {
             "bucket_behind{feed=\"NO/gaen\",bucket=\"slow\"} 2",
             "last_success_seconds{feed=\"NO/gaen\",bucket=\"main\"} 1790000100",
             "alarm{feed=\"NO/gaen\"} 0",
-            "passes_total{outcome=\"failed\"} 1",
+            "last_success_seconds{feed=\"NO/gaen\",bucket=\"slow\"} 0",
+            "last_success_seconds{feed=\"NO/gaen\",bucket=\"down\"} 0",
+            "last_pass_seconds{outcome=\"behind\"} 1790000100",
+            "passes_total{outcome=\"behind\"} 1",
             "failures_total{kind=\"retry\"} 1",
         ] {
             assert!(shown(&metrics, line), "{line}\n{}", metrics.render());
         }
-        assert!(!metrics.render().contains("last_success_seconds{feed=\"NO/gaen\",bucket=\"slow\"}"));
 
         report.feeds[0].waiting = Some(WaitingReport { held: 1_000, unripe: 4, minimum: 1_000 });
         report.feeds[0].failures.push(ExportError::Corrupt("a row".into()).into());
@@ -258,11 +289,52 @@ mod tests {
             "held{feed=\"NO/gaen\"} 0",
             "last_pass_seconds{outcome=\"failed\"} 1790000100",
             "alarm{feed=\"NO/gaen\"} 1",
-            "passes_total{outcome=\"failed\"} 3",
+            "passes_total{outcome=\"failed\"} 2",
             "failures_total{kind=\"corrupt\"} 1",
             "failures_total{kind=\"give-up\"} 1",
         ] {
             assert!(shown(&metrics, line), "{line}\n{}", metrics.render());
+        }
+    }
+
+    #[test]
+    fn when_a_bucket_was_well_stays_known_while_it_is_not() {
+        let metrics = ExporterMetrics::register();
+        let feed =
+            FeedReport { number: 7, ..FeedReport::new(&Feed::verified("NO".parse().expect("a region"), Kind::Gaen)) };
+        let pass = |number, seconds| {
+            let bucket = BucketReport { number, ..BucketReport::new("main") };
+            let report =
+                Report { feeds: vec![FeedReport { buckets: vec![bucket], ..feed.clone() }], ..Report::default() };
+            metrics.note(&Ok(report), Timestamp::from_unix(seconds));
+            metrics.render().lines().find(|line| line.contains("_last_success_seconds{")).map(str::to_owned)
+        };
+        let told = |seconds| {
+            Some(format!("pratique_exporter_last_success_seconds{{feed=\"NO/gaen\",bucket=\"main\"}} {seconds}"))
+        };
+        assert_eq!([pass(None, 1_000), pass(Some(7), 2_000), pass(None, 3_000)], [told(0), told(2_000), told(2_000)]);
+    }
+
+    #[test]
+    fn a_pass_failed_unless_each_feed_has_a_bucket_that_is_current() {
+        let failure = || vec![ExportError::Retry("gone".into()).into()];
+        let bucket = |name: &str, number, failures| BucketReport { number, failures, ..BucketReport::new(name) };
+        let feed = |buckets| {
+            let feed = Feed::verified("NO".parse().expect("a region"), Kind::Gaen);
+            FeedReport { number: 7, buckets, ..FeedReport::new(&feed) }
+        };
+        let down = || bucket("down", None, failure());
+        let well = || feed(vec![down(), bucket("main", Some(7), vec![])]);
+        let of = |feeds, failures| Report { feeds, failures, ..Report::default() };
+        assert!(is_stood_in_for(&of(vec![well(), well()], vec![])));
+        for failed in [
+            of(vec![well(), feed(vec![down()])], vec![]),
+            of(vec![well(), feed(vec![down(), bucket("main", Some(6), vec![])])], vec![]),
+            of(vec![well(), feed(vec![down(), bucket("main", Some(7), failure())])], vec![]),
+            of(vec![well(), FeedReport { failures: failure(), ..well() }], vec![]),
+            of(vec![well()], failure()),
+        ] {
+            assert!(!is_stood_in_for(&failed), "{failed:?}");
         }
     }
 

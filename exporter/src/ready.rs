@@ -44,19 +44,19 @@ pub(crate) struct Around<'a> {
     pub(crate) store: &'a dyn KeyStore,
 }
 
-/// After a pass over all feeds: says of each bucket that it is ready, if it stands nowhere behind another. The failures, by the bucket's place.
+/// After a pass over all feeds: says of each bucket that it is ready, if it stands nowhere behind another. The failures, with the buckets' names.
 pub(crate) async fn announce(
     around: Around<'_>,
     buckets: &[NamedBucket],
     feeds: &[FeedReport],
     now: Timestamp,
-) -> Vec<ExportError> {
+) -> Vec<(String, ExportError)> {
     let mut failures = Vec::new();
     for named in buckets {
         let Some(standing) = standing(feeds, &named.name) else { continue };
         let said = timeout(SOON, write(&around, named, (&standing, now))).await;
         let slow = || Err(ExportError::Retry(format!("bucket {}: ready was not written in time", named.name)));
-        failures.extend(said.unwrap_or_else(|_| slow()).err());
+        failures.extend(said.unwrap_or_else(|_| slow()).err().map(|why| (named.name.clone(), why)));
     }
     failures
 }

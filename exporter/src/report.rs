@@ -152,6 +152,15 @@ impl Report {
         of_feeds.chain(&self.failures)
     }
 
+    /// Notes what failed in a bucket outside of any feed, with the first feed that has it: it is the bucket's failure, and nobody else's.
+    pub(crate) fn note_in_bucket(&mut self, bucket: &str, why: ExportError) {
+        let mut buckets = self.feeds.iter_mut().flat_map(|feed| &mut feed.buckets);
+        match buckets.find(|report| report.bucket == bucket) {
+            Some(report) => report.failures.push(why.into()),
+            None => self.failures.push(why.into()),
+        }
+    }
+
     /// Notes how many withdrawn keys and reports were forgotten, or why they were not.
     pub(crate) fn note_forgotten(&mut self, forgotten: Result<u64, ExportError>) {
         match forgotten {
@@ -257,6 +266,18 @@ fn is_none(count: &u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_fails_in_a_bucket_is_its_own_failure_even_outside_of_feeds() {
+        let no_gaen = Feed::verified("NO".parse().expect("region"), Kind::Gaen);
+        let buckets = vec![BucketReport::new("main"), BucketReport::new("far")];
+        let mut report =
+            Report { feeds: vec![FeedReport { buckets, ..FeedReport::new(&no_gaen) }], ..Report::default() };
+        report.note_in_bucket("far", ExportError::Retry("full".into()));
+        report.note_in_bucket("gone", ExportError::Retry("away".into()));
+        assert_eq!(report.feeds[0].buckets[1].failures[0].message, ExportError::Retry("full".into()).to_string());
+        assert_eq!((report.feeds[0].buckets[0].failures.len(), report.failures.len()), (0, 1));
+    }
 
     #[test]
     fn the_worst_failure_decides_the_exit_code() {

@@ -176,7 +176,7 @@ impl Exporter {
         if self.settings.feeds.is_empty() {
             let around = Around { observer: &self.observer, stop: &self.stop, store: self.store.as_ref() };
             let said = ready::announce(around, &self.buckets, &report.feeds, self.clock.now());
-            report.failures.extend(said.await.into_iter().map(Into::into));
+            said.await.into_iter().for_each(|(bucket, why)| report.note_in_bucket(&bucket, why));
         }
         report.note_forgotten(forget(self.store.as_ref()).await);
     }

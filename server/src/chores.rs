@@ -26,6 +26,7 @@ pub(crate) async fn run(state: State) {
 async fn tidy(state: &State) {
     let mut beats = Beats::every(PERIOD, || state.is_shared());
     while beats.next().await.is_some() {
+        state.server_metrics().database_up.ask(state.store().ping()).await;
         if let Err(error) = forget(state).await {
             tracing::warn!(%error, "spent challenges, and what was counted too long ago, could not be deleted; trying again in a minute");
         }

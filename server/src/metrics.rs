@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use proto::{Kind, Role};
-use service::{DatabaseMetrics, Metrics, RequestMetrics, SteppedFamily};
+use service::{DatabaseMetrics, DatabaseUp, Metrics, RequestMetrics, SteppedFamily};
 use store::{Accepted, Provenance};
 
 use crate::key_set_metrics::KeySetMetrics;
+use crate::phone_paths::{OPERATOR_PATHS, PHONE_PATHS};
 
 /// How the names of all of them begin.
 pub(crate) const PREFIX: &str = "pratique_server";
@@ -16,6 +17,7 @@ pub(crate) struct ServerMetrics {
     metrics: Metrics,
     pub(crate) requests: RequestMetrics,
     pub(crate) database: Arc<DatabaseMetrics>,
+    pub(crate) database_up: DatabaseUp,
     accepted: SteppedFamily,
     /// Of the keys that authorities publish.
     pub(crate) key_sets: KeySetMetrics,
@@ -26,8 +28,9 @@ impl ServerMetrics {
     /// Registers all of them.
     pub(crate) fn register() -> Self {
         let metrics = Metrics::of_program(PREFIX);
-        let requests = RequestMetrics::register(&metrics, PREFIX);
+        let requests = RequestMetrics::register(&metrics, PREFIX, PHONE_PATHS.iter().chain(OPERATOR_PATHS));
         let database = DatabaseMetrics::register(&metrics, PREFIX);
+        let database_up = DatabaseUp::register(&metrics, PREFIX);
         let accepted = metrics.stepped_family(
             "pratique_server_accepted",
             "Keys and reports that were accepted, whether or not they were known before",
@@ -40,7 +43,7 @@ impl ServerMetrics {
              certified the later one; kid is empty where nobody did",
             &["authority", "kid"],
         );
-        Self { metrics, requests, database, accepted, key_sets, conflicts }
+        Self { metrics, requests, database, database_up, accepted, key_sets, conflicts }
     }
 
     /// Counts the good entries of an upload.

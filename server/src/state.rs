@@ -151,8 +151,9 @@ impl State {
     /// The same with limits to what callers may ask for. Without this there are none: a program that is open to the world sets them.
     #[must_use]
     pub fn with_limits(self, settings: &LimitSettings) -> Self {
-        let limits = Limits::new(settings, store::chance::bytes(), self.metrics(), PREFIX);
-        Self { limits: Some(Arc::new(limits)), ..self }
+        let limits = Arc::new(Limits::new(settings, store::chance::bytes(), self.metrics(), PREFIX));
+        limits.show_failures(self.metrics(), PREFIX);
+        Self { limits: Some(limits), ..self }
     }
 
     /// The same as part of a test deployment, with the hosts that belong to it. Unless this is set to some, nobody is told that it may be loaded.

@@ -10,7 +10,7 @@ use crate::{alarm, purging, statistics};
 
 /// How often it looks whether there is something to do.
 const BEAT: Duration = Duration::from_secs(10);
-/// What has expired is deleted every minute.
+/// What has expired is deleted every minute, and the database is asked whether it is there.
 const BEATS_A_PURGE: u64 = 6;
 
 /// Runs until nobody else holds the state. In maintenance it reads and shows, and writes nothing.
@@ -23,6 +23,9 @@ async fn tidy(state: &State) {
     let mut beats = Beats::every(BEAT, || state.is_shared());
     let mut shown = None;
     while let Some(beat) = beats.next().await {
+        if beat % BEATS_A_PURGE == 0 {
+            state.database_up().ask(state.store().ping()).await;
+        }
         if let Err(error) = alarm::watch(state).await {
             tracing::warn!(%error, "it is not known whether codes are being guessed; looking again in ten seconds");
         }

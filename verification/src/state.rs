@@ -8,8 +8,8 @@ use proto::Timestamp;
 use proto::api::deployment::DeploymentHost;
 use service::ohttp::{Gateway, HasGateway, Outside};
 use service::{
-    DatabaseMetrics, Edge, HasLimits, HasRaster, HasRequestMetrics, HasTestDeployment, Health, LimitSettings, Limits,
-    Metrics, Raster, RequestMetrics,
+    DatabaseMetrics, DatabaseUp, Edge, HasLimits, HasRaster, HasRequestMetrics, HasTestDeployment, Health,
+    LimitSettings, Limits, Metrics, Raster, RequestMetrics,
 };
 use store::{Clock, CodeStore};
 
@@ -52,6 +52,7 @@ struct Inner {
     metrics: Metrics,
     guess_metrics: GuessMetrics,
     request_metrics: RequestMetrics,
+    database_up: DatabaseUp,
     health: Health,
 }
 
@@ -83,7 +84,8 @@ impl State {
         let troubles = Arc::new(Troubles::default());
         let told = Arc::clone(&troubles);
         metrics.before_steps(move || told.tell());
-        let request_metrics = RequestMetrics::register(&metrics, PREFIX);
+        let request_metrics = RequestMetrics::register(&metrics, PREFIX, PHONE_PATHS.iter().chain(OTHER_PATHS));
+        let database_up = DatabaseUp::register(&metrics, PREFIX);
         registry.store().observe(DatabaseMetrics::register(&metrics, PREFIX));
         let guess_metrics = GuessMetrics::register(&metrics);
         let chaff = Arc::new(ChaffDesk::new(&metrics));
@@ -98,6 +100,7 @@ impl State {
             metrics,
             guess_metrics,
             request_metrics,
+            database_up,
             health,
         });
         Ok(Self {
@@ -201,6 +204,11 @@ impl State {
     /// What they see of guessing.
     pub(crate) fn guess_metrics(&self) -> &GuessMetrics {
         &self.inner.guess_metrics
+    }
+
+    /// Whether they see that the database answers.
+    pub(crate) fn database_up(&self) -> &DatabaseUp {
+        &self.inner.database_up
     }
 
     /// What wrong codes cost.

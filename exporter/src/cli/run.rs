@@ -54,10 +54,10 @@ when one is 15 minutes overdue. Every program shows its database and what it tak
   pratique_exporter_last_success_seconds          when the bucket last stood at the feed's number without any failure
   pratique_exporter_alarm                         1 while something contradicts itself: corrupt rows, foreign objects
   pratique_exporter_clock_ahead_seconds           by how much a bucket's clock is ahead of this machine's; bucket=\"\" is the database's
-  pratique_exporter_last_pass_seconds             when the last pass ended, by outcome: done, failed
+  pratique_exporter_last_pass_seconds             when the last pass ended, by outcome: done, behind, failed
   pratique_exporter_next_pass_seconds             when the next pass begins
   pratique_exporter_pass_duration_seconds         how long passes took, a histogram
-  pratique_exporter_passes_total                  passes, by outcome: done, failed
+  pratique_exporter_passes_total                  passes, by outcome: done; behind, in buckets that others stand in for; failed
   pratique_exporter_failures_total                failures, by kind: retry, give-up, corrupt";
 
 /// What can be typed after `run`.

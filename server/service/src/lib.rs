@@ -67,8 +67,8 @@ pub use limits::{HasLimits, LimitSettings, Limits, Ticket, Trial, limited};
 pub use listen::{bind, listen};
 pub use log::{LogFormat, log_to, log_to_stderr};
 pub use metrics::{
-    DatabaseMetrics, Described, GaugeFamily, Gauges, Histograms, MetricKind, Metrics, SteppedCounter, SteppedFamily,
-    listen_metrics, listen_metrics_and_probes, publish_in_steps,
+    DatabaseMetrics, DatabaseUp, Described, GaugeFamily, Gauges, Histograms, MetricKind, Metrics, SteppedCounter,
+    SteppedFamily, listen_metrics, listen_metrics_and_probes, publish_in_steps,
 };
 pub use network::{Network, Relay};
 pub use operator::{ActReason, os_user};

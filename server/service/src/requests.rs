@@ -47,18 +47,23 @@ pub struct Refused {
 }
 
 impl RequestMetrics {
-    /// Registers all of them under a program's prefix. Why requests failed is logged with each step, too.
-    pub fn register(metrics: &Metrics, prefix: &str) -> Self {
+    /// Registers all of them under a program's prefix. On each of these routes none has failed yet, which is shown from the start: the first failures are
+    /// to be seen as such, however many they are. Why requests failed is logged with each step, too.
+    pub fn register<'a>(metrics: &Metrics, prefix: &str, routes: impl IntoIterator<Item = &'a &'static str>) -> Self {
         let name = |name: &str| format!("{prefix}_{name}");
         let failures = Arc::new(Failures::default());
         let told = Arc::clone(&failures);
         metrics.before_steps(move || told.tell());
+        let requests = metrics.stepped_family(
+            &name("requests"),
+            "Requests that reached a route and were no chaff, by how they ended: done, refused, limited (429), failed",
+            &["route", "outcome"],
+        );
+        let counted = routes.into_iter().filter(|route| !HEALTH_PATHS.contains(route));
+        counted.for_each(|route| requests.show(&[route, "failed"]));
+        // What is registered from here on publishes these.
         Self {
-            requests: metrics.stepped_family(
-                &name("requests"),
-                "Requests that reached a route and were no chaff, by how they ended: done, refused, limited (429), failed",
-                &["route", "outcome"],
-            ),
+            requests,
             durations: metrics.stepped_histograms(
                 &name("request_duration_seconds"),
                 "How long their work took, from the last byte of the request to the answer, which then waits for its tick",
@@ -147,7 +152,9 @@ mod tests {
     #[actix_web::test]
     async fn requests_are_counted_by_route_and_outcome_and_chaff_is_not() {
         let metrics = Metrics::default();
-        let house = Data::new(House(RequestMetrics::register(&metrics, "x")));
+        let house = Data::new(House(RequestMetrics::register(&metrics, "x", &["/is/{status}", "/waits", "/health"])));
+        let unasked = "x_requests_total{route=\"/waits\",outcome=\"failed\"} 0\n";
+        assert!(metrics.render().contains(unasked), "{}", metrics.render());
         let routes = web::scope("")
             .service(web::resource("/is/{status}").to(answer))
             .route("/health", web::to(HttpResponse::Ok));
@@ -158,7 +165,7 @@ mod tests {
             call_service(&app, TestRequest::get().uri(path).to_request()).await;
             call_service(&app, TestRequest::get().uri(path).insert_header((CHAFF_HEADER, "1")).to_request()).await;
         }
-        assert!(!metrics.render().contains("x_requests"), "not before the step");
+        assert!(!metrics.render().contains("outcome=\"done\""), "not before the step");
         metrics.step();
         let text = metrics.render();
         for (route, outcome, count) in [
@@ -171,7 +178,7 @@ mod tests {
             let line = format!("x_requests_total{{route=\"{route}\",outcome=\"{outcome}\"}} {count}\n");
             assert!(text.contains(&line), "{line}{text}");
         }
-        assert_eq!(text.matches("x_requests_total{").count(), 5, "{text}");
+        assert_eq!(text.matches("x_requests_total{").count(), 6, "{text}");
         assert!(text.contains("x_request_duration_seconds_count{route=\"/is/{status}\"} 5\n"), "{text}");
         assert!(text.contains("x_refused_total{code=\"stranger\",reason=\"signature\"} 1\n"), "{text}");
         assert!(!text.contains("anna"));

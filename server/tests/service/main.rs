@@ -8,6 +8,7 @@ mod wire;
 mod answers;
 mod certificates;
 mod chaff;
+mod database_up;
 mod key_sets;
 mod keys;
 mod limits;

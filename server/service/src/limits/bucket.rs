@@ -46,6 +46,12 @@ impl Bucket {
         self.spent = self.spent.saturating_sub(ONE);
     }
 
+    /// How many could be taken.
+    pub(super) fn left(&self, budget: Budget, now: Duration) -> u32 {
+        let left = budget.whole().saturating_sub(self.settled(budget, now).spent) / ONE;
+        u32::try_from(left).unwrap_or(u32::MAX)
+    }
+
     /// Whether everything has flowed back.
     pub(super) fn is_empty(&self, budget: Budget, now: Duration) -> bool {
         self.settled(budget, now).spent == 0
@@ -85,9 +91,11 @@ mod tests {
     #[test]
     fn a_minutes_worth_may_come_at_once_and_then_as_it_flows_back() {
         let (mut bucket, budget) = (Bucket::default(), Budget(3));
-        for _ in 0..3 {
+        for left in [2, 1, 0] {
             assert_eq!(bucket.take(budget, at(0)), Ok(()));
+            assert_eq!(bucket.left(budget, at(0)), left);
         }
+        assert_eq!([MINUTE / 3 - 1, MINUTE / 3, MINUTE].map(|then| bucket.left(budget, at(then))), [0, 1, 3]);
         assert_eq!(bucket.take(budget, at(0)), Err(at(MINUTE / 3)));
         assert_eq!(bucket.take(budget, at(MINUTE / 3 - 1)), Err(at(1)));
         assert_eq!(bucket.take(budget, at(MINUTE / 3)), Ok(()));

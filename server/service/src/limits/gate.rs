@@ -54,6 +54,18 @@ impl Limits {
         }
     }
 
+    /// Has what is left of the failures that many share shown from now on, as `{program}_failures_left`. For a service whose uploads are tried for belief.
+    pub fn show_failures(self: &Arc<Self>, metrics: &Metrics, program: &str) {
+        let help = "The least that was left in a step of the uploads a minute that may fail for an authority, or for all together and those that \
+                    nobody knows (empty), until networks that failed before are refused";
+        let left = metrics.stepped_gauges(&format!("{program}_failures_left"), help, &["authority"]);
+        let limits = Arc::clone(self);
+        metrics.before_steps(move || {
+            let told = limits.ledger().failures_left(limits.now());
+            told.iter().for_each(|(authority, least)| left.set(&[authority], i64::from(*least)));
+        });
+    }
+
     /// How many connections may be held at once.
     pub fn connections(&self) -> u32 {
         self.connections

@@ -77,6 +77,8 @@ pub(super) enum Outcome {
 struct Shared {
     uploads: Bucket,
     failures: Bucket,
+    /// The least that was left of the failures since somebody looked, if anybody failed.
+    least: Option<u32>,
 }
 
 /// All of them.
@@ -194,14 +196,23 @@ impl Ledger {
         let (account, ..) = self.account(&charge.visitor, now);
         if outcome == Outcome::Disbelieved {
             account.fail(now);
-            self.shared(charge).failures.add(failures, now);
-            self.all.failures.add(all_failures, now);
+            self.shared(charge).fail(failures, now);
+            self.all.fail(all_failures, now);
         } else {
             account.failures.put_back();
         }
         if outcome == Outcome::Believed && !charge.was_known && self.authorities.len() < AUTHORITIES {
             self.authorities.entry(charge.authority.clone()).or_default();
         }
+    }
+
+    /// The least that was left of each authority's failures since this was asked last, and under the empty name of those that all share: of everybody's, and
+    /// of those who name an authority that was never believed. What is spent flows back within a minute, so what is left now would tell little.
+    pub(super) fn failures_left(&mut self, now: Duration) -> Vec<(String, u32)> {
+        let ([_, failures], [_, all_failures]) = (self.authority, self.in_all);
+        let shared = self.all.look(all_failures, now).min(self.strangers.look(failures, now));
+        let known = self.authorities.iter_mut().map(|(name, known)| (name.clone(), known.look(failures, now)));
+        known.chain([(String::new(), shared)]).collect()
     }
 
     /// Takes so many KiB for a body. No network has more than a sixteenth of all, so that nobody can fill it with bodies that he does not end.
@@ -246,5 +257,47 @@ impl Ledger {
             Some(known) if charge.was_known => known,
             _ => &mut self.strangers,
         }
+    }
+}
+
+impl Shared {
+    /// Draws on the failures.
+    fn fail(&mut self, budget: Budget, now: Duration) {
+        self.failures.add(budget, now);
+        let left = self.failures.left(budget, now);
+        self.least = Some(self.least.map_or(left, |least| least.min(left)));
+    }
+
+    /// The least that was left of them since the last look.
+    fn look(&mut self, budget: Budget, now: Duration) -> u32 {
+        let left = self.failures.left(budget, now);
+        self.least.take().map_or(left, |least| least.min(left))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_that_was_left_of_failures_is_told_once() {
+        let settings = LimitSettings { authority_failures: 6, all_failures: 9, ..LimitSettings::default() };
+        let mut ledger = Ledger::new(&settings, [7; 16]);
+        let tries = |ledger: &mut Ledger, authority: &str, outcome, second| {
+            let now = Duration::from_secs(second);
+            let charge = ledger.try_belief(&Visitor::Local, authority, now).expect("within budgets");
+            ledger.settle(&charge, outcome, now);
+        };
+        let left = |ledger: &mut Ledger, second| ledger.failures_left(Duration::from_secs(second));
+        let told = |named: u32, shared: u32| vec![("north".to_owned(), named), (String::new(), shared)];
+        tries(&mut ledger, "north", Outcome::Believed, 0);
+        assert_eq!(left(&mut ledger, 0), told(6, 6), "nobody has failed");
+        for _ in 0..4 {
+            tries(&mut ledger, "north", Outcome::Disbelieved, 60);
+        }
+        tries(&mut ledger, "nobody", Outcome::Disbelieved, 60);
+        tries(&mut ledger, "north", Outcome::Undecided, 60);
+        assert_eq!(left(&mut ledger, 300), told(2, 4), "it flowed back long ago, and was spent all the same");
+        assert_eq!(left(&mut ledger, 300), told(6, 6), "it was told");
     }
 }

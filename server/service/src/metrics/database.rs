@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use store::{Connected, Ended, Observer};
+use tokio::time::timeout;
 
 use super::kinds::{GaugeFamily, Histograms, SteppedCounter, SteppedFamily};
 use super::registry::Metrics;
@@ -12,6 +14,8 @@ use super::registry::Metrics;
 const DURATIONS: &[f64] = &[0.002, 0.01, 0.05, 0.25, 1.0, 5.0];
 /// How long an operation waits for a connection.
 const WAITS: &[f64] = &[0.001, 0.01, 0.1, 1.0, 5.0];
+/// How long a database may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The label of what is told by transaction. The names are those of statements, `codes::claim`: they are fixed, and name no row.
 const TRANSACTION: &[&str] = &["transaction"];
 
@@ -26,6 +30,9 @@ pub struct DatabaseMetrics {
     failures: SteppedFamily,
     replica_refused: Option<SteppedCounter>,
 }
+
+/// Whether the database answers a service that asks by itself. Where a service whose database is gone is sent nothing any more, no request tells of it.
+pub struct DatabaseUp(GaugeFamily);
 
 /// The most that was at a time since the last step.
 #[derive(Default)]
@@ -83,6 +90,24 @@ impl DatabaseMetrics {
     }
 }
 
+impl DatabaseUp {
+    /// Registers it under a program's prefix, for a service that has just opened its database.
+    pub fn register(metrics: &Metrics, prefix: &str) -> Self {
+        let help =
+            "1 while the database answers the service itself, which asks it every minute, whether or not requests come";
+        let up = metrics.gauge_family(&format!("{prefix}_database_up"), help, &[]);
+        up.set(&[], 1);
+        Self(up)
+    }
+
+    /// Asks the database, which has 10 seconds for its answer. It is published at once, so only what a service does by itself at fixed times may come here:
+    /// what a request found out would tell when that came.
+    pub async fn ask<E>(&self, ping: impl Future<Output = Result<(), E>>) {
+        let answers = matches!(timeout(PATIENCE, ping).await, Ok(Ok(())));
+        self.0.set(&[], i64::from(answers));
+    }
+}
+
 impl Observer for DatabaseMetrics {
     fn connected(&self, connected: &Connected) {
         self.limit.set(&[], signed(connected.limit));
@@ -123,9 +148,23 @@ fn signed(count: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::future::{pending, ready};
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_refuses_or_hangs_shows_at_once_and_so_does_its_return() {
+        let metrics = Metrics::default();
+        let up = DatabaseUp::register(&metrics, "x");
+        let is_up = || metrics.render().lines().any(|line| line == "x_database_up{} 1");
+        assert!(is_up(), "it was just opened");
+        up.ask(ready(Err("refused"))).await;
+        assert!(!is_up());
+        up.ask(ready(Ok::<(), &str>(()))).await;
+        assert!(is_up());
+        up.ask(pending::<Result<(), &str>>()).await;
+        assert!(!is_up(), "it hangs");
+    }
 
     #[test]
     fn a_database_is_told_by_transaction_and_by_the_most_at_a_time() {

@@ -63,6 +63,11 @@ impl GaugeFamily {
     pub fn set(&self, values: &[&str], number: i64) {
         self.family.get_or_create(&labelled(self.labels, values)).set(number);
     }
+
+    /// Has the thing with these values shown: at 0, unless it was set before.
+    pub fn show(&self, values: &[&str]) {
+        drop(self.family.get_or_create(&labelled(self.labels, values)));
+    }
 }
 
 impl SteppedCounter {
@@ -78,6 +83,11 @@ impl SteppedCounter {
 }
 
 impl SteppedFamily {
+    /// Has what has these values shown from now on, at 0 until it is counted: from one that appears with its first count, Prometheus learns no increase.
+    pub fn show(&self, values: &[&str]) {
+        drop(self.family.get_or_create(&labelled(self.labels, values)));
+    }
+
     /// Counts one with these values, in the order of the labels' names.
     pub fn count(&self, values: &[&str]) {
         self.count_many(values, 1);

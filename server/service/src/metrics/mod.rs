@@ -15,7 +15,7 @@ mod process;
 mod listen;
 mod publishing;
 
-pub use database::DatabaseMetrics;
+pub use database::{DatabaseMetrics, DatabaseUp};
 pub use kinds::{GaugeFamily, Gauges, Histograms, SteppedCounter, SteppedFamily};
 pub use listen::{listen_metrics, listen_metrics_and_probes};
 pub use publishing::publish_in_steps;
