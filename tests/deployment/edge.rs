@@ -187,6 +187,11 @@ async fn what_is_for_operators_is_not_shown_and_what_is_for_others_is() -> anyho
         let answer = status(to, &format!("DELETE {path}"))?;
         assert!(answer.header("content-type").starts_with("application/json"), "{path}: {}", answer.head);
     }
+    // What a blackbox_exporter asks for from outside, as deploy/prometheus has it: 200, and 405 from the service itself.
+    let keys = status(edge.verification(), &format!("GET /jwks/{}", edge.authority.id))?;
+    let stats = status(edge.server(), "GET /v1/stats")?;
+    assert_eq!((keys.status, stats.status), (200, 405));
+    assert!(stats.header("content-type").starts_with("application/json"), "{}", stats.head);
     Ok(())
 }
 

@@ -1,11 +1,24 @@
-//! `deploy/prometheus/`: promtool reads it, every alert fires when it must and not else, and the runbook knows each.
+//! `deploy/prometheus/`: promtool reads it, every alert fires when it must and not else, and the runbook knows each; Kubernetes has the same.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::page::{Page, root};
+use crate::tools::{run, yaml};
+
+/// What stands before the alerts where the Prometheus operator reads them.
+const RULES_BEGIN: &str = "# deploy/prometheus/alerts.yaml for the Prometheus operator. A test holds the two together, and writes this one if BLESS is set.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: pratique
+  namespace: pratique-keys
+spec:
+";
 
 /// Where an alert sends its reader; Prometheus puts the address of the runbook before it.
 const ANCHOR: &str = "runbook_url: '{{ $externalLabels.runbook }}#";
@@ -120,11 +133,100 @@ fn alerts_watch_jobs_that_are_scraped_and_know_where_the_runbook_is() {
     assert_eq!(endpoints, jobs);
 }
 
+#[test]
+fn the_operator_of_kubernetes_has_the_same_alerts() {
+    let path = root().join("deploy/kubernetes/components/prometheus-operator/rules.yaml");
+    let alerts = file("alerts.yaml");
+    let groups = alerts.find("\ngroups:").map(|at| &alerts[at + 1..]).expect("groups");
+    let indented = groups.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") });
+    let expected = RULES_BEGIN.to_owned() + &indented.collect::<String>();
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, &expected).expect("written");
+    }
+    let there = fs::read_to_string(&path).expect("rules");
+    assert_eq!(there, expected, "run the test again with BLESS=1");
+    // Indenting has changed nothing.
+    let (original, copy) = (yaml(&root().join("deploy/prometheus/alerts.yaml")), yaml(&path));
+    assert_eq!(original[0]["groups"], copy[0]["spec"]["groups"]);
+}
+
+#[test]
+fn what_phones_reach_is_asked_for_with_modules_that_are_there_and_watched_by_alerts() {
+    let path = root().join("deploy/prometheus/blackbox.yaml");
+    run(Command::new("prometheus-blackbox-exporter").arg("--config.check").arg("--config.file").arg(&path));
+    let modules = &yaml(&path)[0]["modules"];
+    let alerts = file("alerts.yaml");
+    let strings = |list: &Value| {
+        let list = list.as_array().expect("a list").iter();
+        list.map(|one| one.as_str().expect("a string").to_owned()).collect::<BTreeSet<String>>()
+    };
+    let scraped = &yaml(&root().join("deploy/prometheus/prometheus.yaml"))[0]["scrape_configs"];
+    let jobs = scraped.as_array().expect("jobs").iter().filter(|job| job["metrics_path"] == "/probe");
+    let on_machines: BTreeSet<(String, String, String)> = jobs
+        .flat_map(|job| {
+            let (name, module) = (job["job_name"].as_str().expect("a name"), &job["params"]["module"][0]);
+            let targets = strings(&job["static_configs"][0]["targets"]);
+            targets.into_iter().map(|target| (name.to_owned(), module.as_str().expect("a module").to_owned(), target))
+        })
+        .collect();
+    let probes = yaml(&root().join("deploy/kubernetes/components/prometheus-operator/probes.yaml"));
+    let on_kubernetes: BTreeSet<(String, String, String)> = probes
+        .iter()
+        .flat_map(|probe| {
+            let [name, module] =
+                ["jobName", "module"].map(|field| probe["spec"][field].as_str().expect(field).to_owned());
+            let targets = strings(&probe["spec"]["targets"]["staticConfig"]["static"]);
+            targets.into_iter().map(move |target| (name.clone(), module.clone(), target))
+        })
+        .collect();
+    assert_eq!(on_machines, on_kubernetes);
+    for (job, module, target) in &on_machines {
+        assert!(modules[module].is_object(), "{target}: there is no module {module}");
+        let is_watched = ["pratique-cdn", "pratique-names"].contains(&job.as_str());
+        assert!(is_watched && alerts.contains(r#"{job=~"pratique-(cdn|names)"}"#), "{job}");
+    }
+    for end in ["/index.txt", "/manifest", "/v1/stats", "/jwks/example"] {
+        assert!(on_machines.iter().any(|(_, _, target)| target.ends_with(end)), "nobody asks for {end}");
+    }
+}
+
+/// A process that is killed at its limit before anybody heard of it would only seem to crash.
+#[test]
+fn memory_is_told_long_before_a_container_is_killed_for_it() {
+    let alerts = file("alerts.yaml");
+    let told = alerts.split("- alert: PratiqueMemory\n").nth(1).and_then(|rest| rest.split(") > ").nth(1));
+    let told = told.and_then(|rest| rest.split(' ').next()).and_then(|number| number.parse::<u64>().ok());
+    let told = told.expect("so many MiB");
+    for path in ["verification/verification.yaml", "keys/server.yaml", "keys/exporter.yaml"] {
+        let objects = yaml(&root().join("deploy/kubernetes/base").join(path));
+        let limits = objects.iter().filter_map(|object| {
+            object.pointer("/spec/template/spec/containers/0/resources/limits/memory").and_then(Value::as_str)
+        });
+        for limit in limits.collect::<Vec<_>>() {
+            let mebibytes = limit.strip_suffix("Mi").map(|number| number.parse::<u64>());
+            let mebibytes = mebibytes
+                .or_else(|| limit.strip_suffix("Gi").map(|number| number.parse::<u64>().map(|number| number * 1_024)));
+            let mebibytes = mebibytes.expect(limit).expect(limit);
+            assert!(told * 4 <= mebibytes * 3, "{path}: {told} of {mebibytes} MiB");
+        }
+    }
+}
+
+#[test]
+fn what_else_is_to_be_watched_is_said_in_expressions_that_prometheus_reads() {
+    let page = Page::read("docs/metrics.md").text;
+    let section = page.split("\n## What the programs cannot see\n").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let rows = section.expect("a section").lines().filter(|line| line.contains("_exporter | `"));
+    let expressions: Vec<String> = rows.filter_map(|row| row.split('`').nth(1)).map(str::to_owned).collect();
+    assert!(expressions.len() >= 3, "{expressions:?}");
+    check_expressions(&expressions, tempfile::tempdir().expect("a directory").path());
+}
+
 /// Writes expressions as rules into a file of their own, and lets promtool read them.
 pub(crate) fn check_expressions(expressions: &[String], directory: &Path) {
     let mut rules = String::from("groups:\n  - name: expressions\n    rules:\n");
     for (number, expression) in expressions.iter().enumerate() {
-        let quoted = serde_json::Value::from(expression.as_str());
+        let quoted = Value::from(expression.as_str());
         rules.push_str(&format!("      - record: expression:{number}\n        expr: {quoted}\n"));
     }
     let file = directory.join("expressions.yaml");
