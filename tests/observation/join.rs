@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use tests::crowd::Asked;
-
 use crate::PEOPLE;
-use crate::watcher::{Event, Stream};
+use crate::watcher::{Event, Source, Stream};
 
 /// How many events before an upload's a code's may have been.
 const LAGS: usize = 4;
@@ -15,8 +13,13 @@ const COMMON: usize = 8;
 const CHANCE: f64 = 6.0;
 /// Beyond this there is no doubt.
 const CERTAINTY: f64 = 12.0;
+/// How many of the people of whom an attack says most are judged by themselves: a leak may name a few, and nobody else.
+const WORST: usize = 20;
+/// Of how many of these a way may be certain. A step has 14 people and more, and whoever knows only steps names nobody with more than about 1 in 14: 1.5 for all of
+/// them, whichever steps a way guesses, so that chance has no part in it.
+const TOLERATED: f64 = 8.0;
 
-/// How many uploads were joined to their person, and how many chance would have joined, for the way that tells most.
+/// How many uploads were joined to their person, how many chance would have joined, and how many of the [`WORST`], for the way that tells most.
 #[derive(Debug)]
 #[expect(dead_code, reason = "read through Debug when a test fails")]
 pub(crate) struct Verdict {
@@ -24,12 +27,18 @@ pub(crate) struct Verdict {
     found: f64,
     expected: f64,
     deviations: f64,
+    worst: f64,
 }
 
 impl Verdict {
     /// Whether chance explains what was found.
     pub(crate) fn is_chance(&self) -> bool {
-        self.deviations < CHANCE
+        self.telling() < 1.0
+    }
+
+    /// How near it is to what is no chance any more: from 1 on it is none.
+    fn telling(&self) -> f64 {
+        (self.deviations / CHANCE).max(self.worst / TOLERATED)
     }
 
     /// Whether nothing but what was read explains it.
@@ -43,15 +52,16 @@ type Guess<'a> = Box<dyn Fn(usize, &Event) -> Vec<&'a Event> + 'a>;
 
 /// Tries every way; the verdict on the one that tells most. `company` is among how many each person came.
 pub(crate) fn attack(streams: &[Stream], company: &[usize]) -> Verdict {
-    let of = |asked| streams.iter().filter(move |stream| stream.asked == asked && !stream.events.is_empty());
+    let of = |source| streams.iter().filter(move |stream| stream.source == source && !stream.events.is_empty());
+    let uploads = || of(Source::Server).chain(of(Source::Exporter));
     let mut verdicts = Vec::new();
-    for (codes, uploads) in of(Asked::Verification).flat_map(|codes| of(Asked::Server).map(move |keys| (codes, keys))) {
+    for (codes, uploads) in of(Source::Verification).flat_map(|codes| uploads().map(move |keys| (codes, keys))) {
         for (way, guess) in ways(codes, uploads.events.len()) {
-            let what = format!("{} of codes, {} of uploads, by {way}", codes.name, uploads.name);
+            let what = format!("{} of codes, {} of {:?}, by {way}", codes.name, uploads.name, uploads.source);
             verdicts.push(judge(what, uploads, &guess, company));
         }
     }
-    verdicts.into_iter().max_by(|a, b| a.deviations.total_cmp(&b.deviations)).expect("there are metrics of both")
+    verdicts.into_iter().max_by(|a, b| a.telling().total_cmp(&b.telling())).expect("there are metrics of both")
 }
 
 fn ways(codes: &Stream, uploads: usize) -> Vec<(String, Guess<'_>)> {
@@ -95,7 +105,7 @@ fn words(text: &str) -> BTreeSet<&str> {
 
 /// Counts for each upload how likely a guess among those whom the attack has come to suspect is right.
 fn judge(what: String, uploads: &Stream, guess: &Guess<'_>, company: &[usize]) -> Verdict {
-    let (mut hits, mut expected) = (vec![0.0; PEOPLE], 0.0);
+    let (mut hits, mut named, mut expected) = (vec![0.0; PEOPLE], vec![0.0_f64; PEOPLE], 0.0);
     for (at, upload) in uploads.events.iter().enumerate() {
         let suspects: BTreeSet<usize> =
             guess(at, upload).into_iter().flat_map(|event| event.owners.iter().copied()).collect();
@@ -103,12 +113,17 @@ fn judge(what: String, uploads: &Stream, guess: &Guess<'_>, company: &[usize]) -
             continue;
         }
         for &person in &upload.owners {
-            hits[person] += if suspects.contains(&person) { 1.0 / suspects.len() as f64 } else { 0.0 };
+            let hit = if suspects.contains(&person) { 1.0 / suspects.len() as f64 } else { 0.0 };
+            hits[person] += hit;
+            named[person] = named[person].max(hit);
             expected += 1.0 / company[person] as f64;
         }
     }
     let found: f64 = hits.iter().sum();
     let mean = found / PEOPLE as f64;
     let spread: f64 = hits.iter().map(|hits| (hits - mean).powi(2)).sum();
-    Verdict { what, found, expected, deviations: (found - expected) / spread.max(expected).max(1.0).sqrt() }
+    let deviations = (found - expected) / spread.max(expected).max(1.0).sqrt();
+    // Of each person the event that names them most: that many events name a whole step makes nobody of it more certain.
+    named.sort_by(|a, b| b.total_cmp(a));
+    Verdict { what, found, expected, deviations, worst: named.iter().take(WORST).sum() }
 }

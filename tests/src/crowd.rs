@@ -73,6 +73,11 @@ pub enum Asked {
 
 /// Looks on: called when a person's request was answered.
 pub trait Onlooker {
+    /// A person is about to come. What goes wrong here goes wrong for the crowd.
+    fn before(&mut self, _system: &System, _person: usize) -> impl Future<Output = anyhow::Result<()>> {
+        async { Ok(()) }
+    }
+
     /// A request of this person was answered.
     fn answered(&mut self, system: &System, asked: Asked, person: usize);
 }
@@ -103,6 +108,7 @@ impl Crowd {
         let mut rng = StdRng::seed_from_u64(4);
         for person in 0..count {
             crowd.system.set_time(NOON.plus(FIRST + PACE * person as i64));
+            onlooker.before(&crowd.system, person).await.with_context(|| format!("before person {person}"))?;
             crowd.report(person, &mut rng, onlooker).await.with_context(|| format!("person {person}"))?;
         }
         for line in std::fs::read_to_string(texts)?.lines() {

@@ -212,6 +212,27 @@ impl System {
         })
     }
 
+    /// Makes an authority that the verification service alone knows, that has no key to sign with, and that sends its text messages to a URL.
+    ///
+    /// # Errors
+    /// Those of the verification service, and if the settings cannot be written.
+    pub async fn unfinished_authority(&self, id: &str, provider: &str) -> anyhow::Result<Authority> {
+        let registry = &self.verification_registry;
+        let spec = verification::admin::AuthoritySpec { id: id.to_owned(), ..Default::default() };
+        verification::admin::create_authority(registry, spec).await?;
+        let admin_key = verification::admin::create_api_key(registry, id, ApiKeyKind::Admin).await?;
+        let device_key = verification::admin::create_api_key(registry, id, ApiKeyKind::Device).await?;
+        texting::to_a_webhook(&self.directory.path().join(DELIVERY), id, provider)?;
+        Ok(Authority {
+            id: id.to_owned(),
+            regions: Vec::new(),
+            admin_key: admin_key.as_str().to_owned(),
+            device_key: device_key.as_str().to_owned(),
+            stats_key: String::new(),
+            verification: self.verification.address(),
+        })
+    }
+
     /// What the key server's operator uses, with an owner's rights.
     pub const fn server_state(&self) -> &server::State {
         &self.server_state
