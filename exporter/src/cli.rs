@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use service::LogFormat;
+use service::{LogFormat, Variables};
 use store::Clock;
 
 mod adopt;
@@ -22,6 +22,8 @@ mod status;
 mod traces;
 mod verdicts;
 
+/// What variables of its environment are its settings.
+const VARIABLES: Variables = Variables { prefix: "EXPORTER", families: &[] };
 /// The exit code for a command line that was not understood, as in sysexits.h, so that 1 and 2 keep their meaning.
 const USAGE: u8 = 64;
 
@@ -97,12 +99,15 @@ Credentials never stand in the URL: they come from AWS_ACCESS_KEY_ID, AWS_SECRET
 identity (AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN), or the role of the machine. They need the rights to get, put and delete objects and to
 list the bucket. Whether the store heeds conditions is tried at the start, with an object called .pratique-probe below the prefix.
 
+Environment: a variable that begins with EXPORTER_ and is a setting of no command here stops the program, so that a slip of the pen is found; what
+container platforms set for services (EXPORTER_PORT_..., EXPORTER_SERVICE_...) is left alone.
+
 Every command documents its exit codes in its own --help; 64 always means that the command line was not understood: 2, which says so
 elsewhere, has a meaning of its own.";
 
 /// Reads the command line and does what it says, by this clock: the system's, unless a test moves it.
 pub async fn run(clock: &Clock) -> ExitCode {
-    match service::understand::<Cli>(Cli::command()) {
+    match service::understand::<Cli>(Cli::command(), VARIABLES) {
         Ok(cli) => {
             match &cli.command {
                 Command::Run(args) => service::log_to_stderr("info", LogFormat::for_long(args.log_format())),

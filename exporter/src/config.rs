@@ -47,7 +47,7 @@ pub struct Settings {
     pub signing_key_dir: PathBuf,
 
     /// The id, and optionally the version, that phones know a region's signing keys by, for instance `NO=242` or `NO=242:v2`. Default: the
-    /// region itself and `v1`.
+    /// region itself and `v1`. A region without feeds is refused, here and in --co-sign.
     #[arg(long = "key-id", env = "EXPORTER_KEY_IDS", value_name = "REGION=ID[:VERSION]", value_delimiter = ',')]
     pub key_ids: Vec<RegionKeyId>,
 
@@ -138,11 +138,45 @@ impl Settings {
     /// Whether the settings make sense together.
     ///
     /// # Errors
-    /// [`ExportError::GiveUp`] if two policies are set for one feed.
+    /// [`ExportError::GiveUp`] if two policies are set for one feed, or two ids for the keys of one region.
     pub(crate) fn ensure_sound(&self) -> Result<(), ExportError> {
-        match self.sealing.twice() {
-            Some(feed) => Err(ExportError::GiveUp(format!("policy: {feed} has two; say everything of a feed in one"))),
+        if let Some(feed) = self.sealing.twice() {
+            return Err(ExportError::GiveUp(format!("policy: {feed} has two; say everything of a feed in one")));
+        }
+        let mut later = self.key_ids.iter().enumerate();
+        let twice = later.find(|(at, one)| self.key_ids[..*at].iter().any(|before| before.region == one.region));
+        match twice {
+            Some((_, set)) => Err(ExportError::GiveUp(format!("key-id: {} has two; phones know one", set.region))),
             None => Ok(()),
+        }
+    }
+
+    /// Whether all that the settings name is there. What is mistyped would else not count, and a region whose key id does not count is signed for under
+    /// another, which every phone refuses.
+    ///
+    /// # Errors
+    /// [`ExportError::GiveUp`] with the field, and what these feeds lack.
+    pub(crate) fn ensure_known(&self, known: &[Feed]) -> Result<(), ExportError> {
+        let feed = |field, feed: &Feed| (!known.contains(feed)).then(|| (field, feed.to_string()));
+        let key_id = |set: &RegionKeyId| {
+            let is_known = known.iter().any(|feed| feed.region == set.region);
+            (!is_known).then(|| ("key-id", format!("feed of region {}", set.region)))
+        };
+        let co_sign = |besides: &CoSigner| {
+            let is_known = known.iter().any(|feed| besides.is_for(feed));
+            let kind = besides.kind.map(|kind| format!("{} ", kind.as_str())).unwrap_or_default();
+            (!is_known).then(|| ("co-sign", format!("{kind}feed of region {}", besides.region)))
+        };
+        let of_feeds = self.feeds.iter().find_map(|wanted| feed("feed", wanted));
+        let of_policies = || self.sealing.policies.iter().find_map(|own| feed("policy", &own.feed));
+        let of_coepi = || self.coepi.iter().find_map(|wanted| feed("coepi", wanted));
+        let of_key_ids = || self.key_ids.iter().find_map(key_id);
+        let of_co_signers = || self.co_sign.iter().find_map(co_sign);
+        match of_feeds.or_else(of_policies).or_else(of_coepi).or_else(of_key_ids).or_else(of_co_signers) {
+            None => Ok(()),
+            Some((field, unknown)) => Err(ExportError::GiveUp(format!(
+                "{field}: the database has no {unknown}; `server authority add --region` makes a region's feeds"
+            ))),
         }
     }
 
@@ -253,6 +287,33 @@ mod tests {
             let feed = Feed::verified("NO".parse().expect("a region"), kind);
             assert_eq!(typed.policy(&feed), made.policy(&feed));
         }
+    }
+
+    #[test]
+    fn what_is_said_of_regions_and_feeds_that_are_not_there_is_refused() {
+        let known: Vec<Feed> = ["NO/gaen", "NO/tcn", "SE/tcn"].map(|feed| feed.parse().expect("a feed")).into();
+        let settings = || Settings::new("sqlite:x".parse().expect("valid"), PathBuf::new());
+        let refused = |settings: &Settings| settings.ensure_known(&known).err().map(|why| why.to_string());
+        let key_id = |text: &str| Settings { key_ids: vec![text.parse().expect("valid")], ..settings() };
+        let co_sign = |text: &str| Settings { co_sign: vec![text.parse().expect("valid")], ..settings() };
+        for good in [settings(), key_id("NO=242"), co_sign("NO=v1"), co_sign("NO-gaen=v1"), co_sign("SE-tcn=v1")] {
+            assert_eq!(refused(&good), None);
+        }
+        for (bad, told) in [
+            (key_id("N0=242"), "key-id: the database has no feed of region N0;"),
+            (co_sign("N0=v1"), "co-sign: the database has no feed of region N0;"),
+            (co_sign("SE-gaen=v1"), "co-sign: the database has no gaen feed of region SE;"),
+            (
+                Settings { feeds: vec!["SE/gaen".parse().expect("a feed")], ..settings() },
+                "feed: the database has no SE/gaen;",
+            ),
+        ] {
+            assert!(refused(&bad).is_some_and(|why| why.starts_with(told)), "{:?}", refused(&bad));
+        }
+        let mut twice = key_id("NO=242");
+        assert!(twice.ensure_sound().is_ok());
+        twice.key_ids.push("NO=243".parse().expect("valid"));
+        assert!(twice.ensure_sound().expect_err("two").to_string().contains("key-id: NO has two"));
     }
 
     #[test]

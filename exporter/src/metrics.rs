@@ -4,7 +4,7 @@
 //! tell together when somebody's keys came. What may be released changes by the quarter of an hour.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +58,16 @@ pub struct ExporterMetrics {
 impl ExporterMetrics {
     /// Registers all of them.
     pub fn register() -> Self {
-        let metrics = Metrics::of_program(PREFIX);
+        Self::registered(Metrics::of_program(PREFIX))
+    }
+
+    /// The same without the version and what the process takes of the machine, for a process that serves phones, too: each of their requests takes some, and
+    /// these numbers are published more often than anything that a request moves may be.
+    pub fn register_beside_services() -> Self {
+        Self::registered(Metrics::default())
+    }
+
+    fn registered(metrics: Metrics) -> Self {
         let gauge = |name: &str, help: &str, labels| metrics.gauge_family(&format!("{PREFIX}_{name}"), help, labels);
         Self {
             newest: gauge("newest_bundle_end_seconds", "End of the newest listed bundle, unix time", OF_FEED),
@@ -118,16 +127,26 @@ impl ExporterMetrics {
     /// Those of the listener.
     pub fn listen(&self, address: SocketAddr) -> io::Result<String> {
         let (listener, url) = service::bind(address, "--metrics-listen")?;
+        self.serve(listener, Vec::new())?;
+        Ok(format!("{url}/metrics"))
+    }
+
+    /// The same on a listener that is bound already, with the numbers of other programs in this process before them. `/readyz` is the exporter's.
+    ///
+    /// # Errors
+    /// Those of the listener.
+    pub fn serve(&self, listener: TcpListener, others: Vec<Metrics>) -> io::Result<()> {
         let (metrics, readiness) = (self.metrics.clone(), Arc::clone(&self.readiness));
         let is_ready = Arc::new(move || readiness.is_ready());
-        tokio::spawn(service::listen_metrics_and_probes(listener, metrics.clone(), is_ready)?);
+        let shown: Arc<[Metrics]> = others.into_iter().chain([metrics.clone()]).collect();
+        tokio::spawn(service::listen_metrics_and_probes(listener, shown, is_ready)?);
         tokio::spawn(async move {
             let mut beats = Beats::every(STEP, || true);
             while beats.next().await.is_some() {
                 metrics.step();
             }
         });
-        Ok(format!("{url}/metrics"))
+        Ok(())
     }
 
     /// Has `/readyz` say from now on that this exporter is about to end.

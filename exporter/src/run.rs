@@ -192,16 +192,8 @@ impl Exporter {
 
     pub(crate) async fn feeds(&self) -> Result<Vec<Feed>, ExportError> {
         let known = self.store.feeds().await?;
+        self.settings.ensure_known(&known)?;
         let wanted = &self.settings.feeds;
-        if let Some(unknown) = wanted.iter().find(|feed| !known.contains(feed)) {
-            return Err(ExportError::GiveUp(format!("feed: the database has no {unknown}")));
-        }
-        if let Some(unknown) = self.settings.sealing.policies.iter().find(|own| !known.contains(&own.feed)) {
-            return Err(ExportError::GiveUp(format!("policy: the database has no {}", unknown.feed)));
-        }
-        if let Some(unknown) = self.settings.coepi.iter().find(|feed| !known.contains(feed)) {
-            return Err(ExportError::GiveUp(format!("coepi: the database has no {unknown}")));
-        }
         Ok(known.into_iter().filter(|feed| wanted.is_empty() || wanted.contains(feed)).collect())
     }
 

@@ -18,7 +18,7 @@ use feed::FeedCommand;
 use revision_key::RevisionKeyCommand;
 use server::{DEFAULT_STATS_AUDIENCE, SelfReportSettings, Settings};
 use service::ohttp::{KeyCommand, Program};
-use service::{EdgeSettings, LimitSettings, LogFormat, TestDeploymentSettings};
+use service::{EdgeSettings, LimitSettings, LogFormat, TestDeploymentSettings, Variables};
 use stats::ShowStats;
 
 /// The key server of Pratique: takes keys and reports from phones and keeps what a health authority vouches for.
@@ -54,8 +54,14 @@ a machine may leave unconfirmed what was sent to it (10): so one that has vanish
 
 Exit codes: 0 done, 1 not done, 2 the command line was not understood.
 
+Environment: a variable that begins with SERVER_ and is a setting of no command here stops the program, so that a slip of the pen is found; what
+container platforms set for services (SERVER_PORT_..., SERVER_SERVICE_...) is left alone.
+
 Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is info. At no level is there a line for what a phone
 does, nor anything below warnings from the libraries in use.";
+
+/// What variables of its environment are its settings.
+pub(crate) const VARIABLES: Variables = Variables { prefix: "SERVER", families: &[] };
 
 /// The gateway of this program.
 #[derive(Debug)]
@@ -142,7 +148,7 @@ pub(crate) struct Serve {
     pub(crate) jwks_minutes: u64,
     /// `aud` of the tokens with which authorities ask for their numbers at /v1/stats, signed with the keys of their certificates. Verification servers
     /// in the field write `keyserver` unless they are told otherwise.
-    #[arg(long, value_name = "AUD", env = "SERVER_STATS_AUDIENCE", default_value = DEFAULT_STATS_AUDIENCE)]
+    #[arg(long, value_name = "AUD", env = "SERVER_STATS_AUDIENCE", default_value = DEFAULT_STATS_AUDIENCE, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) stats_audience: String,
     #[command(flatten)]
     pub(crate) deployment: TestDeploymentSettings,

@@ -21,7 +21,8 @@ pub struct Settings {
 #[derive(Debug, Clone, Args)]
 pub struct SelfReportSettings {
     /// The authority that apps mean which name none: those of CoEpi post to /tcnreport/0.4.0, those of Covid Watch to /submitReport. Apps whose
-    /// base URL may be chosen name theirs in the path: /self/ID/tcnreport/0.4.0. Without this, the bare paths refuse everything.
+    /// base URL may be chosen name theirs in the path: /self/ID/tcnreport/0.4.0. Without this, the bare paths refuse everything; an
+    /// authority that is unknown, or takes no such reports, is warned of at the start and may be added, or told to, later.
     #[arg(long, value_name = "ID", env = "SERVER_SELF_REPORT_AUTHORITY")]
     pub self_report_authority: Option<String>,
     /// A file with at least 32 random bytes, mode 600, under which challenges are sealed. Servers that stand side by side need the same one. Default:

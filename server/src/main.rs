@@ -5,7 +5,7 @@ mod cli;
 use std::time::Duration;
 
 use anyhow::Context;
-use cli::{Cli, Command, Serve, deny_key, feed, revision_key, stats, withdraw};
+use cli::{Cli, Command, Serve, VARIABLES, deny_key, feed, revision_key, stats, withdraw};
 use serde_json::json;
 use server::{Settings, State, admin};
 use service::ohttp::say_keys;
@@ -14,7 +14,7 @@ use store::{Clock, SelfReporting, chance};
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
-    let Cli { json, command } = service::parse("SERVER");
+    let Cli { json, command } = service::parse(VARIABLES);
     let format = match &command {
         Command::Serve(flags) => LogFormat::for_long(flags.log_format),
         _ => LogFormat::Text,

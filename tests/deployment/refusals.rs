@@ -15,7 +15,8 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("_PROXY_NETWORKS", &["10.0.0.0/33", "everywhere"], "must be an address or ADDRESS/BITS"),
     ("_RELAYS", &["203.0.113.0", "West=203.0.113.0"], "NAME=CIDR"),
     ("_MAINTENANCE", &["soon"], "true, false"),
-    ("_BATCH_LIMIT", &["-1", "ten"], "How many codes"),
+    ("_BATCH_LIMIT", &["-1", "ten", "0", "1001"], "1 to 1000"),
+    ("SERVER_STATS_AUDIENCE", &[""], "`aud` of the tokens"),
     ("_WITHHOLD_BELOW", &["15", "-10"], "multiple of 10"),
     ("VERIFICATION_HOURLY_GUESSES_PER_PREFIX", &["0", "100000001", "x"], "At least 1"),
     ("VERIFICATION_HOURLY_GUESSES_PER_AUTHORITY", &["0"], "1..=100000000"),
@@ -57,7 +58,7 @@ const WRONG: &[(&str, &[&str], &str)] = &[
 ];
 
 /// What any text may stand in: names, and paths, of which `what_cannot_be_read_is_named` tells more.
-const FREE: &[&str] = &["_FILE", "_DIR", "SERVER_STATS_AUDIENCE", "SERVER_SELF_REPORT_AUTHORITY"];
+const FREE: &[&str] = &["_FILE", "_DIR", "SERVER_SELF_REPORT_AUTHORITY"];
 
 #[test]
 fn a_wrong_setting_is_refused_with_its_name_and_what_is_allowed() {
@@ -81,6 +82,77 @@ fn a_wrong_setting_is_refused_with_its_name_and_what_is_allowed() {
                 assert!(names.iter().all(|part| said.contains(part)), "{variable}={value} is told as: {said}");
                 assert!(!said.contains("hunter2"), "{said}");
             }
+        }
+    }
+}
+
+/// The program, a command of it, what was typed, and what was meant.
+const MISTYPED: &[(&str, &[&str], &str, &str)] = &[
+    ("verification", &["serve"], "VERIFICATION_LISTN", "VERIFICATION_LISTEN"),
+    ("verification", &["migrate"], "VERIFICATION_SIGNING_KEYS_DIR", "VERIFICATION_SIGNING_KEY_DIR"),
+    ("server", &["serve"], "SERVER_LISTN", "SERVER_LISTEN"),
+    ("server", &["migrate"], "SERVER_REVISION_KEYFILE", "SERVER_REVISION_KEY_FILE"),
+    ("exporter", &["run"], "EXPORTER_KEY_ID", "EXPORTER_KEY_IDS"),
+    ("exporter", &["status"], "EXPORTER_POLICY", "EXPORTER_POLICIES"),
+    ("pratique", &["serve"], "PRATIQUE_SEVER_PORT", "PRATIQUE_SERVER_PORT"),
+    ("pratique", &["demo"], "PRATIQUE_TEST_DEPLOYMNT", "PRATIQUE_TEST_DEPLOYMENT"),
+];
+
+#[test]
+fn a_mistyped_variable_stops_the_program_which_names_it_and_what_was_meant() {
+    for (name, command, typed, meant) in MISTYPED {
+        let usage = if *name == "exporter" { 64 } else { 2 };
+        let mut run = program(name);
+        run.envs(needed(name)).env(typed, "hunter2").args(*command);
+        let output = ended(&run);
+        let said = complaint(&output);
+        assert_eq!(output.status.code(), Some(usage), "{typed}: {said}");
+        assert!(said.contains(&format!("{typed} ")) && said.contains(&format!("{meant} is one")), "{typed}: {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+        let mut help = program(name);
+        help.env(typed, "hunter2").args(*command).arg("--help");
+        assert!(ended(&help).status.success(), "{typed} does not keep anybody from reading the help");
+    }
+    // What is missing may be what was mistyped.
+    let mut run = program("server");
+    run.env("SERVER_DATABASE_ULR", "sqlite:keys.db").arg("serve");
+    let said = complaint(&ended(&run));
+    assert!(said.contains("--database-url <URL>") && said.contains("SERVER_DATABASE_ULR in the"), "{said}");
+}
+
+#[test]
+fn what_container_platforms_and_tests_set_is_no_mistyped_setting() {
+    for name in PROGRAMS {
+        let usage = if name == "exporter" { 64 } else { 2 };
+        let mut run = program(name);
+        for (end, value) in [
+            ("SERVICE_HOST", "10.0.0.7"),
+            ("SERVICE_PORT", "80"),
+            ("SERVICE_PORT_HTTP", "80"),
+            ("PORT", "tcp://10.0.0.7:80"),
+            ("PORT_80_TCP_ADDR", "10.0.0.7"),
+            ("METRICS_SERVICE_HOST", "10.0.0.8"),
+            ("METRICS_PORT_9463_TCP", "tcp://10.0.0.8:9463"),
+        ] {
+            run.env(format!("{}_{end}", name.to_uppercase()), value);
+        }
+        run.env("PRATIQUE_TEST_DATABASE_URL", "postgres://u@h/d").env("VERIFICATION_SIGNING_KEYS_EXAMPLE", "");
+        run.envs(needed(name)).arg(if name == "exporter" { "run" } else { "serve" });
+        let output = ended(&run);
+        assert_ne!(output.status.code(), Some(usage), "{name}: {}", complaint(&output));
+    }
+}
+
+#[test]
+fn a_filter_of_the_log_that_silences_the_program_is_refused() {
+    for name in PROGRAMS {
+        let (command, usage) = if name == "exporter" { ("run", 64) } else { ("serve", 2) };
+        for filter in ["inof", "server=verbose"] {
+            let mut run = program(name);
+            run.envs(needed(name)).env("RUST_LOG", filter).arg(command);
+            let output = ended(&run);
+            assert_eq!(output.status.code(), Some(usage), "{name} {filter}: {}", complaint(&output));
+            assert!(complaint(&output).contains("RUST_LOG: must be a level"), "{}", complaint(&output));
         }
     }
 }
@@ -125,6 +197,8 @@ const UNMET: &[(&str, &str, &str, i32, &str)] = &[
     ("verification", "VERIFICATION_LISTEN", "192.0.2.1:1", 1, "--listen"),
     ("verification", "VERIFICATION_METRICS_LISTEN", "192.0.2.1:1", 1, "--metrics-listen"),
     ("verification", "VERIFICATION_DELIVERY_DIR", "DIR/absent", 1, "--delivery-dir"),
+    ("verification", "VERIFICATION_DELIVERY_DIR", "DIR/delivery", 1, "DIR/delivery/example.toml"),
+    ("verification", "VERIFICATION_SIGNING_KEY_DIR", "DIR/absent", 1, "--signing-key-dir"),
     ("server", "SERVER_DATABASE_URL", "sqlite:DIR/absent/keys.db", 1, "--database-url"),
     ("server", "SERVER_OHTTP_KEY_FILE", "DIR/absent", 1, "--ohttp-key-file"),
     ("server", "SERVER_REVISION_KEY_FILE", "DIR/absent", 1, "--revision-key-file"),
@@ -139,8 +213,15 @@ const UNMET: &[(&str, &str, &str, i32, &str)] = &[
     ("exporter", "EXPORTER_READ_DATABASE_URL", "postgres://u@127.0.0.1:1/k", 2, "read-database-url"),
     ("exporter", "EXPORTER_BUCKETS", "main=file:DIR/short", 2, "DIR/short"),
     ("exporter", "EXPORTER_SIGNING_KEY_DIR", "DIR/absent", 2, "signing-key-dir"),
+    ("exporter", "EXPORTER_GATEWAYS", "server=DIR/absent", 2, "gateway: DIR/absent"),
+    ("exporter", "EXPORTER_GATEWAYS", "verification=DIR/short", 2, "gateway: DIR/short"),
+    ("exporter", "EXPORTER_KEY_IDS", "X0=242", 2, "key-id: the database has no feed of region X0"),
+    ("exporter", "EXPORTER_CO_SIGN", "X0=v1", 2, "co-sign: the database has no feed of region X0"),
+    ("exporter", "EXPORTER_POLICIES", "X0/gaen minimum=5", 2, "policy: the database has no X0/gaen"),
+    ("exporter", "EXPORTER_COEPI", "X0/tcn", 2, "coepi: the database has no X0/tcn"),
     ("exporter", "EXPORTER_METRICS_LISTEN", "192.0.2.1:1", 2, "metrics-listen"),
     ("pratique", "PRATIQUE_DIR", "DIR/short", 1, "DIR/short"),
+    ("pratique", "PRATIQUE_METRICS_LISTEN", "192.0.2.1:1", 1, "--metrics-listen"),
 ];
 
 #[test]
@@ -172,12 +253,14 @@ fn sound(directory: &Path) -> BTreeMap<&'static str, String> {
     let settings = BTreeMap::from([
         ("VERIFICATION_DATABASE_URL", format!("sqlite:{}", path("codes.db"))),
         ("VERIFICATION_SECRET_FILE", path("secret")),
+        ("VERIFICATION_SIGNING_KEY_DIR", path("certificate-keys")),
         ("VERIFICATION_LISTEN", "127.0.0.1:0".to_owned()),
         ("SERVER_DATABASE_URL", format!("sqlite:{}", path("keys.db"))),
         ("SERVER_LISTEN", "127.0.0.1:0".to_owned()),
         ("EXPORTER_DATABASE_URL", format!("sqlite:{}", path("keys.db"))),
         ("EXPORTER_BUCKETS", format!("main=file:{}", path("cdn"))),
         ("EXPORTER_SIGNING_KEY_DIR", path("bundle-keys")),
+        ("PRATIQUE_DIR", path("standalone")),
     ]);
     let prepare = |name: &str, arguments: &[&str]| {
         let mut command: Command = program(name);
@@ -188,6 +271,10 @@ fn sound(directory: &Path) -> BTreeMap<&'static str, String> {
     prepare("verification", &["secret", "create"]);
     prepare("verification", &["secret", "create", "--secret-file", &path("exposed")]);
     fs::set_permissions(path("exposed"), fs::Permissions::from_mode(0o644)).expect("chmod");
+    prepare("verification", &["authority", "create", "--id", "example"]);
+    prepare("verification", &["keys", "generate", "--authority", "example"]);
+    fs::create_dir(path("delivery")).expect("created");
+    fs::copy(path("short"), path("delivery/example.toml")).expect("copied");
     prepare("server", &["migrate"]);
     prepare("exporter", &["keys", "generate", "--region", "XX", "--dir", &path("bundle-keys")]);
     settings

@@ -77,6 +77,21 @@ fn each_sample_names_every_setting_of_its_program_and_no_other() {
     }
 }
 
+/// Its keys have variables and no flags.
+#[test]
+fn the_sample_of_the_load_tester_names_its_settings_and_is_understood() {
+    let sample = Sample::read("load.env");
+    let mut known: BTreeSet<String> = variables("load").into_keys().collect();
+    known.extend(["LOAD_ADMIN_KEY", "LOAD_DEVICE_KEY"].map(str::to_owned));
+    assert_eq!(sample.names(), known);
+    let mut run = program("load");
+    run.envs(&sample.set).args(["burst", "--duration", "1s"]);
+    let output = ended(&run);
+    assert_eq!(output.status.code(), Some(3), "{}", complaint(&output));
+    // Everything was understood, and the first file that it names is not there.
+    assert!(complaint(&output).contains("/etc/pratique/load-admin.key"), "{}", complaint(&output));
+}
+
 #[test]
 fn what_a_sample_shows_commented_out_is_the_default_if_there_is_one() {
     for (file, program, command, _) in SERVICES {

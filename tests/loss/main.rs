@@ -8,7 +8,7 @@
 //! Beside them, an exporter of another kind looks at the same uploads: it takes whatever has a receipt time since its last visit, as most such
 //! systems do. It must lose keys. If it did not, the rest would prove nothing.
 //!
-//! `PRATIQUE_EXPORTED_KEYS=1000000` makes it a million keys an engine; without it there are as many as an ordinary run has time for.
+//! `PRATIQUE_TEST_EXPORTED_KEYS=1000000` makes it a million keys an engine; without it there are as many as an ordinary run has time for.
 
 mod crowd;
 mod dump;
@@ -33,7 +33,7 @@ use crate::window::Window;
 /// How many keys there are in an ordinary run.
 const ORDINARY: u64 = 100_000;
 /// Where another number stands.
-const VARIABLE: &str = "PRATIQUE_EXPORTED_KEYS";
+const VARIABLE: &str = "PRATIQUE_TEST_EXPORTED_KEYS";
 /// By how many seconds the clocks of the exporters, and of the servers, are off: as far apart as machines get that nobody looks after.
 const CLOCKS: [i64; 3] = [-150, 0, 150];
 

@@ -20,7 +20,7 @@ use crate::observe::{Observation, watch};
 use crate::requests::Stock;
 use crate::scene::{Flags, Scene};
 
-/// How many requests of each class and route are watched, unless `PRATIQUE_SECRECY_SAMPLES` says otherwise.
+/// How many requests of each class and route are watched, unless `PRATIQUE_TEST_SECRECY_SAMPLES` says otherwise.
 const SAMPLES: usize = 2_000;
 /// The time between two requests on a route.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -49,7 +49,7 @@ async fn watched(
 }
 
 fn samples() -> anyhow::Result<usize> {
-    Ok(std::env::var("PRATIQUE_SECRECY_SAMPLES").map_or(Ok(SAMPLES), |text| text.parse())?)
+    Ok(std::env::var("PRATIQUE_TEST_SECRECY_SAMPLES").map_or(Ok(SAMPLES), |text| text.parse())?)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,9 +7,9 @@ use crate::fault::{ALL, Mishaps};
 use crate::scene::Scene;
 
 /// How many faults there are, if not one of each kind.
-const COUNT: &str = "PRATIQUE_FAULTS";
+const COUNT: &str = "PRATIQUE_TEST_FAULTS";
 /// From which their order and their lengths follow, if not from this one.
-const SEED: &str = "PRATIQUE_FAULT_SEED";
+const SEED: &str = "PRATIQUE_TEST_FAULT_SEED";
 const DEFAULT_SEED: u64 = 6;
 
 #[test]

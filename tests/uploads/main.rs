@@ -1,7 +1,7 @@
 //! Two hundred phones at a time upload over a network that breaks off wherever it likes, and each sends the same again until somebody acknowledges
 //! it, while bundles are sealed. What was acknowledged is then in the store, once, and in one bundle.
 //!
-//! `PRATIQUE_UPLOADED_KEYS=1000000` makes it a million keys an engine; without it there are as many as an ordinary run has time for.
+//! `PRATIQUE_TEST_UPLOADED_KEYS=1000000` makes it a million keys an engine; without it there are as many as an ordinary run has time for.
 
 mod program;
 mod rows;
@@ -33,7 +33,7 @@ const PHONES: u64 = 200;
 /// How many keys there are in an ordinary run.
 const ORDINARY: u64 = 100_000;
 /// Where another number stands.
-const VARIABLE: &str = "PRATIQUE_UPLOADED_KEYS";
+const VARIABLE: &str = "PRATIQUE_TEST_UPLOADED_KEYS";
 /// How many server processes share the database.
 const PROCESSES: usize = 2;
 /// Sealed is after every so many uploads.

@@ -89,16 +89,15 @@ pub async fn rotate_secret(registry: &impl AsRef<Registry>, secret_file: &Path) 
     Secrets::rotate(secret_file, &needed, &mut store::chance::source())
 }
 
-/// Reads the settings for text messages of every authority, so that the log says at once and not when the first code is to be sent which
-/// cannot be used.
+/// Reads the settings for text messages of every authority that takes part, so that those which cannot be used are known at once and not when the
+/// first code is to be sent.
 ///
 /// # Errors
-/// [`VerificationError::Store`] if the database fails.
+/// What is wrong with the first that cannot be used, with its file; [`VerificationError::Store`] if the database fails.
 pub async fn check_text_messages(state: &State) -> Result<(), VerificationError> {
-    for authority in authorities(state).await? {
-        state.couriers().of(&authority.issuer.id);
-    }
-    Ok(())
+    let all = authorities(state).await?;
+    let mut taking_part = all.iter().filter(|known| known.disabled_at.is_none());
+    taking_part.try_for_each(|authority| state.couriers().check(&authority.issuer.id))
 }
 
 #[cfg(test)]
@@ -121,7 +120,7 @@ mod tests {
         // Who has no key that is good here hears nothing of it, and what was signed is believed to its end.
         assert_eq!(desk.post("/api/issue", &desk.device, &json!({})).await.refusal(), (401, "unauthorized"));
         assert_eq!(desk.published().await.len(), 1);
-        check_signing_keys(&desk.state).await.expect("nobody else lacks a key");
+        assert!(check_signing_keys(&desk.state).await.expect("looked at").is_empty(), "nobody else lacks a key");
 
         enable_authority(&desk.state, "no").await.expect("enabled");
         assert_eq!(desk.verify(&json!({ "code": code })).await.status, 200);

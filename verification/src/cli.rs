@@ -21,7 +21,7 @@ use codes::{Expire, Issue, Look};
 use keys::KeysCommand;
 use secret::SecretCommand;
 use service::ohttp::{KeyCommand, Program};
-use service::{EdgeSettings, LimitSettings, LogFormat, TestDeploymentSettings};
+use service::{EdgeSettings, LimitSettings, LogFormat, TestDeploymentSettings, Variables};
 use stats::{ShowStats, WithholdingFlags};
 use verification::{Budgets, DatabaseSettings, Settings};
 
@@ -60,8 +60,15 @@ a machine may leave unconfirmed what was sent to it (10): so one that has vanish
 
 Exit codes: 0 done, 1 not done, 2 the command line was not understood.
 
+Environment: a variable that begins with VERIFICATION_ and is a setting of no command here stops the program, so that a slip of the pen is found; what
+container platforms set for services (VERIFICATION_PORT_..., VERIFICATION_SERVICE_...) is left alone. The private keys of an authority may stand in
+VERIFICATION_SIGNING_KEYS_AUTHORITY, as PEM.
+
 Log lines go to standard error; RUST_LOG sets what is logged (for instance debug), the default is info. At no level is there a line for what a phone
 does, but for a text message that its provider did not take, nor anything below warnings from the libraries in use.";
+
+/// What variables of its environment are its settings; the private keys of authorities may be there, too.
+pub(crate) const VARIABLES: Variables = Variables { prefix: "VERIFICATION", families: &["SIGNING_KEYS_"] };
 
 /// The gateway of this program.
 #[derive(Debug)]
@@ -124,9 +131,9 @@ pub(crate) struct Serve {
     /// Whoever has it can read what was sealed to it.
     #[arg(long, value_name = "FILE", env = "VERIFICATION_OHTTP_KEY_FILE")]
     pub(crate) ohttp_key_file: Option<PathBuf>,
-    /// How many codes one request to /api/batch-issue may ask for.
-    #[arg(long, value_name = "CODES", env = "VERIFICATION_BATCH_LIMIT", default_value_t = 10)]
-    pub(crate) batch_limit: usize,
+    /// How many codes one request to /api/batch-issue may ask for, 1 to 1000.
+    #[arg(long, value_name = "CODES", env = "VERIFICATION_BATCH_LIMIT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub(crate) batch_limit: u16,
     /// Write nothing: refuse every request that needs an API key with 429 maintenance_mode, until the service is started again without this.
     /// What anybody can ask for is answered.
     #[arg(long, env = "VERIFICATION_MAINTENANCE")]

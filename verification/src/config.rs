@@ -33,11 +33,12 @@ pub struct Settings {
     #[arg(long, value_name = "FILE", env = "VERIFICATION_SECRET_FILE")]
     pub secret_file: PathBuf,
     /// The directory with the authorities' certificate signing keys, mode 600 each; `verification keys generate` writes there. It need not exist
-    /// if they are in the environment.
+    /// if they are in the environment. `serve` does not start while the key under which an authority signs is in neither.
     #[arg(long, value_name = "DIR", env = "VERIFICATION_SIGNING_KEY_DIR", default_value = SIGNING_KEY_DIR)]
     pub signing_key_dir: PathBuf,
     /// The directory with the authorities' settings for text messages, a file AUTHORITY.toml of mode 600 each. A change counts at once.
-    /// Without it, or for authorities without a file, codes are not sent to phones.
+    /// Without it, or for authorities without a file, codes are not sent to phones. `serve` does not start with a file that it cannot use; one that is
+    /// broken later leaves what was in use.
     #[arg(long, value_name = "DIR", env = "VERIFICATION_DELIVERY_DIR")]
     pub delivery_dir: Option<PathBuf>,
 }

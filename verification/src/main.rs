@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use cli::session::{open, open_service, say};
-use cli::{Cli, Command, Serve, api_key, authority, codes, keys, secret, stats};
+use cli::{Cli, Command, Serve, VARIABLES, api_key, authority, codes, keys, secret, stats};
 use indicatif::ProgressBar;
 use serde_json::json;
 use service::LogFormat;
 use service::ohttp::say_keys;
 use store::{Clock, chance};
-use verification::{DatabaseSettings, Purged, admin};
+use verification::{DatabaseSettings, Purged, State, admin};
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
-    let Cli { json, command } = service::parse("VERIFICATION");
+    let Cli { json, command } = service::parse(VARIABLES);
     let format = match &command {
         Command::Serve(flags) => LogFormat::for_long(flags.log_format),
         _ => LogFormat::Text,
@@ -48,7 +48,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
-    let state = open_service(&flags.settings).await?.with_batch_limit(flags.batch_limit);
+    let state = open_service(&flags.settings).await?.with_batch_limit(flags.batch_limit.into());
     let state = state.with_maintenance(flags.maintenance).with_threshold(flags.withholding.threshold);
     for warning in flags.edge.warnings(flags.listen.ip(), flags.ohttp_key_file.is_some()) {
         tracing::warn!("{warning}");
@@ -60,12 +60,7 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     if let Some(file) = &flags.ohttp_key_file {
         state = state.with_gateway(file).context("cannot open the gateway; check --ohttp-key-file")?;
     }
-    if let Err(error) = admin::check_signing_keys(&state).await {
-        tracing::warn!(%error, "no certificates can be signed for an authority until this is mended");
-    }
-    if let Err(error) = admin::check_text_messages(&state).await {
-        tracing::warn!(%error, "the settings for text messages were not looked at");
-    }
+    ensure_ready(&state).await?;
     let (listener, url) = service::bind(flags.listen, "--listen")?;
     let mut said = (json!({ "listening": url }), format!("Listening on {url}"));
     if let Some(address) = flags.metrics_listen {
@@ -79,6 +74,26 @@ async fn serve(flags: Serve, json: bool) -> anyhow::Result<()> {
     say(json, said.0, &said.1)?;
     server.await?;
     Ok(())
+}
+
+/// Looks at what the authorities need, so that a directory that was mistyped stops the program here and not every phone later. Authorities may be added
+/// and get their keys while it runs: of what is still to come it only warns.
+async fn ensure_ready(state: &State) -> anyhow::Result<()> {
+    if admin::authorities(state).await?.is_empty() {
+        tracing::warn!("no authority is known, so nobody can issue codes; see `verification authority create --help`");
+    }
+    let without = admin::check_signing_keys(state).await.context(
+        "certificates cannot be signed; check --signing-key-dir or VERIFICATION_SIGNING_KEY_DIR, and the keys that stand in the environment",
+    )?;
+    for id in without {
+        tracing::warn!(
+            authority.id = id,
+            "the authority has no signing key, so no phone gets a certificate; see `verification keys generate --help`"
+        );
+    }
+    admin::check_text_messages(state).await.context(
+        "text messages cannot be sent; mend the file or take it out of --delivery-dir or VERIFICATION_DELIVERY_DIR",
+    )
 }
 
 /// Says on a terminal how far it is, and in the end what it did.

@@ -29,6 +29,9 @@ pub(crate) struct Access {
     pub(crate) health_authority_id: String,
     /// The ready-made authority's keys.
     pub(crate) api_keys: ApiKeys,
+    /// URL of the numbers for operators, if they are served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) metrics: Option<String>,
 }
 
 /// API keys of the ready-made authority.

@@ -1,11 +1,12 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use proto::Region;
-use service::{EdgeSettings, LogFormat, TestDeploymentSettings};
+use service::{EdgeSettings, LogFormat, TestDeploymentSettings, Variables};
 
 use crate::system::{Plan, Ports};
 
@@ -14,12 +15,20 @@ use crate::system::{Plan, Ports};
 /// Everything listens on 127.0.0.1 and keeps its data in one directory. This is for trying things out and for development; in production
 /// `verification`, `server` and `exporter` are programs of their own.
 #[derive(Debug, Parser)]
-#[command(name = "pratique", version)]
+#[command(name = "pratique", version, after_long_help = ENVIRONMENT)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// What variables of its environment are its settings, beside those of the project's own tests.
+pub(crate) const VARIABLES: Variables = Variables { prefix: "PRATIQUE", families: &["TEST_"] };
+
+const ENVIRONMENT: &str = "\
+Environment: a variable that begins with PRATIQUE_ and is a setting of no command here stops the program, so that a slip of the pen is found; what
+container platforms set for services (PRATIQUE_PORT_..., PRATIQUE_SERVICE_...) is left alone, and so is PRATIQUE_TEST_..., which belongs to tests.
+RUST_LOG sets what is logged (for instance debug), the default is info.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -77,9 +86,14 @@ pub(crate) struct Serve {
     /// nothing. 0 sends them at once.
     #[arg(long, env = "PRATIQUE_TICK_MS", value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub(crate) tick_ms: u64,
-    /// How log lines are written: text or json.
-    #[arg(long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
-    pub(crate) log_format: LogFormat,
+    /// Also serve GET /metrics, in the format of Prometheus, at this address: the numbers of verification, server and exporter, whose names begin with
+    /// pratique_verification_, pratique_server_ and pratique_exporter_ as elsewhere. Beside them /healthz answers 200 as long as the program does, and
+    /// /readyz as long as exports begin when they should; those of the services are at their own ports. Port 0 takes any free one. Default: nowhere.
+    #[arg(long, env = "PRATIQUE_METRICS_LISTEN", value_name = "ADDR")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// How log lines are written: text or json. Default: text on a terminal, json elsewhere.
+    #[arg(long, env = "PRATIQUE_LOG_FORMAT", value_name = "FORMAT", hide_possible_values = true)]
+    pub(crate) log_format: Option<LogFormat>,
     /// What stands between phones and the services.
     #[command(flatten)]
     pub(crate) edge: EdgeSettings,

@@ -35,6 +35,9 @@ pub(crate) enum StandaloneError {
         /// Why it failed.
         source: io::Error,
     },
+    /// The address for operators is taken or not this machine's: choose another one.
+    #[error("--metrics-listen: {0}")]
+    Metrics(io::Error),
     /// Another process serves this directory: stop it first.
     #[error("another pratique serve runs on this directory, as {} says; stop it first", .0.display())]
     Running(PathBuf),

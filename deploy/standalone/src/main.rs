@@ -16,12 +16,12 @@ mod gateways;
 
 use std::process::ExitCode;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, VARIABLES};
 use service::LogFormat;
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    let Cli { command } = service::parse("PRATIQUE");
+    let Cli { command } = service::parse(VARIABLES);
     let done = match command {
         Command::Demo(flags) => {
             // The demo narrates; a log would talk into it.
@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
             demo::run(&flags).await
         }
         Command::Serve(flags) => {
-            service::log_to_stderr("info", flags.log_format);
+            service::log_to_stderr("info", LogFormat::for_long(flags.log_format));
             serve::run(&flags).await
         }
     };

@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use exporter::metrics::ExporterMetrics;
+use exporter::{Report, Seen};
 use store::Clock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -24,7 +26,10 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
     let earlier = Access::left_behind(&layout)?;
     Access::clear(&layout)?;
     let plan = flags.plan();
+    let bind = |address| service::bind(address, "--metrics-listen").map_err(StandaloneError::Metrics);
+    let metrics_listener = flags.metrics_listen.map(bind).transpose()?;
     let system = System::open(&layout, &plan, Clock::system()).await?;
+    let exports = Exports::of(&system, Duration::from_secs(flags.export_period));
     let api_keys = system.api_keys(&plan).await?;
     // Caught before anybody is told that we listen: whoever waits for access.json may stop us at once.
     let mut stop = Stop::catch(&layout)?;
@@ -36,9 +41,13 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
         region: plan.region.to_string(),
         health_authority_id: plan.authority.clone(),
         api_keys,
+        metrics: metrics_listener.as_ref().map(|(_, url)| format!("{url}/metrics")),
     };
+    if let Some((listener, _)) = metrics_listener {
+        exports.metrics.serve(listener, system.metrics()).map_err(StandaloneError::Metrics)?;
+    }
     // Before anybody is told, so that the first phone that asks finds an index and a manifest for every feed.
-    export(&system).await;
+    exports.export().await;
     access.write(&layout)?;
     // A service whose standard output is closed serves all the same.
     let _ = writeln!(std::io::stdout(), "{}", welcome(&access, flags, &layout));
@@ -53,35 +62,59 @@ pub(crate) async fn run(flags: &Serve) -> Result<(), StandaloneError> {
     for warning in flags.edge.warnings(Ipv4Addr::LOCALHOST.into(), false) {
         tracing::warn!("{warning}");
     }
-    export_until_stopped(&system, Duration::from_secs(flags.export_period), &mut stop).await;
+    exports.until_stopped(&mut stop).await;
     tracing::info!("stopping: requests that are under way are finished first");
     system.drain();
+    exports.metrics.end();
     Access::clear(&layout)?;
     listening.stop().await;
     Ok(())
 }
 
-/// A pass is never interrupted, and one that takes longer than the period delays the next.
-async fn export_until_stopped(system: &System, period: Duration, stop: &mut Stop) {
-    let mut ticks = interval_at(Instant::now() + period, period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.requested() => return,
-            _ = ticks.tick() => export(system).await,
+/// The exports of a system, and what operators see of them.
+struct Exports<'s> {
+    system: &'s System,
+    period: Duration,
+    metrics: ExporterMetrics,
+}
+
+impl<'s> Exports<'s> {
+    fn of(system: &'s System, period: Duration) -> Self {
+        let metrics = ExporterMetrics::register_beside_services();
+        system.exporter().observe(metrics.database());
+        Self { system, period, metrics }
+    }
+
+    /// A pass is never interrupted, and one that takes longer than the period delays the next.
+    async fn until_stopped(&self, stop: &mut Stop) {
+        let mut ticks = interval_at(Instant::now() + self.period, self.period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.requested() => return,
+                _ = ticks.tick() => self.export().await,
+            }
+        }
+    }
+
+    /// One pass. What failed is repaired by the next one, so nothing here ends the program.
+    async fn export(&self) {
+        if let Err(error) = self.system.hand_over_gateway_keys() {
+            tracing::error!(%error, "the keys of the gateways are announced as they were");
+        }
+        let begun = Instant::now();
+        let outcome = self.system.exporter().once().await;
+        let seen = Seen { outcome: &outcome, took: begun.elapsed(), rest: self.period };
+        self.metrics.note_scheduled(&seen, Clock::system().now());
+        match &outcome {
+            Ok(report) => tell(report),
+            Err(error) => tracing::error!(%error, "the export did not begin"),
         }
     }
 }
 
-/// One pass. What failed is repaired by the next one, so nothing here ends the program.
-async fn export(system: &System) {
-    if let Err(error) = system.hand_over_gateway_keys() {
-        tracing::error!("the keys of the gateways are announced as they were: {error}");
-    }
-    let report = match system.exporter().once().await {
-        Ok(report) => report,
-        Err(error) => return tracing::error!("the export did not begin: {error}"),
-    };
+/// One line for each bundle that was published, and for each feed that waits for more; failures were logged by the pass.
+fn tell(report: &Report) {
     for feed in &report.feeds {
         for bundle in &feed.sealed {
             tracing::info!(
@@ -121,7 +154,8 @@ impl Stop {
 
 /// What the owner needs to know, once. The keys are shown here and kept in files of mode 0600; they never reach the log.
 fn welcome(access: &Access, flags: &Serve, layout: &Layout) -> String {
-    let Access { verification, server, cdn, region, health_authority_id, api_keys } = access;
+    let Access { verification, server, cdn, region, health_authority_id, api_keys, metrics } = access;
+    let metrics = metrics.as_ref().map(|url| format!("\n  metrics        {url}")).unwrap_or_default();
     let (dir, period) = (layout.root().display(), flags.export_period);
     format!(
         "\
@@ -131,7 +165,7 @@ Pratique runs. Everything it keeps is in {dir}
   server         {server}
   public tree    {cdn}/{region}/gaen/index.txt
                  {cdn}/{region}/tcn/index.txt
-  exports        every {period} s; Ctrl-C stops
+  exports        every {period} s; Ctrl-C stops{metrics}
 
   authority      {health_authority_id}, region {region}
   admin key      {}

@@ -14,7 +14,7 @@ use proto::api::deployment::DeploymentHost;
 use proto::manifest::GatewayService;
 use proto::revision::RevisionKey;
 use proto::{Feed, Region};
-use service::{Edge, LimitSettings, key_file};
+use service::{Edge, LimitSettings, Metrics, key_file};
 use store::{ApiKeyKind, Clock, DatabaseUrl};
 
 use crate::access::{Access, ApiKeys};
@@ -116,6 +116,11 @@ impl System {
     pub(crate) fn drain(&self) {
         self.verification.health().drain();
         self.server.health().drain();
+    }
+
+    /// What operators may see of both services.
+    pub(crate) fn metrics(&self) -> Vec<Metrics> {
+        vec![self.verification.metrics().clone(), self.server.metrics().clone()]
     }
 
     /// The read path.

@@ -12,6 +12,7 @@ use super::output::fail;
 use super::traces::{TraceArgs, Traces};
 use crate::config::Settings;
 use crate::error::ExportError;
+use crate::gateways;
 use crate::metrics::ExporterMetrics;
 use crate::run::Exporter;
 use crate::schedule::Seen;
@@ -108,8 +109,9 @@ async fn begin(args: &RunArgs, clock: &Clock) -> Result<(), ExportError> {
         );
         return Err(ExportError::GiveUp(what));
     }
+    gateways::ensure_readable(&args.settings.gateways)?;
     let exporter = Exporter::open(&args.settings, clock.clone()).await?;
-    // A feed that was mistyped is refused here, and not only in the log of each pass.
+    // A feed or a region that was mistyped is refused here, and not only in the log of each pass.
     exporter.feeds().await?;
     let metrics = ExporterMetrics::register();
     let traces = Traces::begin(&args.traces, clock.now());

@@ -2,6 +2,7 @@
 
 use clap::{Arg, Command, Parser};
 
+use crate::strange::Variables;
 use crate::understand::understand;
 
 /// The flags of this crate. Which program they belong to is not for them to know.
@@ -25,10 +26,11 @@ const SHARED: &[&str] = &[
     "test_deployment",
 ];
 
-/// Reads the command line of a program, whose flags of this crate have environment variables under this prefix. Ends the program if it is not
-/// understood, or if it asks for help.
-pub fn parse<P: Parser>(prefix: &'static str) -> P {
-    understand(with_environment(P::command(), prefix)).unwrap_or_else(|error| std::process::exit(error.exit_code()))
+/// Reads the command line of a program, whose flags of this crate have environment variables under its prefix. Ends the program if that or the
+/// environment is not understood, or if it asks for help.
+pub fn parse<P: Parser>(variables: Variables) -> P {
+    let command = with_environment(P::command(), variables.prefix);
+    understand(command, variables).unwrap_or_else(|error| std::process::exit(error.exit_code()))
 }
 
 /// Gives each of the flags that this crate defines an environment variable of the program: its prefix, `_`, and the field's name in capitals,

@@ -21,6 +21,7 @@ mod chaff;
 mod edge;
 mod environment;
 mod network;
+mod strange;
 mod understand;
 
 mod limits;
@@ -78,6 +79,7 @@ pub use requests::{HasRequestMetrics, Refused, RequestMetrics, counted};
 pub use routes::{unknown_path, wrong_method};
 pub use say::say;
 pub use stop::stop_on_signal;
+pub use strange::Variables;
 pub use test_deployment::{HasTestDeployment, TestDeploymentSettings, test_deployment};
 pub use understand::understand;
 pub use unheard::Unheard;

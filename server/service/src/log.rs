@@ -8,6 +8,7 @@ use std::io::IsTerminal;
 
 use clap::ValueEnum;
 use tracing::Level;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -18,6 +19,8 @@ use crate::panics;
 
 /// Our crates.
 const OURS: [&str; 8] = ["client", "exporter", "pratique", "proto", "server", "service", "store", "verification"];
+/// The variable that sets what is logged.
+pub(crate) const VARIABLE: &str = "RUST_LOG";
 /// What may be said beside them: warnings that no request brings about, by what begins their targets. All others have things to say at the moment at
 /// which somebody asks: of a peer's head or body, of a connection to the database that is found dead, of a provider that does not answer.
 /// A worker of a service that died and was started again is said by the first one, credentials for the buckets that expire or cannot be had by the
@@ -40,10 +43,11 @@ impl LogFormat {
     }
 }
 
-/// Logs from now on. `RUST_LOG` takes the place of `level`, for our own crates; of others nothing is ever logged but a few warnings that no request brings
-/// about. Of a panic its place alone is said: its message may hold what somebody sent. To be called once.
+/// Logs from now on. `RUST_LOG` takes the place of `level`, for our own crates, unless it is empty or wrong, which programs refuse at their start; of
+/// others nothing is ever logged but a few warnings that no request brings about. Of a panic its place alone is said: its message may hold what somebody
+/// sent. To be called once.
 pub fn log_to_stderr(level: &str, format: LogFormat) {
-    let asked = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let asked = asked_for().ok().flatten().unwrap_or_else(|| EnvFilter::new(level));
     log_what_is_asked(std::io::stderr, asked, format);
 }
 
@@ -70,6 +74,31 @@ where
     panics::say_where_only();
 }
 
+/// What the environment asks to be logged; none if it asks for nothing.
+pub(crate) fn asked_for() -> Result<Option<EnvFilter>, &'static str> {
+    let text = std::env::var_os(VARIABLE).unwrap_or_default();
+    // What is no UTF-8 is no filter either.
+    filter(text.to_str().unwrap_or("="))
+}
+
+/// Reads a filter. A word alone would be the name of a crate of which everything is to be logged and of the rest nothing, which is how `inof` silences a
+/// program: it must be a level or one of ours.
+fn filter(text: &str) -> Result<Option<EnvFilter>, &'static str> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let allowed =
+        "must be a level (error, warn, info, debug, trace, off) or TARGET=LEVEL, several by commas: info,store=debug";
+    let is_ours = |word: &str| OURS.contains(&word.split("::").next().unwrap_or_default());
+    // Between brackets stand spans and their fields.
+    let words = text.split(',').map(str::trim).filter(|word| !text.contains('[') && !word.is_empty());
+    let mut alone = words.filter(|word| !word.contains('='));
+    if !alone.all(|word| word.parse::<LevelFilter>().is_ok() || is_ours(word)) {
+        return Err(allowed);
+    }
+    EnvFilter::builder().parse(text).map(Some).map_err(|_| allowed)
+}
+
 fn may_be_logged(target: &str, level: Level) -> bool {
     let name = target.split("::").next().unwrap_or_default();
     OURS.contains(&name) || (level <= Level::WARN && OTHERS.iter().any(|other| is_within(target, other)))
@@ -83,6 +112,18 @@ fn is_within(target: &str, module: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_that_would_log_nothing_is_refused() {
+        for good in ["info", "DEBUG", "off", "info,store=debug", "server::chores", "warn, exporter", "hyper=warn"] {
+            assert!(filter(good).is_ok_and(|filter| filter.is_some()), "{good}");
+        }
+        assert!(filter("[publish{a=1}]=debug").is_ok_and(|filter| filter.is_some()));
+        assert!(filter("").is_ok_and(|filter| filter.is_none()));
+        for bad in ["inof", "info,inof", "store=verbose", "=", "info=", "serverr"] {
+            assert!(filter(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn of_other_crates_only_what_no_request_brings_about_is_logged() {

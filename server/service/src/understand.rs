@@ -5,21 +5,44 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Parser};
 
-/// Reads the command line of this process. If it is not understood, says so to standard error, with what may stand in the place that is wrong; the
-/// error that this returns has been told and is there for the exit code. Help that was asked for comes back as an error, too.
+use crate::log;
+use crate::strange::Variables;
+
+/// Reads the command line of this process, and looks whether its environment has settings of this program that it does not know. If anything is not
+/// understood, says so to standard error, with what may stand in the place that is wrong; the error that this returns has been told and is there for
+/// the exit code. Help that was asked for comes back as an error, too.
 ///
 /// # Errors
 /// Those of clap, told already.
-pub fn understand<P: Parser>(mut command: Command) -> Result<P, clap::Error> {
+pub fn understand<P: Parser>(mut command: Command, variables: Variables) -> Result<P, clap::Error> {
     let line: Vec<OsString> = std::env::args_os().collect();
     let matches = command.try_get_matches_from_mut(&line);
-    matches.and_then(|matches| P::from_arg_matches(&matches)).map_err(|mut error| {
-        let allowed = explain(&command, &line, &mut error);
-        // Nothing can be done about a terminal that is gone.
-        let _ = error.print();
-        eprint!("{allowed}");
-        error
-    })
+    let understood = matches.and_then(|matches| P::from_arg_matches(&matches));
+    let (mut error, besides) = match (understood, complain(&command, variables)) {
+        (Ok(parsed), None) => return Ok(parsed),
+        (Ok(_), Some(complaint)) => (command.error(ErrorKind::UnknownArgument, complaint), None),
+        // What is missing may be what was mistyped. Whoever asks for help gets it, whatever the environment is.
+        (Err(error), complaint) => {
+            let is_refused = error.use_stderr();
+            (error, complaint.filter(|_| is_refused))
+        }
+    };
+    let allowed = explain(&command, &line, &mut error);
+    // Nothing can be done about a terminal that is gone.
+    let _ = error.print();
+    eprint!("{allowed}");
+    if let Some(complaint) = besides {
+        eprintln!("\n{complaint}");
+    }
+    Err(error)
+}
+
+/// What is wrong in the environment beyond the values that clap reads there, a line each.
+fn complain(command: &Command, variables: Variables) -> Option<String> {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let mut complaints: Vec<String> = variables.strange(command, names).iter().map(ToString::to_string).collect();
+    complaints.extend(log::asked_for().err().map(|why| format!("{}: {why}", log::VARIABLE)));
+    (!complaints.is_empty()).then(|| complaints.join("\n"))
 }
 
 /// What may be said in place of what was refused: each flag that the error is about, its variable in the environment, and its help. A value that may

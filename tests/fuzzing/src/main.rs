@@ -1,4 +1,4 @@
-//! The fuzz targets of crate `tests` under libFuzzer: `PRATIQUE_FUZZ_TARGET` names the one to run.
+//! The fuzz targets of crate `tests` under libFuzzer: `PRATIQUE_TEST_FUZZ_TARGET` names the one to run.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -7,8 +7,8 @@ use libfuzzer_sys::fuzz_target;
 use tests::fuzz::Target;
 
 static TARGET: LazyLock<&'static Target> = LazyLock::new(|| {
-    let name = std::env::var("PRATIQUE_FUZZ_TARGET").expect("PRATIQUE_FUZZ_TARGET names a target");
-    tests::fuzz::by_name(&name).expect("PRATIQUE_FUZZ_TARGET is one of the targets")
+    let name = std::env::var("PRATIQUE_TEST_FUZZ_TARGET").expect("PRATIQUE_TEST_FUZZ_TARGET names a target");
+    tests::fuzz::by_name(&name).expect("PRATIQUE_TEST_FUZZ_TARGET is one of the targets")
 });
 
 fuzz_target!(|data: &[u8]| (TARGET.run)(data));

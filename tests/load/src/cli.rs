@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::plan::Plan;
-use crate::settings::{Rates, RunArgs, TargetArgs};
+use crate::settings::{Environment, Rates, RunArgs, TargetArgs};
 
 /// Loads a deployment of Pratique as a country does, measures what that feels like, and proves that nothing was lost.
 ///
@@ -42,6 +43,9 @@ Exit codes:
   2  the proof failed: keys are missing, published twice or changed, or cannot be read
   3  nothing was loaded: a setting is wrong, or the target is no test deployment
   130  interrupted three times
+
+Environment: beside --access no variable counts; else one that is nearly one of those above stops the program before anything is sent, and an empty one
+says nothing. The keys to the API may stand in LOAD_ADMIN_KEY and LOAD_DEVICE_KEY.
 
 With --json FILE the results are also written for machines.";
 
@@ -137,6 +141,22 @@ struct Custom {
 }
 
 impl Cli {
+    /// Reads the command line and the environment of this process.
+    ///
+    /// # Errors
+    /// Those of clap, with the variable beside a flag that has one, since that may be what is wrong; or a variable that is nearly one of ours. Help that was
+    /// asked for comes back as an error, too.
+    pub fn read() -> Result<Self, clap::Error> {
+        let environment = Environment::of_process();
+        let mut command = environment.heeded(Self::command());
+        let read = command.try_get_matches_from_mut(std::env::args_os());
+        let read = read.and_then(|matches| Self::from_arg_matches(&matches));
+        match (read, environment.mistyped(&command)) {
+            (Ok(_), Some(mistyped)) => Err(command.error(ErrorKind::UnknownArgument, mistyped)),
+            (read, _) => read.map_err(|error| with_variable(error, &command)),
+        }
+    }
+
     /// What was asked for.
     pub fn wish(self) -> Wish {
         let scaled = |preset, scaled: Scaled, rates: fn(f64) -> Rates, default| {
@@ -165,6 +185,20 @@ impl Custom {
         rates.phones = phones.unwrap_or(rates.phones);
         Plan { preset: "custom", factor: None, rates, must_relay: relayed > 0.0, target, run }
     }
+}
+
+/// The same error, which names the variable of the flag that it is about.
+fn with_variable(mut error: clap::Error, command: &Command) -> clap::Error {
+    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) {
+        let mut flags = command.get_subcommands().flat_map(Command::get_arguments);
+        let long = flag.split(' ').next().and_then(|word| word.strip_prefix("--"));
+        let variable = flags.find(|known| long.is_some() && known.get_long() == long).and_then(clap::Arg::get_env);
+        if let Some(variable) = variable {
+            let both = format!("{flag} ({})", variable.to_string_lossy());
+            error.insert(ContextKind::InvalidArg, ContextValue::String(both));
+        }
+    }
+    error
 }
 
 fn factor(text: &str) -> Result<f64, String> {

@@ -11,7 +11,7 @@ pub enum LoadError {
     /// A setting is missing or cannot be used: give another one.
     #[error("{field}: {why}")]
     Setting {
-        /// The flag, as it is typed.
+        /// The flag, as it is typed, and its variable if it has one.
         field: &'static str,
         /// What is allowed.
         why: String,

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use load::report;
 use load::results::Results;
 use load::{Cli, Plan, Wish};
@@ -21,7 +20,7 @@ const REFUSED: u8 = 3;
 const INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(said) => {
             // Help and version are said on standard output, and are no refusals.

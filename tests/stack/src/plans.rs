@@ -112,7 +112,7 @@ impl Common<'_> {
         let nowhere = [("AWS_EC2_METADATA_DISABLED", "true")];
         let mut environment: Vec<(String, OsString)> =
             credentials.iter().chain(&nowhere).map(|(name, value)| ((*name).to_owned(), value.into())).collect();
-        environment.push(("EXPORTER_AHEAD_SECONDS".to_owned(), ahead.to_string().into()));
+        environment.push(("PRATIQUE_TEST_AHEAD_SECONDS".to_owned(), ahead.to_string().into()));
         Ok(Spec {
             name: format!("exporter-{number}"),
             program: path(if ahead == 0 { "exporter" } else { AHEAD_PROGRAM })?,

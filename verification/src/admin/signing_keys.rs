@@ -135,18 +135,22 @@ pub fn signing_key_file(signing_key_dir: &Path, authority: &str, key: &Certifica
     directory::path(signing_key_dir, authority, &key.kid())
 }
 
-/// Checks that every authority that takes part has a signing key and that it can be read, so that the operator hears of it before a phone
-/// does.
+/// Checks that the key can be read under which each authority that takes part signs, so that the operator hears of it before a phone does. Answers
+/// the ids of those for which no key signs now: they are being set up, or every key of theirs was retired.
 ///
 /// # Errors
-/// The first that lacks one.
-pub async fn check_signing_keys(state: &State) -> Result<(), VerificationError> {
-    for authority in super::authorities(state).await? {
-        if authority.disabled_at.is_none() {
-            state.signer(&authority.issuer.id, state.now()).await?;
+/// [`VerificationError::NoPrivateKey`] for the first key that is nowhere, and what can be wrong with its file or its variable;
+/// [`VerificationError::Store`] if the database fails.
+pub async fn check_signing_keys(state: &State) -> Result<Vec<String>, VerificationError> {
+    let mut without = Vec::new();
+    for authority in super::authorities(state).await?.into_iter().filter(|known| known.disabled_at.is_none()) {
+        match state.signer(&authority.issuer.id, state.now()).await {
+            Ok(_) => {}
+            Err(VerificationError::NoSigningKey(id)) => without.push(id),
+            Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(without)
 }
 
 async fn live_keys(

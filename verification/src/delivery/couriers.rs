@@ -48,24 +48,43 @@ impl Couriers {
             None => None,
         };
         let mut sources = Sources::new(dir);
-        let courier = match Courier::open(authority, &mut sources) {
-            Ok(courier) => Some(Arc::new(courier)),
-            Err(VerificationError::File { cause, path })
-                if cause.kind() == ErrorKind::NotFound && is_settings(&path) =>
-            {
-                None
-            }
-            Err(error) => {
-                let authority = authority.to_owned();
-                self.metrics.at_next_step(move || {
-                    tracing::error!(%error, authority.id = authority, "the settings for text messages cannot be used");
-                });
-                before
-            }
-        };
-        let seen = Seen { sources, courier: courier.clone() };
-        self.seen.write().unwrap_or_else(PoisonError::into_inner).insert(authority.to_owned(), seen);
+        let courier = read(authority, &mut sources).unwrap_or_else(|error| {
+            let authority = authority.to_owned();
+            self.metrics.at_next_step(move || {
+                tracing::error!(%error, authority.id = authority, "the settings for text messages cannot be used");
+            });
+            before
+        });
+        self.keep(authority, sources, courier.clone());
         courier
+    }
+
+    /// Reads an authority's settings for the first time.
+    ///
+    /// # Errors
+    /// What is wrong with them: nothing was in use before that could stay.
+    pub(crate) fn check(&self, authority: &str) -> Result<(), VerificationError> {
+        let Some(dir) = self.dir.as_deref() else { return Ok(()) };
+        let mut sources = Sources::new(dir);
+        let courier = read(authority, &mut sources)?;
+        self.keep(authority, sources, courier);
+        Ok(())
+    }
+
+    fn keep(&self, authority: &str, sources: Sources, courier: Option<Arc<Courier>>) {
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(authority.to_owned(), Seen { sources, courier });
+    }
+}
+
+/// What an authority's files say; none if it has no settings.
+fn read(authority: &str, sources: &mut Sources) -> Result<Option<Arc<Courier>>, VerificationError> {
+    match Courier::open(authority, sources) {
+        Ok(courier) => Ok(Some(Arc::new(courier))),
+        Err(VerificationError::File { cause, path }) if cause.kind() == ErrorKind::NotFound && is_settings(&path) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

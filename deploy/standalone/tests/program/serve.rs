@@ -90,6 +90,32 @@ async fn a_script_goes_from_code_to_bundle_and_match() {
     assert!(served.stop("-TERM").success());
 }
 
+#[test]
+fn operators_see_all_three_parts_on_one_listener_if_they_ask_for_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::start_with(dir.path(), &["--metrics-listen", "127.0.0.1:0"]);
+    let base = served.text("/metrics").strip_suffix("/metrics").expect("a URL").to_owned();
+    let answer = ask(&base, &["GET /metrics"], "");
+    let text = String::from_utf8(answer.body).expect("text");
+    assert!(answer.status == 200 && answer.header.contains("application/openmetrics-text"), "{}", answer.header);
+    for name in ["pratique_verification_build_info{", "pratique_server_build_info{"] {
+        assert_eq!(text.matches(name).count(), 1, "{name}");
+    }
+    // What each request moves is in steps of five minutes, and the exporter's are shorter.
+    assert!(!text.contains("pratique_exporter_cpu") && !text.contains("pratique_exporter_open"), "{text}");
+    let described = text.lines().filter(|line| line.starts_with("# TYPE "));
+    let names: Vec<&str> = described.clone().collect();
+    assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "no name stands there twice");
+    // access.json is there once the first export has come by.
+    assert!(text.contains("pratique_exporter_last_pass_seconds{outcome=\"done\"}"), "{text}");
+    assert!(text.contains("pratique_exporter_transaction_duration_seconds"), "{text}");
+    assert_eq!(text.matches("# EOF").count(), 1);
+    for path in ["GET /healthz", "GET /readyz"] {
+        assert_eq!(ask(&base, &[path], "").status, 200, "{path}");
+    }
+    assert!(served.stop("-TERM").success());
+}
+
 #[tokio::test]
 async fn both_gateways_are_there_and_the_manifests_announce_their_keys() {
     let dir = tempfile::tempdir().expect("a directory");

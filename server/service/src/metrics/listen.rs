@@ -20,16 +20,18 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 /// # Errors
 /// Those of the listener.
 pub fn listen_metrics(listener: TcpListener, metrics: Metrics) -> io::Result<Server> {
+    let metrics: Arc<[Metrics]> = [metrics].into();
     listen(listener, None, move |cfg| show(cfg, &metrics))
 }
 
-/// The same for a program that has no other listener: `GET /healthz` and `GET /readyz` are there, too, the latter as `is_ready` says.
+/// The same for a program that has no other listener, or for several in one process, whose numbers have names that begin differently: `GET /healthz` and
+/// `GET /readyz` are there, too, the latter as `is_ready` says.
 ///
 /// # Errors
 /// Those of the listener.
 pub fn listen_metrics_and_probes(
     listener: TcpListener,
-    metrics: Metrics,
+    metrics: Arc<[Metrics]>,
     is_ready: Arc<dyn Fn() -> bool + Send + Sync>,
 ) -> io::Result<Server> {
     listen(listener, None, move |cfg| {
@@ -43,10 +45,10 @@ pub fn listen_metrics_and_probes(
     })
 }
 
-fn show(cfg: &mut ServiceConfig, metrics: &Metrics) {
-    let metrics = metrics.clone();
+fn show(cfg: &mut ServiceConfig, metrics: &Arc<[Metrics]>) {
+    let metrics = Arc::clone(metrics);
     let show = move || {
-        let text = metrics.render();
+        let text = Metrics::render_all(&metrics);
         async move { HttpResponse::Ok().content_type(CONTENT_TYPE).body(text) }
     };
     cfg.route("/metrics", web::get().to(show));

@@ -183,12 +183,20 @@ impl Metrics {
 
     /// All of them as text.
     pub fn render(&self) -> String {
-        self.with(|inner| {
-            let mut text = inner.published.clone();
-            let ended = encode_registry(&mut text, &inner.at_once).and_then(|()| encode_eof(&mut text));
-            ended.expect("writing into a string does not fail");
-            text
-        })
+        Self::render_all(std::slice::from_ref(self))
+    }
+
+    /// Those of several programs in one process as one text. Their names begin differently.
+    pub(super) fn render_all(programs: &[Self]) -> String {
+        let mut text = String::new();
+        for program in programs {
+            program.with(|inner| {
+                text += &inner.published;
+                encode_registry(&mut text, &inner.at_once).expect("writing into a string does not fail");
+            });
+        }
+        encode_eof(&mut text).expect("writing into a string does not fail");
+        text
     }
 
     /// What there is, in the order in which it was registered, whether or not it has values yet.
@@ -323,6 +331,14 @@ mod tests {
         metrics.step();
         metrics.step();
         assert_eq!(count(), MOST_LINES);
+    }
+
+    #[test]
+    fn several_programs_are_one_text_with_one_end() {
+        let programs = ["one", "other"].map(Metrics::of_program);
+        let text = Metrics::render_all(&programs);
+        assert!(text.contains("one_build_info{") && text.contains("other_build_info{"), "{text}");
+        assert_eq!((text.matches("# EOF").count(), text.ends_with("# EOF\n")), (1, true));
     }
 
     #[test]

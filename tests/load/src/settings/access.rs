@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use crate::error::LoadError;
 
+/// How it is named in errors: by its flag, and by its variable.
+const FIELD: &str = "--access (LOAD_ACCESS)";
+
 /// What stands there. No `Debug`: it holds keys.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -30,10 +33,10 @@ pub(crate) struct ApiKeys {
 impl Access {
     /// Reads the file.
     pub(crate) fn read(path: &Path) -> Result<Self, LoadError> {
-        let failed = |source| LoadError::File { field: "--access", path: path.to_owned(), source };
+        let failed = |source| LoadError::File { field: FIELD, path: path.to_owned(), source };
         let text = fs::read_to_string(path).map_err(failed)?;
         // What is wrong is not repeated: it may be a key.
-        let refused = |_| LoadError::setting("--access", "must be the access.json of `pratique serve`");
+        let refused = |_| LoadError::setting(FIELD, "must be the access.json of `pratique serve`");
         serde_json::from_str(&text).map_err(refused)
     }
 }

@@ -10,6 +10,7 @@ mod span;
 mod target;
 
 pub use api_key::ApiKey;
+pub use environment::Environment;
 pub use place::Place;
 pub use rates::Rates;
 pub use run::RunArgs;

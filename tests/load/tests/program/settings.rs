@@ -38,6 +38,58 @@ fn a_wrong_setting_is_named_and_nothing_is_sent() {
 }
 
 #[test]
+fn a_wrong_variable_is_named_as_well_as_its_flag() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::write(directory.path().join("access.json"), "no JSON").expect("written");
+    for (flag, variable, value) in [
+        ("--verification", "LOAD_VERIFICATION", "ftp://127.0.0.1"),
+        ("--server", "LOAD_SERVER", "127.0.0.1:80"),
+        ("--cdn", "LOAD_CDN", "nowhere"),
+        ("--region", "LOAD_REGION", "demo"),
+        ("--trust", "LOAD_TRUST", "nowhere"),
+        ("--admin-key-file", "LOAD_ADMIN_KEY_FILE", "nowhere"),
+        ("--device-key-file", "LOAD_DEVICE_KEY_FILE", "nowhere"),
+        ("--admin-key-file", "LOAD_ADMIN_KEY", "two words"),
+        ("--access", "LOAD_ACCESS", "access.json"),
+    ] {
+        let kept: Vec<&str> =
+            target(NOBODY, NOBODY, NOBODY).chunks(2).filter(|pair| pair[0] != flag).flatten().copied().collect();
+        let output = load_among(directory.path(), &[&["burst"], kept.as_slice()].concat(), &[(variable, value)]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{variable}: {said}");
+        assert!(said.contains(flag) && said.contains(variable), "{variable}: {said}");
+        assert!(!said.contains("two words"), "{said}");
+    }
+}
+
+#[test]
+fn a_mistyped_variable_is_refused_with_the_one_that_was_meant() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let good = target(NOBODY, NOBODY, NOBODY);
+    let said = |more: &[&str]| {
+        let flags = [&["burst"], good.as_slice(), more].concat();
+        let output = load_among(directory.path(), &flags, &[("LOAD_SEVRER", "http://SECRET")]);
+        assert_eq!(output.status.code(), Some(3));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let refused = said(&[]);
+    assert!(refused.contains("LOAD_SEVRER") && refused.contains("LOAD_SERVER is one"), "{refused}");
+    assert!(!refused.contains("SECRET"), "{refused}");
+    assert!(!said(&["--access", "nowhere"]).contains("LOAD_SEVRER"), "beside the flag the environment does not count");
+}
+
+#[test]
+fn an_empty_variable_says_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let empty = [("LOAD_SERVER", ""), ("LOAD_REGION", ""), ("LOAD_ACCESS", ""), ("LOAD_TRUST", "")];
+    let flags = [&["burst"], target(NOBODY, NOBODY, NOBODY).as_slice()].concat();
+    let output = load_among(directory.path(), &flags, &empty);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    // It goes on as far as the question whether it may load what the flags name.
+    assert!(said.contains("--verification") && said.contains("does not answer"), "{said}");
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let good = target(NOBODY, NOBODY, NOBODY);
     for missing in ["--verification", "--server", "--cdn", "--authority", "--region", "--trust"] {
