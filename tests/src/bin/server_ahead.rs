@@ -1,7 +1,7 @@
 //! A key server whose clock is moved, for deployments in which machines do not agree about the time. It takes the flags of `server serve` and heeds those
 //! that say where it listens, what it serves and with which keys; it has no limits and answers on no raster.
 //!
-//! `SERVER_AHEAD_SECONDS` says by how much the clock is ahead, or behind if it is negative.
+//! `PRATIQUE_TEST_AHEAD_SECONDS` says by how much the clock is ahead, or behind if it is negative.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use server::{Settings, State};
 use store::Clock;
 
 /// What says how far to move the clock.
-const VARIABLE: &str = "SERVER_AHEAD_SECONDS";
+const VARIABLE: &str = "PRATIQUE_TEST_AHEAD_SECONDS";
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {

@@ -64,7 +64,7 @@ impl Common<'_> {
             name: format!("server-{number}"),
             program: path(if ahead == 0 { "server" } else { AHEAD_SERVER })?,
             arguments,
-            environment: vec![("SERVER_AHEAD_SECONDS".to_owned(), ahead.to_string().into())],
+            environment: vec![("PRATIQUE_TEST_AHEAD_SECONDS".to_owned(), ahead.to_string().into())],
             ready: Ready::Path(doors.public, READY),
         })
     }
