@@ -91,9 +91,13 @@ fn filter(text: &str) -> Result<Option<EnvFilter>, &'static str> {
         "must be a level (error, warn, info, debug, trace, off) or TARGET=LEVEL, several by commas: info,store=debug";
     let is_ours = |word: &str| OURS.contains(&word.split("::").next().unwrap_or_default());
     // Between brackets stand spans and their fields.
-    let words = text.split(',').map(str::trim).filter(|word| !text.contains('[') && !word.is_empty());
-    let mut alone = words.filter(|word| !word.contains('='));
-    if !alone.all(|word| word.parse::<LevelFilter>().is_ok() || is_ours(word)) {
+    let mut words = text.split(',').map(str::trim).filter(|word| !text.contains('[') && !word.is_empty());
+    let is_sound = |word: &str| match word.split_once('=') {
+        // No level at all would count as `error`.
+        Some((_, level)) => !level.is_empty(),
+        None => word.parse::<LevelFilter>().is_ok() || is_ours(word),
+    };
+    if !words.all(is_sound) {
         return Err(allowed);
     }
     EnvFilter::builder().parse(text).map(Some).map_err(|_| allowed)
