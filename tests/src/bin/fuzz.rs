@@ -1,10 +1,15 @@
 //! `fuzz`: replays the corpus of every decoder and mutates it, on the stable toolchain.
 
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use tests::fuzz::{self, Corpus, Effort, Failure, TARGETS, Target};
+
+/// How many targets run at a time: as many as a small machine has cores. More would share the memory that decoders may take together.
+const AT_ONCE: usize = 2;
 
 /// Feeds every decoder with its corpus and with mutations of it.
 #[derive(Parser)]
@@ -51,14 +56,28 @@ fn run(effort: Effort, names: &[String]) -> anyhow::Result<ExitCode> {
     if let Some(unknown) = names.iter().find(|name| fuzz::by_name(name).is_none()) {
         anyhow::bail!("no target is called {unknown}; `fuzz list` names them");
     }
-    for target in TARGETS.iter().filter(|target| names.is_empty() || names.iter().any(|name| name == target.name)) {
-        if let Err(failure) = run_target(target, effort)? {
-            println!("{}: FAILED on {}", target.name, failure.saved.display());
-            println!("to see it again, copy the file to tests/corpus/{}/ and run with --seconds 0", target.name);
-            return Ok(ExitCode::FAILURE);
+    let wanted = TARGETS.iter().filter(|target| names.is_empty() || names.iter().any(|name| name == target.name));
+    let queue = Mutex::new(wanted);
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || -> anyhow::Result<ExitCode> {
+        while let Some(target) = next() {
+            if let Err(failure) = run_target(target, effort)? {
+                println!("{}: FAILED on {}", target.name, failure.saved.display());
+                println!("to see it again, copy the file to tests/corpus/{}/ and run with --seconds 0", target.name);
+                // Nothing else is begun.
+                while next().is_some() {}
+                return Ok(ExitCode::FAILURE);
+            }
         }
-    }
-    Ok(ExitCode::SUCCESS)
+        Ok(ExitCode::SUCCESS)
+    };
+    thread::scope(|scope| {
+        let workers = [(); AT_ONCE].map(|()| scope.spawn(work));
+        // All of them end before the first is heard.
+        let ended = workers.map(|worker| worker.join().expect("what a decoder does is caught"));
+        let failed = |end: &anyhow::Result<ExitCode>| !matches!(end, Ok(code) if *code == ExitCode::SUCCESS);
+        ended.into_iter().find(failed).unwrap_or(Ok(ExitCode::SUCCESS))
+    })
 }
 
 fn run_target(target: &'static Target, effort: Effort) -> anyhow::Result<Result<(), Failure>> {
