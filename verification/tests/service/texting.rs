@@ -312,7 +312,7 @@ fn staff_send_codes_from_the_command_line() {
     let generated = written["generated_sms"].as_str().expect("a text");
     assert!(generated.contains(written["code"].as_str().expect("a code")) && written["sms_status"].is_null());
     let said = complaint(dir, &with(&["--test-type", "likely", "--phone", "+4670123456789"]));
-    assert!(said.contains("(phone_number_invalid)") && !said.contains("4670"), "{said}");
+    assert!(said.contains("(phone_number_invalid)") && !said.contains("70123456789"), "{said}");
     let said = run(dir, &with(&["--test-type", "likely", "--phone", "91234567"]));
     assert!(String::from_utf8_lossy(&said.stdout).ends_with("\nThe text message was sent.\n"));
 
