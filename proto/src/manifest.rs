@@ -4,21 +4,21 @@
 //! `key USE ID-VERSION SPKI NOT-BEFORE`, `gateway SERVICE SHA256(key configuration)`, `bundle SEQUENCE FROM-SEQUENCE START END COUNT REVISED BYTES SHA256(zip) SHA256(export.bin) FORMAT PATH`.
 //! Hashes are lower-case hex, SPKI is standard base64, times are UTC seconds. Readers ignore lines of kinds that they do not know.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
-use crate::bundle::SigningKeyId;
 use crate::error::Malformed;
 use crate::feed::{Feed, Region};
-use crate::index::bundle_path;
 use crate::interval::Timestamp;
 use crate::note::NoteVerifier;
 
-mod gateway;
-mod sha256;
+mod words;
 
+mod bundle;
+mod gateway;
+mod key;
+
+pub use bundle::ListedBundle;
 pub use gateway::{AnnouncedGateway, GatewayService, MAX_GATEWAY_KEYS};
-use sha256::sha256;
+pub use key::{AnnouncedKey, KeyUse};
+use words::{number, time};
 
 /// How every manifest of this version begins.
 const FIRST_LINE: &str = "pratique/manifest/v1";
@@ -33,55 +33,6 @@ pub fn manifest_path(feed: &Feed) -> String {
 /// The name under which a region's manifests are signed.
 pub fn note_name(region: &Region) -> String {
     format!("pratique/{region}")
-}
-
-/// What a signing key is announced for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum KeyUse {
-    /// Signs bundles now.
-    Current,
-    /// Will sign bundles from its `not_before` on.
-    Next,
-}
-
-/// A `key` line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AnnouncedKey {
-    /// `current` or `next`.
-    pub usage: KeyUse,
-    /// The id that stands in bundles.
-    pub key: SigningKeyId,
-    /// The public key, DER.
-    pub spki: Vec<u8>,
-    /// From when on it signs.
-    pub not_before: Timestamp,
-}
-
-/// A `bundle` line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedBundle {
-    /// The bundle's number in its feed, gapless from 1.
-    pub sequence: u64,
-    /// The first sequence whose content it carries: its own, unless it rolls up others.
-    pub from_sequence: u64,
-    /// The end of the bundle before.
-    pub start: Timestamp,
-    /// Later than `start`.
-    pub end: Timestamp,
-    /// Ordinary entries, filler included.
-    pub count: u64,
-    /// Revised entries, filler included.
-    pub revised: u64,
-    /// The length of the zip.
-    pub bytes: u64,
-    /// SHA-256 of the zip.
-    pub zip_sha256: [u8; 32],
-    /// SHA-256 of `export.bin`.
-    pub export_sha256: [u8; 32],
-    /// The container's version.
-    pub format: u32,
-    /// The path from the CDN root.
-    pub path: String,
 }
 
 /// A manifest's content.
@@ -105,9 +56,8 @@ impl Manifest {
     /// The text to be signed: a pure function of the content.
     pub fn render(&self) -> String {
         let mut text = format!("{FIRST_LINE}\nfeed {}\nnumber {}\ntime {}\n", self.feed, self.number, self.time.unix());
-        for AnnouncedKey { usage, key, spki, not_before } in &self.keys {
-            let spki = STANDARD.encode(spki);
-            text.push_str(&format!("key {} {key} {spki} {}\n", usage.as_str(), not_before.unix()));
+        for key in &self.keys {
+            text.push_str(&key.render());
         }
         for gateway in &self.gateways {
             text.push_str(&gateway.render());
@@ -152,79 +102,6 @@ impl Manifest {
         let mut read = Lines::default();
         lines.split_terminator('\n').try_for_each(|line| read.take(line))?;
         read.finish()
-    }
-}
-
-impl KeyUse {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Current => "current",
-            Self::Next => "next",
-        }
-    }
-}
-
-impl AnnouncedKey {
-    fn parse(words: &[&str]) -> Result<Self, Malformed> {
-        let &[usage, key, spki, not_before] = words else {
-            return Err(Malformed::new("key", "must have a use, an id, a public key and a time"));
-        };
-        let usage = [KeyUse::Current, KeyUse::Next].into_iter().find(|known| known.as_str() == usage);
-        Ok(Self {
-            usage: usage.ok_or_else(|| Malformed::new("key", "must be current or next"))?,
-            key: key.parse().map_err(|_| Malformed::new("key", "must have its id as ID-VERSION"))?,
-            spki: STANDARD.decode(spki).map_err(|_| Malformed::new("key", "must have its public key in base64"))?,
-            not_before: time("key", not_before)?,
-        })
-    }
-}
-
-impl ListedBundle {
-    fn render(&self) -> String {
-        let Self { sequence, from_sequence, start, end, count, revised, bytes, format, path, .. } = self;
-        let (zip, export) = (hex::encode(self.zip_sha256), hex::encode(self.export_sha256));
-        let (start, end) = (start.unix(), end.unix());
-        format!(
-            "bundle {sequence} {from_sequence} {start} {end} {count} {revised} {bytes} {zip} {export} {format} {path}\n"
-        )
-    }
-
-    fn parse(words: &[&str]) -> Result<Self, Malformed> {
-        let &[sequence, from, start, end, count, revised, bytes, zip, export, format, path] = words else {
-            return Err(Malformed::new("bundle", "must have eleven values"));
-        };
-        let format = u32::try_from(number("bundle", format)?);
-        Ok(Self {
-            sequence: number("bundle", sequence)?,
-            from_sequence: number("bundle", from)?,
-            start: time("bundle", start)?,
-            end: time("bundle", end)?,
-            count: number("bundle", count)?,
-            revised: number("bundle", revised)?,
-            bytes: number("bundle", bytes)?,
-            zip_sha256: sha256("bundle", zip)?,
-            export_sha256: sha256("bundle", export)?,
-            format: format.map_err(|_| Malformed::new("bundle", "must have a format below 2^32"))?,
-            path: path.to_owned(),
-        })
-    }
-
-    /// Whether this bundle may stand in a list of `feed` after `before`. A recall leaves gaps; but what is next in sequence touches, and
-    /// nothing overlaps.
-    fn check(&self, feed: &Feed, before: Option<&Self>) -> Result<(), Malformed> {
-        if !(1..=self.sequence).contains(&self.from_sequence) || self.end <= self.start {
-            return Err(Malformed::new("bundle", "must have sequences from 1 on, and end after it starts"));
-        }
-        if self.path != bundle_path(feed, self.start, self.end) {
-            return Err(Malformed::new("bundle", "must have the path that its feed, start and end give"));
-        }
-        let Some(before) = before else { return Ok(()) };
-        let follows = self.from_sequence > before.sequence && self.start >= before.end;
-        let adjacent = self.from_sequence - 1 == before.sequence;
-        if !follows || adjacent && self.start != before.end {
-            return Err(Malformed::new("bundle", "must be oldest first, touching the bundle before it in sequence"));
-        }
-        Ok(())
     }
 }
 
@@ -307,21 +184,11 @@ fn once<T>(slot: &mut Option<T>, line: &'static str, value: T) -> Result<(), Mal
     if slot.replace(value).is_some() { Err(Malformed::new(line, "must be there once")) } else { Ok(()) }
 }
 
-/// A number in the one form that renders to the same text: digits, without a sign or leading zeros.
-fn number(line: &'static str, text: &str) -> Result<u64, Malformed> {
-    let plain = text == "0" || text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-    let value = if plain { text.parse().ok() } else { None };
-    value.ok_or_else(|| Malformed::new(line, "must have plain decimal numbers"))
-}
-
-fn time(line: &'static str, text: &str) -> Result<Timestamp, Malformed> {
-    let seconds = i64::try_from(number(line, text)?);
-    Ok(Timestamp::from_unix(seconds.map_err(|_| Malformed::new(line, "must have times below 2^63"))?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bundle::SigningKeyId;
+    use crate::index::bundle_path;
     use crate::note::NoteSigner;
     use proptest::prelude::*;
 

@@ -3,7 +3,7 @@
 //! A gateway that gave one phone a key of its own would know that phone's requests from all others, relay or not. What stands in the manifest
 //! is the same for everybody, so a phone seals to no key that does not.
 
-use super::sha256::sha256;
+use super::words::sha256;
 use crate::error::Malformed;
 
 /// The most keys of one service that are announced at a time: a gateway has no more.
