@@ -10,9 +10,10 @@ use proto::api::CHAFF_HEADER;
 use proto::api::padding::{Padded, to_padded_json};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
 use reqwest::{Method, Request, Response, StatusCode, Url, redirect};
-use serde::Deserialize;
 
 use crate::error::ClientError;
+use crate::refusal::refused;
+use crate::wire_size::{answer_header_bytes, header_bytes};
 
 /// The size of every request that carries a body, header and body together: 16 KiB, or the next multiple if the content needs more.
 pub const REQUEST_BYTES: usize = 16 * 1_024;
@@ -238,43 +239,6 @@ impl Http {
     }
 }
 
-/// What a status other than 200 means for the caller.
-pub(crate) fn refused(status: StatusCode, retry_after: Option<u64>, body: &[u8]) -> ClientError {
-    let said: Said = serde_json::from_slice(body).unwrap_or_default();
-    let code = shortened(said.code());
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        // The header stands in every reply, so that refusals look like all else; zero asks for no wait.
-        let retry_after = retry_after.filter(|&seconds| seconds > 0).map(Duration::from_secs);
-        return ClientError::Busy { status: status.as_u16(), code, retry_after };
-    }
-    let message = if said.error.is_empty() { said.title } else { said.error };
-    ClientError::Refused { status: status.as_u16(), code, message: shortened(&message) }
-}
-
-/// A refusal of either service: verification says `errorCode` and `error_code`, the key server `code`, and their gateways a `type`.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Said {
-    error: String,
-    error_code: String,
-    code: String,
-    r#type: String,
-    title: String,
-}
-
-impl Said {
-    fn code(&self) -> &str {
-        // RFC 9458, section 5.3: https://iana.org/assignments/http-problem-types#ohttp-key
-        let problem = self.r#type.rsplit_once('#').map_or("", |(_, name)| name);
-        [&self.code, &self.error_code].into_iter().find(|code| !code.is_empty()).map_or(problem, String::as_str)
-    }
-}
-
-/// A foreign text as it may be shown and logged: one line, at most 200 characters.
-fn shortened(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
-}
-
 fn text_of(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
@@ -286,23 +250,4 @@ fn unreachable(error: reqwest::Error) -> ClientError {
         () => "the connection broke off",
     };
     ClientError::Unreachable(reason.to_owned())
-}
-
-/// The length of a request's header on the wire (RFC 9112): request line, `host`, the headers given, an empty line.
-fn header_bytes(request: &Request) -> usize {
-    let url = request.url();
-    let port = url.port().map_or(0, |port| 1 + port.to_string().len());
-    let host = url.host_str().map_or(0, str::len) + port;
-    let line = request.method().as_str().len() + 1 + url.path().len() + " HTTP/1.1\r\n".len();
-    line + "host: \r\n".len() + host + fields_bytes(request.headers()) + 2
-}
-
-/// The same for an answer.
-fn answer_header_bytes(response: &Response) -> usize {
-    let reason = response.status().canonical_reason().map_or(0, str::len);
-    "HTTP/1.1 200 \r\n".len() + reason + fields_bytes(response.headers()) + 2
-}
-
-fn fields_bytes(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
 }

@@ -23,8 +23,10 @@ mod secret;
 
 mod base_url;
 mod http;
+mod refusal;
 mod relay;
 mod way;
+mod wire_size;
 
 mod claim;
 mod self_report;

@@ -11,7 +11,8 @@ use reqwest::StatusCode;
 
 use crate::base_url::BaseUrl;
 use crate::error::ClientError;
-use crate::http::{Answer, Get, Http, REQUEST_BYTES, Sender, refused};
+use crate::http::{Answer, Get, Http, REQUEST_BYTES, Sender};
+use crate::refusal::refused;
 
 /// The longest list of keys that is read, in bytes.
 const MAX_KEYS: u64 = 16 * 1_024;
