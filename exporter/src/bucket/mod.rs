@@ -5,6 +5,7 @@ mod headers;
 mod path;
 
 mod directory;
+mod directory_files;
 mod directory_root;
 mod memory;
 mod patient;
