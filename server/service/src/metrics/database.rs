@@ -119,12 +119,9 @@ impl Observer for DatabaseMetrics {
     fn ended(&self, ended: &Ended) {
         let name = &[ended.name];
         self.durations.note(name, ended.took);
-        if ended.retries > 0 {
-            self.retries.count_many(name, u64::from(ended.retries));
-        }
-        if ended.failed {
-            self.failures.count(name);
-        }
+        // Those that are none are counted, too: from a number that appears with its first failure Prometheus learns no increase.
+        self.retries.count_many(name, u64::from(ended.retries));
+        self.failures.count_many(name, u64::from(ended.failed));
     }
 
     fn replica_refused(&self) {
@@ -195,5 +192,18 @@ mod tests {
         }
         metrics.step();
         assert!(shown("x_database_connections_in_use{} 0"), "nothing since the last step");
+    }
+
+    #[test]
+    fn a_transaction_that_never_failed_shows_that_it_did_not() {
+        let metrics = Metrics::default();
+        let database = DatabaseMetrics::register(&metrics, "x");
+        database.ended(&Ended { name: "keys::accept", took: Duration::ZERO, failed: false, retries: 0 });
+        metrics.step();
+        let shown = metrics.render();
+        for name in ["retries", "failures"] {
+            let line = format!("x_transaction_{name}_total{{transaction=\"keys::accept\"}} 0\n");
+            assert!(shown.contains(&line), "{shown}");
+        }
     }
 }
