@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use proto::Timestamp;
-use service::{GaugeFamily, Metrics};
+use service::{GaugeFamily, Metrics, rounded_up};
 use store::RegisteredAuthority;
 
 /// The label of both.
@@ -45,7 +45,7 @@ impl KeySetMetrics {
             let Some(set) = &known.key_set else { continue };
             let id = &known.authority.id;
             let since = set.fetched_at.or(set.failing_since).unwrap_or(now);
-            self.age.set(&[id], rounded((now.unix() - since.unix()).max(0)));
+            self.age.set(&[id], rounded_up((now.unix() - since.unix()).max(0), GRAIN));
             self.failed.set(&[id], i64::from(set.failing_since.is_some()));
             gone.remove(id);
             shown.insert(id.clone());
@@ -57,17 +57,12 @@ impl KeySetMetrics {
     }
 }
 
-/// Up to the next multiple of [`GRAIN`].
-fn rounded(age: i64) -> i64 {
-    age.saturating_add(GRAIN - 1) / GRAIN * GRAIN
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_age_does_not_say_when_keys_were_fetched() {
-        assert_eq!([0, 1, 137, 300, 301, 604_799].map(rounded), [0, 300, 300, 300, 600, 604_800]);
+        assert_eq!([0, 1, 137, 300, 301, 604_799].map(|age| rounded_up(age, GRAIN)), [0, 300, 300, 300, 600, 604_800]);
     }
 }

@@ -69,7 +69,7 @@ pub use listen::{bind, listen};
 pub use log::{LogFormat, log_to, log_to_stderr};
 pub use metrics::{
     DatabaseMetrics, DatabaseUp, Described, GaugeFamily, Gauges, Histograms, MetricKind, Metrics, SteppedCounter,
-    SteppedFamily, listen_metrics, listen_metrics_and_probes, publish_in_steps,
+    SteppedFamily, listen_metrics, listen_metrics_and_probes, publish_in_steps, rounded_up,
 };
 pub use network::{Network, Relay};
 pub use operator::{ActReason, os_user};

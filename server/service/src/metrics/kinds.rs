@@ -51,6 +51,11 @@ impl MetricConstructor<Histogram> for Bounds {
     }
 }
 
+/// The next multiple of a grain. A number that each request moves is told in such pieces: to the unit it would say that somebody came, and when.
+pub fn rounded_up(number: i64, grain: i64) -> i64 {
+    number.saturating_add(grain - 1) / grain * grain
+}
+
 impl Gauges {
     /// Sets the number of the thing with this label; what it was before, 0 if nothing.
     pub fn set(&self, value: &str, number: i64) -> i64 {

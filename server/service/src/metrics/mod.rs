@@ -16,7 +16,7 @@ mod listen;
 mod publishing;
 
 pub use database::{DatabaseMetrics, DatabaseUp};
-pub use kinds::{GaugeFamily, Gauges, Histograms, SteppedCounter, SteppedFamily};
+pub use kinds::{GaugeFamily, Gauges, Histograms, SteppedCounter, SteppedFamily, rounded_up};
 pub use listen::{listen_metrics, listen_metrics_and_probes};
 pub use publishing::publish_in_steps;
 pub use registry::{Described, MetricKind, Metrics};

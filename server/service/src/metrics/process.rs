@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use prometheus_client::metrics::counter::Counter;
 
+use super::kinds::rounded_up;
 use super::registry::{MetricKind, Metrics, describe};
 use crate::panics;
 
@@ -45,15 +46,10 @@ pub(super) fn register(metrics: &Metrics, prefix: &str) {
         let Some(process) = Process::now() else { return };
         started.set(&[], process.started);
         resident.set(&[], process.resident);
-        descriptors.set(&[], rounded(process.descriptors));
+        descriptors.set(&[], rounded_up(process.descriptors, DESCRIPTORS));
         // Whoever looks at the same time may have counted more already.
         cpu.inc_by((process.cpu - cpu.get()).max(0.0));
     });
-}
-
-/// Up to the next multiple of [`DESCRIPTORS`].
-fn rounded(descriptors: i64) -> i64 {
-    descriptors.saturating_add(DESCRIPTORS - 1) / DESCRIPTORS * DESCRIPTORS
 }
 
 impl Process {
@@ -98,7 +94,7 @@ mod tests {
 
     #[test]
     fn one_connection_more_does_not_show() {
-        assert_eq!([0, 1, 16, 17, 32].map(rounded), [0, 16, 16, 32, 32]);
+        assert_eq!([0, 1, 16, 17, 32].map(|number| rounded_up(number, DESCRIPTORS)), [0, 16, 16, 32, 32]);
         let metrics = Metrics::of_program("x");
         metrics.step();
         let text = metrics.render();
