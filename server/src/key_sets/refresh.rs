@@ -1,4 +1,5 @@
-//! Fetching the sets that are due, and saying what came of it: once for each change, not for each attempt, and when a step ends.
+//! Fetching the sets that are due, and saying what came of it: once for each change, not for each attempt, and when a step ends. An upload that names a
+//! key which nobody knows has the set fetched at once, and a line at once would say when it came.
 
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub async fn refresh_due(state: &State) -> Result<u32, StoreError> {
         match state.key_sets().fetcher.fetch(&source.url).await {
             Ok(keys) => {
                 let change = state.store().record_key_set(&source, &keys, next(state)).await?;
-                log_change(state, source, change);
+                state.metrics().at_next_step(move || log_change(&source, &change));
             }
             Err(why) => fail(state, source, why).await?,
         }
@@ -82,12 +83,6 @@ async fn fail(state: &State, source: KeySetSource, why: Unfetched) -> Result<(),
     Ok(())
 }
 
-/// What comes of a set is said at the next step: an upload that names a key which nobody knows has the set fetched at once, and the line would say when
-/// it came.
-fn log_change(state: &State, source: KeySetSource, change: KeySetChange) {
-    state.metrics().at_next_step(move || log_changed(&source, &change));
-}
-
 fn log_failure(source: &KeySetSource, why: &Unfetched, failure: FetchFailure) {
     let authority = &source.authority;
     match failure {
@@ -106,7 +101,7 @@ fn log_failure(source: &KeySetSource, why: &Unfetched, failure: FetchFailure) {
     }
 }
 
-fn log_changed(source: &KeySetSource, change: &KeySetChange) {
+fn log_change(source: &KeySetSource, change: &KeySetChange) {
     let KeySetChange { added, replaced, gone, recovered, moved } = change;
     let authority = &source.authority;
     if *moved {
