@@ -105,7 +105,7 @@ impl ExporterMetrics {
             passes: metrics.stepped(
                 "pratique_exporter_passes",
                 "Passes, by what failed: nothing (done), only buckets that others stand in for (behind), something else (failed)",
-                OUTCOMES.each_ref().map(|outcome| [("outcome", *outcome)]).each_ref().map(|labels| labels.as_slice()),
+                [&[("outcome", OUTCOMES[0])], &[("outcome", OUTCOMES[1])], &[("outcome", OUTCOMES[2])]],
             ),
             failures: metrics.stepped(
                 "pratique_exporter_failures",
