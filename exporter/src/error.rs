@@ -30,6 +30,16 @@ pub enum FailureKind {
     Corrupt,
 }
 
+impl FailureKind {
+    /// The exit code of a command whose worst failure it is: 1 if it is worth another try, 2 if somebody has to look.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Retry => 1,
+            Self::GiveUp | Self::Corrupt => 2,
+        }
+    }
+}
+
 impl ExportError {
     /// Which of the three it is.
     pub const fn kind(&self) -> FailureKind {

@@ -3,6 +3,8 @@
 //! A pass never replaces a manifest that it cannot read: somebody else's may stand under our name. An operator who knows better has it written anew
 //! with this. It never goes backwards: where a manifest of ours with a higher number stands, the database is the one that lacks something.
 
+use std::fmt;
+
 use proto::Feed;
 use proto::index::index_path;
 use proto::manifest::{Manifest, manifest_path};
@@ -14,7 +16,32 @@ use crate::bucket::Object;
 use crate::error::ExportError;
 use crate::listing::{Lists, highest, manifest_of};
 use crate::pass::{NamedBucket, Pass, object_path};
+use crate::report::Failure;
 use crate::run::Exporter;
+
+/// What was written, or would be, everywhere.
+#[derive(Debug, Clone, Serialize)]
+pub struct RebuildReport {
+    /// Nothing was written: this is what would have been.
+    pub dry_run: bool,
+    /// Feed by feed, bucket by bucket.
+    pub rebuilt: Vec<Rebuilt>,
+    /// Where nothing could be written, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<NotRebuilt>,
+}
+
+/// Why nothing was written for one feed in one bucket.
+#[derive(Debug, Clone, Serialize)]
+pub struct NotRebuilt {
+    /// The feed's path.
+    pub feed: String,
+    /// The bucket's name.
+    pub bucket: String,
+    /// What failed.
+    #[serde(flatten)]
+    pub failure: Failure,
+}
 
 /// What was written, or would be, for one feed in one bucket.
 #[derive(Debug, Clone, Serialize)]
@@ -34,18 +61,18 @@ pub struct Rebuilt {
 }
 
 impl Exporter {
-    /// Writes index and manifest of every feed anew in every bucket, or says what it would write. Those that are as they should be stay.
+    /// Writes index and manifest of every feed anew in every bucket, or says what it would write. Those that are as they should be stay. Where one of them
+    /// cannot be written, because a manifest of ours stands there with a higher number than the database's, because nothing that the bucket holds in full can
+    /// be listed, or because a bucket or a signing key is not there, the others are written all the same.
     ///
     /// # Errors
-    /// [`ExportError::Corrupt`] where a manifest of ours stands with a higher number than the database's, or where nothing that the bucket holds in full
-    /// can be listed; else what a bucket or the database says.
-    pub async fn rebuild(&self, reason: &ActReason, dry_run: bool) -> Result<Vec<Rebuilt>, ExportError> {
+    /// What the database says, and clocks that are too far apart.
+    pub async fn rebuild(&self, reason: &ActReason, dry_run: bool) -> Result<RebuildReport, ExportError> {
         let clocks = self.compare_clocks().await?;
         clocks.ensure_ours()?;
-        let mut rebuilt = Vec::new();
+        let (mut rebuilt, mut failures) = (Vec::new(), Vec::new());
         for feed in self.feeds().await? {
-            let keys = self.keys(&feed).await?;
-            let pass = self.pass_of(&feed, &keys);
+            let keys = self.keys(&feed).await;
             for named in self.buckets() {
                 let act = Act {
                     at: clocks.database,
@@ -55,10 +82,43 @@ impl Exporter {
                     reason: reason.as_str().to_owned(),
                     os_user: os_user(),
                 };
-                rebuilt.push(Rebuilding { pass: &pass, named, act, dry_run }.run(&feed).await?);
+                let done = match &keys {
+                    Ok(keys) => Rebuilding { pass: &self.pass_of(&feed, keys), named, act, dry_run }.run(&feed).await,
+                    Err(why) => Err(why.clone()),
+                };
+                match done {
+                    Ok(done) => rebuilt.push(done),
+                    Err(why) => {
+                        let (feed, bucket) = (feed.to_string(), named.name.clone());
+                        failures.push(NotRebuilt { feed, bucket, failure: why.into() });
+                    }
+                }
             }
         }
-        Ok(rebuilt)
+        Ok(RebuildReport { dry_run, rebuilt, failures })
+    }
+}
+
+impl RebuildReport {
+    /// The exit code of `exporter index rebuild`: 0 if all is as it should be, 1 if it is worth another try, 2 if somebody has to look.
+    pub fn exit_code(&self) -> u8 {
+        Failure::exit_code_of(self.failures.iter().map(|one| &one.failure))
+    }
+}
+
+impl fmt::Display for RebuildReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Rebuilt { feed, bucket, number, bundles, written, .. } in &self.rebuilt {
+            let done = match (written, self.dry_run) {
+                (false, _) => "are as they should be",
+                (true, false) => "were written anew",
+                (true, true) => "would be written anew",
+            };
+            writeln!(f, "{feed}: bucket {bucket}: index and manifest {done}: {bundles} bundles at number {number}")?;
+        }
+        self.failures
+            .iter()
+            .try_for_each(|NotRebuilt { feed, bucket, failure }| writeln!(f, "{feed}: bucket {bucket}: {failure}"))
     }
 }
 
@@ -84,7 +144,7 @@ impl Rebuilding<'_> {
         let held = pass.held(self.named, &newest.bundles).await?;
         let from = ours.as_ref().map(|manifest| manifest.number);
         let below = if renumbered && !self.dry_run { newest.number } else { from.unwrap_or(0) };
-        let Some(listing) = highest(pass, below, &held).await? else { return Err(self.nothing_in_full()) };
+        let Some(listing) = highest(pass, below, &held).await? else { return Err(nothing_in_full()) };
         let same_number = manifest.as_ref().filter(|_| from == Some(listing.number));
         let lists = Lists::render(pass, &listing, same_number).await?;
         let differs =
@@ -109,14 +169,14 @@ impl Rebuilding<'_> {
 
     /// Takes the next number, if a manifest of ours says something else at the current one; whether that is so.
     async fn renumbered(&self, ours: Option<&Manifest>) -> Result<bool, ExportError> {
-        let (pass, name) = (self.pass, &self.named.name);
+        let pass = self.pass;
         let Some(ours) = ours else { return Ok(false) };
         let number = pass.store.number(pass.feed).await?;
         if ours.number > number {
             return Err(ExportError::Corrupt(format!(
-                "{}: bucket {name} stands at number {}, and the database at {number}: a list never goes backwards. If the database was restored from \
-                 a copy: exporter adopt",
-                pass.feed, ours.number
+                "it stands at number {}, and the database at {number}: a list never goes backwards. If the database was restored from a copy: exporter \
+                 adopt",
+                ours.number
             )));
         }
         let differs =
@@ -125,13 +185,6 @@ impl Rebuilding<'_> {
             pass.step("feed.renumber", None, None, pass.store.renumber(pass.feed)).await?;
         }
         Ok(differs)
-    }
-
-    fn nothing_in_full(&self) -> ExportError {
-        ExportError::Corrupt(format!(
-            "{}: bucket {} lacks bundles of every list that may be written there: put them there with `exporter once`, or leave the bucket out",
-            self.pass.feed, self.named.name
-        ))
     }
 
     /// Writes the act down, then the manifest, then the index, each only if what stands there is what was read.
@@ -148,6 +201,11 @@ impl Rebuilding<'_> {
         if lists.replace_manifest(pass, named, manifest).await? && lists.replace_index(pass, named, index).await? {
             return Ok(());
         }
-        Err(ExportError::Retry(format!("{}: somebody else moves bucket {} at this moment", pass.feed, named.name)))
+        Err(ExportError::Retry("somebody else moves it at this moment".to_owned()))
     }
+}
+
+fn nothing_in_full() -> ExportError {
+    let why = "it lacks bundles of every list that may be written there: put them there with `exporter once`, or leave the bucket out";
+    ExportError::Corrupt(why.to_owned())
 }

@@ -7,9 +7,9 @@ use serde::Serialize;
 use service::{ActReason, os_user};
 use store::{Act, EntryName, RecallOrder, RecallOutcome, Recalled};
 
-use crate::error::{ExportError, FailureKind};
+use crate::error::ExportError;
 use crate::occasion::{Occasion, Timing};
-use crate::report::{BucketReport, FeedReport};
+use crate::report::{BucketReport, Failure, FeedReport};
 use crate::run::Exporter;
 
 /// Which bundle is to be recalled.
@@ -133,11 +133,7 @@ impl RecallReport {
         let published = self.published.iter();
         let failures =
             published.flat_map(|report| report.failures.iter().chain(report.buckets.iter().flat_map(|b| &b.failures)));
-        match failures.map(|failure| failure.kind).max() {
-            Some(FailureKind::GiveUp | FailureKind::Corrupt) => 2,
-            Some(FailureKind::Retry) => 1,
-            None => u8::from(!self.listed_by.is_empty()),
-        }
+        Failure::exit_code_of(failures).max(u8::from(!self.listed_by.is_empty()))
     }
 }
 

@@ -136,6 +136,13 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    /// The exit code of a command with these failures: that of the worst of them, and 0 if there is none.
+    pub(crate) fn exit_code_of<'a>(failures: impl IntoIterator<Item = &'a Self>) -> u8 {
+        failures.into_iter().map(|failure| failure.kind).max().map_or(0, FailureKind::exit_code)
+    }
+}
+
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
         Self { kind: error.kind(), message: error.to_string() }
@@ -182,11 +189,7 @@ impl Report {
 
     /// The exit code of `exporter once`: 0 if all was done (a held feed is done), 1 if it is worth another try, 2 if somebody has to look.
     pub fn exit_code(&self) -> u8 {
-        match self.failures().map(|failure| failure.kind).max() {
-            None => 0,
-            Some(FailureKind::Retry) => 1,
-            Some(FailureKind::GiveUp | FailureKind::Corrupt) => 2,
-        }
+        Failure::exit_code_of(self.failures())
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use store::{BundleRow, KeyStore};
 
 use crate::clocks::Clocks;
-use crate::error::{ExportError, FailureKind};
+use crate::error::ExportError;
 use crate::keys::{KeyPurpose, public_file};
 use crate::pass::{NamedBucket, object_path};
 use crate::report::{ClocksReport, Failure};
@@ -100,11 +100,8 @@ impl Status {
             let of_buckets = feed.buckets.iter().flat_map(|bucket| &bucket.failures);
             feed.failures.iter().chain(of_buckets)
         });
-        match failures.chain(&self.failures).map(|failure| failure.kind).max() {
-            Some(FailureKind::GiveUp | FailureKind::Corrupt) => 2,
-            Some(FailureKind::Retry) => 1,
-            None => u8::from(self.feeds.iter().any(FeedStatus::is_behind)),
-        }
+        Failure::exit_code_of(failures.chain(&self.failures))
+            .max(u8::from(self.feeds.iter().any(FeedStatus::is_behind)))
     }
 }
 

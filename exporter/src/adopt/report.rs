@@ -6,7 +6,6 @@ use proto::Feed;
 use serde::Serialize;
 use store::BundleRow;
 
-use crate::error::FailureKind;
 use crate::report::Failure;
 
 /// What was taken over, or would be.
@@ -82,11 +81,7 @@ impl FeedAdoption {
 impl AdoptReport {
     /// The exit code of `exporter adopt`: 0 if all was done, 1 if it is worth another try, 2 if somebody has to look.
     pub fn exit_code(&self) -> u8 {
-        match self.feeds.iter().flat_map(|feed| &feed.failures).map(|failure| failure.kind).max() {
-            None => 0,
-            Some(FailureKind::Retry) => 1,
-            Some(FailureKind::GiveUp | FailureKind::Corrupt) => 2,
-        }
+        Failure::exit_code_of(self.feeds.iter().flat_map(|feed| &feed.failures))
     }
 }
 

@@ -4,9 +4,9 @@ use clap::{Args, Subcommand};
 use service::ActReason;
 use store::Clock;
 
-use super::output::{fail, print_json, say};
+use super::output::tell;
 use crate::config::Settings;
-use crate::rebuild::Rebuilt;
+use crate::rebuild::RebuildReport;
 use crate::run::Exporter;
 
 /// What is written, and what exit codes and JSON mean.
@@ -17,7 +17,7 @@ name the buckets that are meant and no others, and look at a dry run first.
 
 It never goes backwards. Where a manifest of ours stands with a higher number, it refuses: then the database lacks something, and `exporter adopt` takes
 it over. Where one says something else at the database's number, the next number is taken first. Only bundles that the bucket holds are listed. What it
-writes is written down in the audit, with --reason.
+writes is written down in the audit, with --reason. Where nothing can be written it says so, and goes on with the next bucket or feed.
 
 Exit codes:
   0   index and manifest are as they should be
@@ -25,8 +25,8 @@ Exit codes:
   2   somebody has to look: a manifest of ours with a higher number, a bucket that lacks bundles, a setting
   64  the command line was not understood
 
-JSON (--json): {\"dry_run\", \"rebuilt\": [{\"feed\", \"bucket\", \"from\": NUMBER or null, \"number\", \"bundles\": COUNT, \"written\": BOOLEAN}]}, or
-{\"error\", \"kind\"}.";
+JSON (--json): {\"dry_run\", \"rebuilt\": [{\"feed\", \"bucket\", \"from\": NUMBER or null, \"number\", \"bundles\": COUNT, \"written\": BOOLEAN}],
+\"failures\": [{\"feed\", \"bucket\", \"kind\": \"retry|give-up|corrupt\", \"message\"}], if there are any}, or {\"error\", \"kind\"} if it could not begin.";
 
 /// What can be done with indexes and manifests.
 #[derive(Debug, Subcommand)]
@@ -62,25 +62,5 @@ pub(super) async fn index(command: &IndexCommand, clock: &Clock) -> u8 {
         Ok(exporter) => exporter.rebuild(&args.reason, args.dry_run).await,
         Err(why) => Err(why),
     };
-    match done {
-        Ok(rebuilt) => {
-            if args.json {
-                print_json(&serde_json::json!({ "dry_run": args.dry_run, "rebuilt": rebuilt }));
-            } else {
-                rebuilt.iter().for_each(|one| say(&format_args!("{}\n", words(one, args.dry_run))));
-            }
-            0
-        }
-        Err(why) => fail(&why, args.json),
-    }
-}
-
-fn words(rebuilt: &Rebuilt, dry_run: bool) -> String {
-    let Rebuilt { feed, bucket, number, bundles, .. } = rebuilt;
-    let done = match (rebuilt.written, dry_run) {
-        (false, _) => "are as they should be",
-        (true, false) => "were written anew",
-        (true, true) => "would be written anew",
-    };
-    format!("{feed}: bucket {bucket}: index and manifest {done}: {bundles} bundles at number {number}")
+    tell(done, RebuildReport::exit_code, args.json)
 }

@@ -33,10 +33,7 @@ pub(super) fn fail(why: &ExportError, json: bool) -> u8 {
     } else {
         complain(why);
     }
-    match why {
-        ExportError::Retry(_) => 1,
-        ExportError::GiveUp(_) | ExportError::Corrupt(_) => 2,
-    }
+    why.kind().exit_code()
 }
 
 /// Prints what machines read.

@@ -162,6 +162,29 @@ async fn what_cannot_be_read_is_written_anew_and_a_dry_run_writes_nothing() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_written_anew_stops_nothing_else() {
+    let mut world = published().await;
+    copy(&world, "backup.db");
+    world.accept_keys(20..30).await;
+    world.pass(&["main"]).await;
+    restore(&mut world, "backup.db").await;
+    // The first bucket is ahead of this database; in the second, another feed is spoilt and one is as it should be.
+    let whole = snapshot(&world.tree("other"));
+    fs::write(world.tree("other").join(manifest_path(&feed(Kind::Tcn))), b"not ours").expect("spoilt");
+    let (code, said) = rebuild(&world, &[], &["main", "other"]);
+    assert_eq!(code, Some(2), "{said:#}");
+    let of = |list: &str| -> Vec<(String, String)> {
+        let named =
+            |one: &serde_json::Value| ["feed", "bucket"].map(|name| one[name].as_str().expect("a name").to_owned());
+        said[list].as_array().expect("a list").iter().map(|one| named(one).into()).collect()
+    };
+    let pair = |feed: &str, bucket: &str| (feed.to_owned(), bucket.to_owned());
+    assert_eq!(of("failures"), [pair("NO/gaen", "main")]);
+    assert_eq!(of("rebuilt"), [pair("NO/gaen", "other"), pair("NO/tcn", "main"), pair("NO/tcn", "other")]);
+    assert_eq!(snapshot(&world.tree("other")), whole, "the same bytes as before");
+}
+
+#[tokio::test]
 async fn a_list_that_said_something_else_is_followed_by_the_next_number() {
     let mut world = published().await;
     copy(&world, "backup.db");
@@ -172,7 +195,12 @@ async fn a_list_that_said_something_else_is_followed_by_the_next_number() {
     let before = snapshot(&world.tree("main"));
     let (code, said) = rebuild(&world, &[], &["main"]);
     assert_eq!(code, Some(2));
-    assert!(said["error"].as_str().expect("why").contains("exporter adopt"), "{said:#}");
+    let refused = &said["failures"][0];
+    assert_eq!(
+        (&refused["feed"], &refused["bucket"], &refused["kind"]),
+        (&"NO/gaen".into(), &"main".into(), &"corrupt".into())
+    );
+    assert!(refused["message"].as_str().expect("why").contains("exporter adopt"), "{said:#}");
     assert_eq!(snapshot(&world.tree("main")), before);
 
     // The copy goes on with another bucket; now both are at one number and say different things. The operator decides for the copy.
