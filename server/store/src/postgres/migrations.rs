@@ -125,12 +125,13 @@ impl Database {
 
     async fn attempts(&self, client: &mut Client, manners: &Manners) -> Result<(), StoreError> {
         let migrations = self.migrations()?;
-        for _ in 0..manners.attempts {
+        for attempt in 0..manners.attempts {
+            if attempt > 0 {
+                tracing::warn!("another transaction is in the way of the migrations; they wait until it is over");
+                tokio::time::sleep(manners.between).await;
+            }
             match self.attempt(client, &migrations).await {
-                Err(error) if waited_in_vain(&error) => {
-                    tracing::warn!("another transaction is in the way of the migrations; they wait until it is over");
-                    tokio::time::sleep(manners.between).await;
-                }
+                Err(error) if waited_in_vain(&error) => {}
                 done => return done.map_err(not_ready),
             }
         }
