@@ -10,7 +10,6 @@ use anyhow::{Context as _, ensure};
 use cluster::{Cluster, Options};
 
 use crate::programs::{complaint, read};
-use crate::tools::is_root;
 
 /// Nothing here takes longer unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -36,7 +35,7 @@ impl Place {
             fs::write(place.path(secret), format!("password-of-{secret}\n"))?;
         }
         let data = place.primary.socket().and_then(|socket| Some(socket.parent()?.join("data"))).context("private")?;
-        run(as_nobody_special("sh").arg(place.script("replication.sh")?).env("PGDATA", data))?;
+        run(as_nobody_special("sh")?.arg(place.script("replication.sh")?).env("PGDATA", data))?;
         let roles = read("server/store/migrations/postgres/roles.sql");
         let logins = place.script("key-logins.sql")?;
         place.sql(&roles)?;
@@ -64,7 +63,7 @@ impl Place {
     /// Starts what the container starts, beside the primary and not in its place.
     fn start(&self) -> anyhow::Result<Standby> {
         let log = fs::File::options().create(true).append(true).open(self.path("log"))?;
-        let mut command = as_nobody_special("sh");
+        let mut command = as_nobody_special("sh")?;
         command.arg(self.script("standby.sh")?).args(["127.0.0.1", "postgres", "-c", "listen_addresses=", "-c"]);
         command.arg(format!("unix_socket_directories={}", self.path("").display()));
         command.env("PGDATA", self.path("standby")).env("PGPORT", self.port.to_string());
@@ -128,20 +127,12 @@ impl Drop for Standby {
     }
 }
 
-/// A command as the user of PostgreSQL, which refuses root; whoever else runs this is user enough. Its programs are found.
-fn as_nobody_special(program: &str) -> Command {
+/// A command as the user of PostgreSQL, which refuses root. It ends with this test.
+fn as_nobody_special(program: &str) -> anyhow::Result<Command> {
     let mut command = Command::new("setpriv");
-    if is_root() {
-        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
-    }
-    command.arg("--pdeathsig=QUIT").arg(program).current_dir("/");
-    let programs = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut programs: Vec<String> = programs.map(|version| version.path().join("bin").display().to_string()).collect();
-    programs.sort();
-    programs.push(std::env::var("PATH").unwrap_or_default());
-    programs.reverse();
-    command.env("PATH", programs.join(":"));
-    command
+    command.args(["--pdeathsig=QUIT", program]).current_dir("/");
+    cluster::as_servers_run(&mut command)?;
+    Ok(command)
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {

@@ -27,3 +27,4 @@ pub use database::Database;
 pub use error::ClusterError;
 pub use port::free_port;
 pub use server::{Cluster, Options};
+pub use user::as_servers_run;

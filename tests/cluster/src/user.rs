@@ -3,10 +3,22 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use crate::binaries;
 use crate::error::ClusterError;
 
 /// Who may stand in for root, the first that exists.
 const STAND_INS: [&str; 2] = ["postgres", "nobody"];
+
+/// Makes a command run as the servers of clusters do, and find their programs: for scripts that start one of their own.
+///
+/// # Errors
+/// [`ClusterError::Missing`] if PostgreSQL is not installed; [`ClusterError::Start`] if root has nobody to stand in for it.
+pub fn as_servers_run(command: &mut Command) -> Result<(), ClusterError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::iter::once(binaries::directory()?).chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(directories).map_err(|error| ClusterError::Start(error.to_string()))?;
+    drop_root(command.env("PATH", path))
+}
 
 /// Makes `command` run as a user that PostgreSQL accepts: the caller, or a stand-in if that is root.
 pub(crate) fn drop_root(command: &mut Command) -> Result<(), ClusterError> {
