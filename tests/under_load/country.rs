@@ -15,7 +15,7 @@ fn under_a_countrys_load_nothing_fails_or_leaks_and_polling_phones_reach_no_data
     let results = tempfile::tempdir()?;
     let load = "country --factor 0.004 --least-uploads 1.5".split(' ').map(str::to_owned).collect();
     // A shorter period than a country's, so that nobody waits for the last export for long.
-    let options = Options { period: "20s".to_owned(), fresh_seconds: 2, ..Trial::deployment() };
+    let options = Options { period_seconds: 20, fresh_seconds: 2, ..Trial::deployment() };
     assert_eq!(options.engine, Engine::Postgres);
     let directory = results.path().to_owned();
     let polling_seconds = POLLING_SECONDS;

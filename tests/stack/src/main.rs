@@ -33,7 +33,7 @@ enum Command {
         ahead: i64,
         /// How often feeds are sealed: 1s to 24h.
         #[arg(long, value_name = "TIME", default_value = "10s", value_parser = period)]
-        period: String,
+        period: u32,
     },
     /// Loads it as a country would, with exports every minute, then lets nobody call for a minute, and then phones that poll alone. It fails if there is any
     /// error, if 99 % of the requests of people who upload (publish, reports, verify, certificate) take longer than two ticks (1,000 ms), if a key is
@@ -88,9 +88,9 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-fn run(small: bool, ahead: i64, period: String) -> anyhow::Result<()> {
+fn run(small: bool, ahead: i64, period_seconds: u32) -> anyhow::Result<()> {
     let base = if small { Options::small() } else { Options::default() };
-    let stack = Stack::start(&Options { exporters: vec![ahead], period, ..base })?;
+    let stack = Stack::start(&Options { exporters: vec![ahead], period_seconds, ..base })?;
     // Whoever started this may have stopped listening.
     let _ = writeln!(io::stdout(), "{}", serde_json::to_string(stack.access())?);
     let _ = io::stdin().read_to_end(&mut Vec::new());
@@ -119,8 +119,8 @@ fn ensure_writable(directory: &Path) -> io::Result<()> {
     fs::remove_file(probe)
 }
 
-/// A length of time as `exporter run` takes it, which is to be told wrong before anything is started.
-fn period(text: &str) -> Result<String, String> {
+/// The seconds of a length of time as `exporter run` takes it, which is to be told wrong before anything is started.
+fn period(text: &str) -> Result<u32, String> {
     let unit = |unit: char| match unit {
         's' => Some(1),
         'm' => Some(60),
@@ -128,11 +128,12 @@ fn period(text: &str) -> Result<String, String> {
         _ => None,
     };
     let seconds = text.chars().last().and_then(unit).and_then(|unit| {
-        let number: u64 = text[..text.len() - 1].parse().ok()?;
+        let number: u32 = text[..text.len() - 1].parse().ok()?;
         number.checked_mul(unit)
     });
-    let fits = seconds.is_some_and(|seconds| (1..=86_400).contains(&seconds));
-    if fits { Ok(text.to_owned()) } else { Err("must be 1s to 24h, as in 10s, 1m or 4h".to_owned()) }
+    seconds
+        .filter(|seconds| (1..=86_400).contains(seconds))
+        .ok_or_else(|| "must be 1s to 24h, as in 10s, 1m or 4h".to_owned())
 }
 
 fn factor(text: &str) -> Result<f64, String> {

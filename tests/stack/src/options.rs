@@ -46,8 +46,8 @@ pub struct Options {
     /// The exporters, by how many seconds the clock of each is ahead of everybody else's. What is uploaded now may be published at the next quarter of
     /// an hour: a clock that is 900 seconds ahead or more publishes it at once. With 0 an exporter is the program itself, and everybody waits.
     pub exporters: Vec<i64>,
-    /// How often a feed is sealed, as `exporter run` takes it: `1s`, `1m`.
-    pub period: String,
+    /// How often a feed is sealed, in seconds.
+    pub period_seconds: u32,
     /// Fewer keys and reports than this are held.
     pub minimum: u32,
     /// On which raster answers leave, in milliseconds.
@@ -76,7 +76,7 @@ impl Default for Options {
             servers: 1,
             last_server_ahead: 0,
             exporters: vec![AHEAD],
-            period: "1s".to_owned(),
+            period_seconds: 1,
             minimum: 1,
             tick_ms: 500,
             fresh_seconds: 1,

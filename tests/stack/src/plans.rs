@@ -105,7 +105,8 @@ impl Common<'_> {
         arguments.extend(owned(["--signing-key-dir"]));
         arguments.push(self.files.bundle_keys.clone().into());
         arguments.extend(buckets.iter().flat_map(|bucket| owned(["--bucket", bucket])));
-        arguments.extend(owned(["--period-gaen", &options.period, "--period-tcn", &options.period]));
+        let period = format!("{}s", options.period_seconds);
+        arguments.extend(owned(["--period-gaen", &period, "--period-tcn", &period]));
         arguments.extend(owned(["--minimum-keys", &minimum, "--minimum-reports", &minimum]));
         arguments.extend(owned(&options.exporter_flags));
         let credentials = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];

@@ -20,7 +20,7 @@ use crate::watch::Watch;
 /// Between two looks at every process.
 const LOOK: Duration = Duration::from_millis(500);
 /// How much longer than an exporter's period and the time that a cache takes a list for new: a pass takes a moment, too.
-const A_LITTLE: u64 = 10;
+const A_LITTLE: u32 = 10;
 /// Nobody calls for this much longer than phones poll: a run that polls begins and ends beside its polling.
 const LONGER: Duration = Duration::from_secs(5);
 /// In such steps: a machine that stands still for a while asks nothing meanwhile, and that time must not count.
@@ -65,7 +65,7 @@ pub struct Outcome {
 impl Trial {
     /// What an installation for a country is tried with: exports every minute, commits that wait for the disk, answers on the raster of production.
     pub fn deployment() -> Options {
-        Options { durable: true, servers: 2, period: "1m".to_owned(), fresh_seconds: 10, ..Options::default() }
+        Options { durable: true, servers: 2, period_seconds: 60, fresh_seconds: 10, ..Options::default() }
     }
 
     /// Starts the deployment, lets `load` do its work, then nobody, then phones that poll, and writes down what came of it: also of what failed.
@@ -94,7 +94,7 @@ impl Trial {
     fn under_load(&self, stack: &Stack, access: &Path, watch: &mut Watch) -> anyhow::Result<ExitStatus> {
         let [json, html] = ["load.json", "load.html"].map(|name| self.results.join(name));
         let mut load = self.load(stack, access, &self.load, self.seconds)?;
-        let settle = format!("{}s", seconds(&self.options.period)? + u64::from(self.options.fresh_seconds) + A_LITTLE);
+        let settle = format!("{}s", self.options.period_seconds + self.options.fresh_seconds + A_LITTLE);
         load.args(["--publish-wait", "10m", "--settle", &settle, "--json"]).arg(json).arg("--html").arg(html);
         let (begun, lasts) = (Instant::now(), Duration::from_secs(self.seconds.into()));
         let look = || if begun.elapsed() < lasts { watch.look(stack) } else { Ok(()) };
@@ -183,17 +183,6 @@ impl fmt::Display for Outcome {
         }
         write!(f, "statements caused by polling phones: {}", self.caused_by_polling)
     }
-}
-
-/// The seconds of a period as exporters take it: `20s`, `1m`.
-fn seconds(period: &str) -> anyhow::Result<u64> {
-    let (number, unit) = period.split_at(period.len().saturating_sub(1));
-    let unit = match unit {
-        "s" => 1,
-        "m" => 60,
-        _ => anyhow::bail!("a trial has a period of seconds or minutes, and not of {period}"),
-    };
-    Ok(number.parse::<u64>().with_context(|| period.to_owned())? * unit)
 }
 
 /// A program that is killed when it is dropped.
