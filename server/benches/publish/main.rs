@@ -1,4 +1,5 @@
-//! What an upload of 14 keys costs the server and its PostgreSQL, in processor time, and how long a phone waits for the answer.
+//! What an upload of 14 keys costs the server and its PostgreSQL, in processor time, and how long a phone waits for the answer; and what a phone costs that
+//! sends chaff instead.
 //!
 //! The program itself runs as a process of its own, under the role that a service has, over a durable cluster: a commit waits for the disk.
 //! Eight connections are always busy with requests of 16 KiB, each under a certificate of its own, and before it is measured a day of a large
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use cluster::asker::Asker;
 use cluster::{Cluster, Options, processor_time};
+use proto::api::CHAFF_HEADER;
 
 use crate::program::Served;
 use crate::upload::Phones;
@@ -27,6 +29,8 @@ const MEASURED: u64 = 20_000;
 const LIMIT_OF_POSTGRES: Duration = Duration::from_micros(1_000);
 /// And the server: certificate, commitment and padding included.
 const LIMIT_OF_SERVER: Duration = Duration::from_micros(600);
+/// The header lines of an upload that is not chaff: none.
+const IN_EARNEST: &str = "";
 /// The least that a durable insert costs: one row, one commit.
 const SINGLE_ROW: &str = "INSERT INTO single_row (value) VALUES (random());\n";
 
@@ -37,21 +41,14 @@ async fn main() {
     let served = Served::over(&cluster).await;
     let phones = Phones::new(served.signer());
 
-    upload_all(&served, &phones, 0..BEFORE);
+    upload_all(&served, &phones, IN_EARNEST, 0..BEFORE);
     let admin = cluster.connect("postgres").await.expect("connected");
     admin.batch_execute("VACUUM ANALYZE; ").await.expect("tidied");
     admin.batch_execute("CHECKPOINT").await.expect("written");
 
-    let (before, start) = (Spent::by(&cluster, &served).await, Instant::now());
-    let waits = upload_all(&served, &phones, BEFORE..BEFORE + MEASURED);
-    let (spent, elapsed) = (Spent::by(&cluster, &served).await.since(before), start.elapsed());
-    let (postgres, server) = (spent.postgres / MEASURED as u32, spent.server / MEASURED as u32);
-    let rate = MEASURED as f64 / elapsed.as_secs_f64();
-    println!("upload of 14 keys    {server:>8.1?} of server CPU (allowed {LIMIT_OF_SERVER:?})");
-    println!(
-        "                     {postgres:>8.1?} of PostgreSQL CPU (allowed {LIMIT_OF_POSTGRES:?}), {rate:.0} a second"
-    );
-    println!("                     {}", Waits(&waits));
+    let Spent { postgres, server } = measure("upload of 14 keys", &cluster, &served, &phones, IN_EARNEST).await;
+    println!("allowed              {LIMIT_OF_SERVER:>8.1?} of server CPU, {LIMIT_OF_POSTGRES:.1?} of PostgreSQL CPU");
+    measure("chaff", &cluster, &served, &phones, &format!("{CHAFF_HEADER}: 1\r\n")).await;
 
     let table = "CREATE TABLE single_row (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, value double precision)";
     admin.batch_execute(table).await.expect("a table");
@@ -65,12 +62,27 @@ async fn main() {
     assert!(postgres <= LIMIT_OF_POSTGRES, "an upload costs PostgreSQL too much");
 }
 
+/// Lets everybody who is measured upload with these header lines, and tells what one of them cost.
+async fn measure(what: &str, cluster: &Cluster, served: &Served, phones: &Phones, header_lines: &str) -> Spent {
+    let (before, start) = (Spent::by(cluster, served).await, Instant::now());
+    let waits = upload_all(served, phones, header_lines, BEFORE..BEFORE + MEASURED);
+    let (spent, elapsed) = (Spent::by(cluster, served).await.since(before), start.elapsed());
+    let each = Spent { postgres: spent.postgres / MEASURED as u32, server: spent.server / MEASURED as u32 };
+    let rate = MEASURED as f64 / elapsed.as_secs_f64();
+    println!(
+        "{what:<20} {:>8.1?} of server CPU, {:.1?} of PostgreSQL CPU, {rate:.0} a second",
+        each.server, each.postgres
+    );
+    println!("                     {}", Waits(&waits));
+    each
+}
+
 /// Lets people upload, a few at a time; how long each waited for the answer, the shortest first.
-fn upload_all(served: &Served, phones: &Phones, people: std::ops::Range<u64>) -> Vec<Duration> {
+fn upload_all(served: &Served, phones: &Phones, header_lines: &str, people: std::ops::Range<u64>) -> Vec<Duration> {
     let next = AtomicU64::new(people.start);
     let mut waits: Vec<Duration> = std::thread::scope(|threads| {
         let work = || {
-            let mut asker = Asker::connect(served.address, "/v1/publish", "");
+            let mut asker = Asker::connect(served.address, "/v1/publish", header_lines);
             let mut waits = Vec::new();
             loop {
                 let person = next.fetch_add(1, Ordering::Relaxed);

@@ -38,7 +38,16 @@ impl Served {
 
         let service = owner.replace("user=postgres", "user=server_one");
         let mut command = program(directory.path(), &service);
-        command.args(["--json", "serve", "--listen", "127.0.0.1:0", "--tick-ms", "0"]);
+        command.args([
+            "--json",
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--tick-ms",
+            "0",
+            "--chaff-per-second",
+            "10000000",
+        ]);
         command.args(
             ["relay-requests", "authority-uploads", "all-uploads"]
                 .map(|limit| format!("--{limit}-per-minute=10000000")),

@@ -1,4 +1,5 @@
-//! What a person costs the verification service and its PostgreSQL, from the code to the certificate, in processor time.
+//! What a person costs the verification service and its PostgreSQL, from the code to the certificate, in processor time and in bytes that are stored; and what
+//! a phone costs that sends chaff.
 //!
 //! The program itself runs as a process of its own, under the role that a service has, over a durable cluster: a commit waits for the disk.
 //! Eight connections are always busy, and before it is measured a day of a large country has been served. What this process spends on
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use cluster::asker::Asker;
 use cluster::{Cluster, Options, processor_time};
-use proto::api::base64;
+use proto::api::{CHAFF_HEADER, base64};
 use serde_json::{Value, json};
 
 use crate::program::Served;
@@ -41,23 +42,35 @@ async fn main() {
     admin.batch_execute("VACUUM ANALYZE").await.expect("tidied");
     admin.batch_execute("CHECKPOINT").await.expect("written");
 
-    let (mut people, mut sum) = (People::new(MEASURED), Spent::default());
-    for request in Request::ALL {
-        let (before, start) = (Spent::by(&cluster, &served).await, Instant::now());
-        people.ask(&served, request);
-        let (spent, elapsed) = (Spent::by(&cluster, &served).await - before, start.elapsed());
-        sum = sum + spent;
-        let rate = MEASURED as f64 / elapsed.as_secs_f64();
-        println!("{:<12} {spent}, {rate:>7.0} a second", request.name());
-    }
-    println!("{:<12} {sum}", "together");
-    println!(
-        "{:<12} {}",
-        "allowed",
-        Spent { postgres: LIMIT_OF_POSTGRES, service: LIMIT_OF_SERVICE } * MEASURED as u32
-    );
+    let before = database_bytes(&cluster);
+    let sum = measure(&cluster, &served, &Request::ALL).await;
+    let allowed = Spent { postgres: LIMIT_OF_POSTGRES, service: LIMIT_OF_SERVICE } * MEASURED as u32;
+    println!("{:<18} {allowed}", "allowed");
+    println!("{:<18} {:>6} bytes of the database", "", (database_bytes(&cluster) - before) / MEASURED);
+    measure(&cluster, &served, &Request::CHAFF).await;
     assert!(sum.postgres <= LIMIT_OF_POSTGRES * MEASURED as u32, "a person costs PostgreSQL too much");
     assert!(sum.service <= LIMIT_OF_SERVICE * MEASURED as u32, "a person costs the service too much");
+}
+
+/// Lets everybody who is measured send these requests, and tells what each of them cost and what all do together.
+async fn measure(cluster: &Cluster, served: &Served, requests: &[Request]) -> Spent {
+    let (mut people, mut sum) = (People::new(MEASURED), Spent::default());
+    for &request in requests {
+        let (before, start) = (Spent::by(cluster, served).await, Instant::now());
+        people.ask(served, request);
+        let (spent, elapsed) = (Spent::by(cluster, served).await - before, start.elapsed());
+        sum = sum + spent;
+        let rate = MEASURED as f64 / elapsed.as_secs_f64();
+        println!("{:<18} {spent}, {rate:>7.0} a second", request.name());
+    }
+    println!("{:<18} {sum}", "together");
+    sum
+}
+
+/// What the tables of the service take up, with their indexes and with what is left of former versions of their rows.
+fn database_bytes(cluster: &Cluster) -> usize {
+    let sql = "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables";
+    cluster.psql("postgres", sql).expect("counted").parse().expect("a number")
 }
 
 /// Processor time.
@@ -107,30 +120,46 @@ impl std::fmt::Display for Spent {
     }
 }
 
-/// What an app or an authority asks for.
+/// What an app or an authority asks for, or an app that pretends to.
 #[derive(Clone, Copy)]
 enum Request {
     Issue,
     Verify,
     Certificate,
+    ChaffVerify,
+    ChaffCertificate,
 }
 
 impl Request {
     const ALL: [Self; 3] = [Self::Issue, Self::Verify, Self::Certificate];
+    /// What comes from phones of people who have nothing to report.
+    const CHAFF: [Self; 2] = [Self::ChaffVerify, Self::ChaffCertificate];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Issue => "issue",
             Self::Verify => "verify",
             Self::Certificate => "certificate",
+            Self::ChaffVerify => "chaff, verify",
+            Self::ChaffCertificate => "chaff, certificate",
         }
     }
 
     const fn path(self) -> &'static str {
         match self {
             Self::Issue => "/api/issue",
-            Self::Verify => "/api/verify",
-            Self::Certificate => "/api/certificate",
+            Self::Verify | Self::ChaffVerify => "/api/verify",
+            Self::Certificate | Self::ChaffCertificate => "/api/certificate",
+        }
+    }
+
+    fn header_lines(self, served: &Served) -> String {
+        match self {
+            Self::Issue => format!("X-API-Key: {}\r\n", served.admin),
+            Self::Verify | Self::Certificate => format!("X-API-Key: {}\r\n", served.device),
+            Self::ChaffVerify | Self::ChaffCertificate => {
+                format!("X-API-Key: {}\r\n{CHAFF_HEADER}: 1\r\n", served.device)
+            }
         }
     }
 
@@ -139,8 +168,8 @@ impl Request {
         let drawn = |bytes: usize| base64::encode(&person.to_be_bytes().repeat(bytes / size_of::<usize>()));
         match self {
             Self::Issue => json!({ "testType": "confirmed", "testDate": "" }),
-            Self::Verify => json!({ "code": held, "accept": ["confirmed"], "nonce": drawn(32) }),
-            Self::Certificate => json!({ "token": held, "ekeyhmac": drawn(32) }),
+            Self::Verify | Self::ChaffVerify => json!({ "code": held, "accept": ["confirmed"], "nonce": drawn(32) }),
+            Self::Certificate | Self::ChaffCertificate => json!({ "token": held, "ekeyhmac": drawn(32) }),
         }
     }
 
@@ -148,8 +177,8 @@ impl Request {
     const fn answer(self) -> &'static str {
         match self {
             Self::Issue => "code",
-            Self::Verify => "token",
-            Self::Certificate => "certificate",
+            Self::Verify | Self::ChaffVerify => "token",
+            Self::Certificate | Self::ChaffCertificate => "certificate",
         }
     }
 }
@@ -176,8 +205,7 @@ impl People {
 
 /// One connection, one person after the other.
 fn ask_in_turn(served: &Served, request: Request, range: Range<usize>, people: &mut [String]) {
-    let key = if matches!(request, Request::Issue) { &served.admin } else { &served.device };
-    let mut asker = Asker::connect(served.address, request.path(), &format!("X-API-Key: {key}\r\n"));
+    let mut asker = Asker::connect(served.address, request.path(), &request.header_lines(served));
     for (person, held) in range.zip(people) {
         let answer = asker.ask(request.body(person, held).to_string().as_bytes());
         let answer: Value = serde_json::from_slice(answer).expect("JSON");

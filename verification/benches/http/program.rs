@@ -41,7 +41,7 @@ impl Served {
         let service = owner.replace("user=postgres", "user=verification_one");
         let mut command = program(directory.path(), &service);
         let mut child = command
-            .args(["--json", "serve", "--listen", "127.0.0.1:0", "--tick-ms", "0"])
+            .args(["--json", "serve", "--listen", "127.0.0.1:0", "--tick-ms", "0", "--chaff-per-second", "10000000"])
             .args(
                 ["relay-requests", "authority-uploads", "all-uploads"]
                     .map(|limit| format!("--{limit}-per-minute=10000000")),
