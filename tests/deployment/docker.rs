@@ -1,6 +1,7 @@
 //! The images: what they are built from, that their build steps work in a clean folder, and that what comes out runs with a read-only root as nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -191,6 +192,13 @@ impl Images {
             exec deploy/image/build \"$4\"";
         let mut script = apart(SCRIPT, &[&root, &context, &target, &out]);
         script.env("CARGO_TARGET_DIR", target).env("PROFILE", if name == "debug" { "dev" } else { name });
+        // What cargo told this test of its package would have build scripts run anew that read the like, now and once more in the next build.
+        let of_package = |name: &OsString| {
+            ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|begin| name.as_encoded_bytes().starts_with(begin.as_bytes()))
+        };
+        for name in std::env::vars_os().map(|(name, _)| name).filter(of_package) {
+            script.env_remove(name);
+        }
         // As everything was built for the tests; other features would be other programs.
         run(script.env("PACKAGES", "--workspace"));
         Self { directory }
