@@ -1,6 +1,7 @@
 //! What one nginx gives out, with the configuration of `deploy/nginx`: a bundle of 240 KB and one of CoEpi's intervals, published by the exporter, from a
 //! directory and from a cache in front of an object store. `cargo bench -p exporter --bench cdn`; with `-- --seconds 30` each takes so long (10 unless
-//! said), with `-- --json FILE` the figures are written there, too. It fails if anything was answered but 200, or less was given out than is asked for.
+//! said), with `-- --json FILE` the figures are written there, too. It fails if anything was answered but 200, or less was given out over
+//! connections that are kept than is asked for.
 //!
 //! wrk asks over 64 connections on the same machine and takes as much of the processors as nginx does, or more: what nginx itself spends on a request is
 //! told beside. It is asked in the clear, through TLS, and through TLS over a new connection for each request. A network that is none, as here, costs less
