@@ -183,6 +183,11 @@ impl Stack {
         self.guardian.directory()
     }
 
+    /// Who kills what was started beside the deployment, too.
+    pub(crate) fn guardian(&self) -> &Guardian {
+        &self.guardian
+    }
+
     /// The directory bucket, if there is one.
     pub fn tree(&self) -> Option<&Path> {
         self.tree.as_deref()

@@ -11,6 +11,7 @@ use anyhow::{Context as _, ensure};
 use serde::Serialize;
 
 use crate::course::Course;
+use crate::guardian::Guardian;
 use crate::options::Options;
 use crate::programs::path;
 use crate::stack::Stack;
@@ -98,7 +99,7 @@ impl Trial {
         load.args(["--publish-wait", "10m", "--settle", &settle, "--json"]).arg(json).arg("--html").arg(html);
         let (begun, lasts) = (Instant::now(), Duration::from_secs(self.seconds.into()));
         let look = || if begun.elapsed() < lasts { watch.look(stack) } else { Ok(()) };
-        let ended = self.finish(load, "load", look)?;
+        let ended = self.finish(stack, load, "load", look)?;
         watch.end(stack)?;
         Ok(ended)
     }
@@ -120,7 +121,7 @@ impl Trial {
         load.arg("--no-proof").arg("--json").arg(self.results.join("polling.json"));
         forget_statements(&postgres.primary)?;
         let begun = Instant::now();
-        let ended = self.finish(load, "polling", || Ok(()))?;
+        let ended = self.finish(stack, load, "polling", || Ok(()))?;
         let polling = statements(&postgres.primary)?;
         ensure!(ended.success(), "load ended with {ended} when phones polled alone; it says why");
         for service in stack.verifications().iter().chain(stack.servers()).chain([stack.nginx()]) {
@@ -144,6 +145,7 @@ impl Trial {
     /// Runs `load` to its end, looking on twice a second, and shows what it says; what it ended with.
     fn finish(
         &self,
+        stack: &Stack,
         mut load: Command,
         name: &str,
         mut look: impl FnMut() -> anyhow::Result<()>,
@@ -151,9 +153,9 @@ impl Trial {
         let said = self.results.join(format!("{name}.txt"));
         let output = File::create(&said)?;
         load.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-        let mut running = Running(load.spawn().context("load")?);
+        let mut running = Running::start(&mut load, stack.guardian())?;
         loop {
-            if let Some(status) = running.0.try_wait()? {
+            if let Some(status) = running.child.try_wait()? {
                 println!("{}", fs::read_to_string(&said).unwrap_or_default());
                 return Ok(status);
             }
@@ -185,12 +187,24 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A program that is killed when it is dropped.
-struct Running(Child);
+/// `load`, which is killed when this is dropped, or when this process ends in whatever way.
+struct Running<'a> {
+    child: Child,
+    guardian: &'a Guardian,
+}
 
-impl Drop for Running {
+impl<'a> Running<'a> {
+    fn start(load: &mut Command, guardian: &'a Guardian) -> anyhow::Result<Self> {
+        let child = load.spawn().context("load")?;
+        guardian.started(child.id());
+        Ok(Self { child, guardian })
+    }
+}
+
+impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.guardian.ended(self.child.id());
     }
 }
