@@ -1,4 +1,5 @@
-//! Chaff: requests that say of themselves that they carry nothing. They are answered like real ones, at about the same cost.
+//! Chaff: requests that say of themselves that they carry nothing. They are answered like real ones, after work of the same kinds: less
+//! than half as much, which the raster hides.
 //!
 //! What that costs is bounded: each process works for so much chaff in a second and no more. What comes beyond is answered alike without any work,
 //! and the raster hides that. Ten million phones that send all three requests of an upload once in five days are 69 requests a second, and three
