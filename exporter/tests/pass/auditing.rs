@@ -21,6 +21,16 @@ async fn published() -> World {
     world
 }
 
+/// The same after a restore: a bucket has a bundle and a list that its database knows nothing of.
+async fn restored() -> World {
+    let mut world = published().await;
+    copy(&world, "backup.db");
+    world.accept_keys(20..30).await;
+    world.pass(&["main"]).await;
+    restore(&mut world, "backup.db").await;
+    world
+}
+
 /// A command with these buckets, as a process: its exit code and what it printed.
 fn run(world: &World, command: &[&str], buckets: &[&str]) -> (Option<i32>, serde_json::Value) {
     let keys = world.settings.signing_key_dir.to_str().expect("UTF-8").to_owned();
@@ -163,11 +173,7 @@ async fn what_cannot_be_read_is_written_anew_and_a_dry_run_writes_nothing() {
 
 #[tokio::test]
 async fn what_cannot_be_written_anew_stops_nothing_else() {
-    let mut world = published().await;
-    copy(&world, "backup.db");
-    world.accept_keys(20..30).await;
-    world.pass(&["main"]).await;
-    restore(&mut world, "backup.db").await;
+    let world = restored().await;
     // The first bucket is ahead of this database; in the second, another feed is spoilt and one is as it should be.
     let whole = snapshot(&world.tree("other"));
     fs::write(world.tree("other").join(manifest_path(&feed(Kind::Tcn))), b"not ours").expect("spoilt");
@@ -186,11 +192,7 @@ async fn what_cannot_be_written_anew_stops_nothing_else() {
 
 #[tokio::test]
 async fn a_list_that_said_something_else_is_followed_by_the_next_number() {
-    let mut world = published().await;
-    copy(&world, "backup.db");
-    world.accept_keys(20..30).await;
-    world.pass(&["main"]).await;
-    restore(&mut world, "backup.db").await;
+    let world = restored().await;
     // A list with a higher number is never written over.
     let before = snapshot(&world.tree("main"));
     let (code, said) = rebuild(&world, &[], &["main"]);
